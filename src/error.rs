@@ -1,0 +1,39 @@
+//! The crate's error: one variant a stage, each with the stage's own typed error inside.
+
+/// Anything that can go wrong between the first byte of a file and the last token of a text.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The byte source failed or was aborted.
+    #[error(transparent)]
+    Source(#[from] crate::source::Error),
+    /// The file is not a GGUF file that we can read.
+    #[error(transparent)]
+    Gguf(#[from] crate::gguf::Error),
+    /// The file's tokenizer or chat template cannot be used.
+    #[error(transparent)]
+    Text(#[from] crate::text::Error),
+    /// The file describes a model that we cannot run.
+    #[error(transparent)]
+    Model(#[from] crate::model::Error),
+    /// The GPU refused, is too small or was lost.
+    #[error(transparent)]
+    Gpu(#[from] crate::gpu::Error),
+    /// The request cannot be decoded (prompt too long, draft does not fit the target ...).
+    #[error(transparent)]
+    Decode(#[from] crate::decode::Error),
+}
+
+impl Error {
+    /// A stable, machine-readable name, the `code` of the JavaScript `PacelineError`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Source(e) => e.code(),
+            Self::Gguf(e) => e.code(),
+            Self::Text(e) => e.code(),
+            Self::Model(e) => e.code(),
+            Self::Gpu(e) => e.code(),
+            Self::Decode(e) => e.code(),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The GGUF file format: read as a stream in bounded memory, written for drafts and test models.
+//!
+//! [`Stream::open`] reads the header (metadata and tensor table), then [`Stream::next_window`] yields every
+//! tensor's bytes in file order, a bounded window of whole rows at a time. What the bytes mean is the business
+//! of [`Format`], one file a format.
+
+mod error;
+pub mod format;
+mod header;
+mod stream;
+mod value;
+mod writer;
+
+pub use error::Error;
+pub use format::Format;
+pub use header::{Header, Tensor};
+pub use stream::{Stream, Window};
+pub use value::{Array, Metadata, Value};
+pub use writer::Writer;

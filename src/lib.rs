@@ -1,0 +1,31 @@
+//! Speculative decoding for the browser (and natively, from the same source).
+//!
+//! A small *draft* model proposes tokens, the *target* model verifies them all in one pass, and the text that
+//! comes out is exactly the target's own. Both run on WebGPU, or on the CPU with SIMD where there is no GPU.
+//!
+//! Data flows one way, and so do the modules:
+//!
+//! ```text
+//! source (bytes) -> gguf -> model -> gpu | cpu -> decode -> web -> the npm package
+//!                     \-> text (tokenizer, chat template)
+//! ```
+//!
+//! - [`source`]: sequential bytes from a file, a `fetch` stream or memory;
+//! - [`gguf`]: the file format, its block formats, and a writer for drafts and test models;
+//! - [`text`]: tokenizer and chat template from the file's own metadata;
+//! - [`model`]: hyper-parameters and tensor roles of the families we run (llama, qwen2, qwen3);
+//! - [`gpu`] and [`cpu`]: the same forward pass twice; the CPU one is the oracle for every kernel;
+//! - [`decode`]: drafters, verifiers, rounds, statistics, and [`decode::Generator`], which drives them.
+
+pub mod cpu;
+pub mod decode;
+pub mod error;
+pub mod gguf;
+pub mod gpu;
+pub mod model;
+pub mod source;
+pub mod text;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
+
+pub use error::Error;

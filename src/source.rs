@@ -1,0 +1,106 @@
+//! Sequential bytes: where a model file comes from.
+//!
+//! A source is read once from front to back, so a `fetch` body, a file and a slice are all sources and none
+//! of them has to hold the file in memory.
+
+/// Why bytes stopped coming.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller aborted the load.
+    #[error("loading was aborted")]
+    Aborted,
+    /// The operating system or the network failed.
+    #[error("reading the model failed: {0}; check the path or the connection and load again")]
+    Io(String),
+}
+
+impl Error {
+    /// A stable, machine-readable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::Io(_) => "source-io",
+        }
+    }
+}
+
+/// Bytes from front to back.
+#[allow(async_fn_in_trait, reason = "single-threaded in the browser: the futures need not be Send")]
+pub trait ByteSource {
+    /// Fills at most `buffer.len()` bytes and says how many; 0 means the end.
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error>;
+
+    /// Length of the whole source in bytes, where it is known.
+    fn total(&self) -> Option<u64>;
+}
+
+impl ByteSource for &[u8] {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        std::io::Read::read(self, buffer).map_err(|e| Error::Io(e.to_string()))
+    }
+
+    /// What is left: call it before the first read.
+    fn total(&self) -> Option<u64> {
+        Some(self.len() as u64)
+    }
+}
+
+/// A file on disk.
+#[cfg(not(target_arch = "wasm32"))]
+pub struct FileSource {
+    file: std::fs::File,
+    total: u64,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl FileSource {
+    /// Opens `path` for reading.
+    pub fn open(path: &std::path::Path) -> Result<Self, Error> {
+        let open = || {
+            let file = std::fs::File::open(path)?;
+            let total = file.metadata()?.len();
+            Ok::<_, std::io::Error>(Self { file, total })
+        };
+        open().map_err(|e| Error::Io(format!("{}: {e}", path.display())))
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl ByteSource for FileSource {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        std::io::Read::read(&mut self.file, buffer).map_err(|e| Error::Io(e.to_string()))
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(self.total)
+    }
+}
+
+/// A source that reports how far it got and can be aborted: `progress(done, total)` returns `false` to abort.
+pub struct Observed<S, F> {
+    inner: S,
+    done: u64,
+    total: Option<u64>,
+    progress: F,
+}
+
+impl<S: ByteSource, F: FnMut(u64, Option<u64>) -> bool> Observed<S, F> {
+    /// Wraps `inner`.
+    pub fn new(inner: S, progress: F) -> Self {
+        let total = inner.total();
+        Self { inner, done: 0, total, progress }
+    }
+}
+
+impl<S: ByteSource, F: FnMut(u64, Option<u64>) -> bool> ByteSource for Observed<S, F> {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let n = self.inner.read(buffer).await?;
+        self.done += n as u64;
+        if (self.progress)(self.done, self.total) { Ok(n) } else { Err(Error::Aborted) }
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.total
+    }
+}
