@@ -93,7 +93,7 @@ impl Device {
             queue,
             max_buffer_bytes,
             counters: Cell::default(),
-            templates: Templates::new(),
+            templates: Templates::new().map_err(|e| Error::Device(format!("{e:#}")))?,
             pipelines: RefCell::default(),
             uniforms: RefCell::default(),
             failure,

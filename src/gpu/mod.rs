@@ -13,6 +13,8 @@ mod model;
 mod ops;
 mod plan;
 mod session;
+#[cfg(test)]
+mod tests;
 mod variant;
 
 pub use device::{Counters, Device, DeviceOptions};
