@@ -10,8 +10,8 @@ use wgpu::util::DeviceExt as _;
 use super::Error;
 use super::kernel::Templates;
 
-/// Work since the device was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Work since the device was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counters {
     /// Dispatches encoded.
     pub dispatches: u64,

@@ -39,7 +39,8 @@ impl Fixture {
         let mut weights = vec![0.0; rows * columns];
         format.dequantize(&bytes, &mut weights);
         let layout = Layout::of(format);
-        let matrix = Matrix::new(device, "test", layout, case.variant.order(), [columns, rows], true).unwrap();
+        let matrix =
+            Matrix::new(device, "test", layout, case.variant.order(), [columns, rows], true).unwrap();
         // Two windows, as a stream would bring them.
         let cut = rows / 3;
         let at = cut * format.row_bytes(columns);
@@ -139,7 +140,10 @@ fn every_format_and_variant_agrees_with_the_oracle() {
             let size = expected.iter().fold(1.0f64, |a, b| a.max(b.abs()));
             for (n, expected) in expected.iter().enumerate() {
                 let found = f64::from(found[row * fixture.outputs() + n]);
-                assert!((found - expected).abs() < 2e-5 * size, "{name}: y[{row}, {n}] = {found}, not {expected}");
+                assert!(
+                    (found - expected).abs() < 2e-5 * size,
+                    "{name}: y[{row}, {n}] = {found}, not {expected}"
+                );
             }
         }
     }
@@ -151,7 +155,8 @@ fn rows_are_bitwise_the_same_in_every_batch() {
     // Every row count for the format that matters most, some for every other.
     let mut cases: Vec<(Case, Vec<usize>)> = cases().map(|c| (c, vec![2, 7, 16])).collect();
     for variant in Variant::ALL {
-        let case = Case { format: Format::Q4_1, variant, columns: 224, rows: 71, norm: true, epilogue: "store" };
+        let case =
+            Case { format: Format::Q4_1, variant, columns: 224, rows: 71, norm: true, epilogue: "store" };
         cases.push((case, (1..=16).collect()));
     }
     for (i, (case, batches)) in cases.into_iter().enumerate() {
