@@ -237,7 +237,9 @@ impl Codes {
             self.scales.set(i, lane, *scale);
             match &mut self.mins {
                 Some(mins) => mins.set(i, lane, *min),
-                None => debug_assert_eq!(*min, -((self.zero - offset) as f32) * scale, "a constant zero point"),
+                None => {
+                    debug_assert_eq!(*min, -((self.zero - offset) as f32) * scale, "a constant zero point")
+                }
             }
         }
     }

@@ -72,7 +72,14 @@ macro_rules! tiles {
 
 /// Writes a panel's results for rows `first..first + M`; the last panel may be cut short.
 #[inline(always)]
-fn store<L: Lanes, const M: usize>(lanes: L, acc: [L::F; M], out: &mut [f32], n: usize, panel: usize, first: usize) {
+fn store<L: Lanes, const M: usize>(
+    lanes: L,
+    acc: [L::F; M],
+    out: &mut [f32],
+    n: usize,
+    panel: usize,
+    first: usize,
+) {
     for (m, acc) in acc.into_iter().enumerate() {
         let out = &mut out[(first + m) * n..][..n][panel * PANEL..];
         let values = lanes.to_array(acc);

@@ -21,6 +21,8 @@ pub mod reference;
 pub mod rope;
 mod scratch;
 pub mod simd;
+#[cfg(test)]
+mod tests;
 
 pub use cache::{Cache, Head};
 pub use matrix::Matrix;
