@@ -3,7 +3,7 @@
 use super::{AnyEngine, CpuEngine};
 use crate::decode::Error as DecodeError;
 use crate::gguf::Stream;
-use crate::model::Model;
+use crate::model::{Config, Model};
 use crate::source::ByteSource;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
 use crate::{Error, cpu};
@@ -46,6 +46,15 @@ pub struct LoadOptions {
     pub capacity: Option<usize>,
 }
 
+/// What a file's header says about the model in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct About {
+    /// `general.name`, empty where the file has none.
+    pub name: String,
+    /// Hyper-parameters.
+    pub config: Config,
+}
+
 /// What was loaded.
 pub struct Loaded {
     /// Target and draft, ready to decode.
@@ -54,6 +63,10 @@ pub struct Loaded {
     pub tokenizer: Tokenizer,
     /// The target's chat template. Its absence is an error only for those who want to chat.
     pub template: Result<ChatTemplate, text::Error>,
+    /// The target's file.
+    pub target: About,
+    /// The draft's file, if there is one.
+    pub draft: Option<About>,
 }
 
 impl Loaded {
@@ -85,6 +98,11 @@ impl<S: ByteSource> Opened<S> {
         Ok(Self { stream, model, tokenizer })
     }
 
+    fn about(&self) -> About {
+        let name = self.stream.header().metadata.string("general.name").unwrap_or_default();
+        About { name: name.into(), config: self.model.config.clone() }
+    }
+
     async fn load_cpu(&mut self, capacity: usize) -> Result<cpu::Model, Error> {
         Ok(cpu::Model::load(&mut self.stream, &self.model, capacity).await?)
     }
@@ -93,9 +111,7 @@ impl<S: ByteSource> Opened<S> {
     fn check_draft<D>(&self, draft: &Opened<D>) -> Result<(), DecodeError> {
         let (target, small) = (&self.model.config, &draft.model.config);
         let mismatch = |why| Err(DecodeError::TokenizerMismatch(why));
-        if self.tokenizer.fingerprint() != draft.tokenizer.fingerprint() {
-            return mismatch("its vocabulary or its way of splitting text differs".into());
-        }
+        draft.tokenizer.compatible(&self.tokenizer).map_err(DecodeError::TokenizerMismatch)?;
         if small.vocab < target.vocab {
             return mismatch(format!("it reads {} ids, the target {}", small.vocab, target.vocab));
         }
@@ -145,5 +161,6 @@ pub async fn load<T: ByteSource, D: ByteSource>(
         }
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
-    Ok(Loaded { engine, tokenizer: target.tokenizer, template })
+    let (about, draft) = (target.about(), draft.map(|draft| draft.about()));
+    Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft })
 }

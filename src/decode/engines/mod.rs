@@ -4,7 +4,7 @@ mod cpu;
 mod load;
 
 pub use cpu::CpuEngine;
-pub use load::{Device, LoadOptions, Loaded, load};
+pub use load::{About, DEFAULT_CAPACITY, Device, LoadOptions, Loaded, load};
 
 use super::{Counters, Engine, EngineInfo, Proposal, Round};
 use crate::{Error, model};
