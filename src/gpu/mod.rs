@@ -23,4 +23,4 @@ pub use error::Error;
 pub use model::Model;
 pub use self_test::choose_variant;
 pub use session::{MAX_ROWS, Outcome, Propose, Session};
-pub use variant::Variant;
+pub use variant::{Tuning, Variant};
