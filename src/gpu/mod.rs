@@ -21,6 +21,7 @@ mod variant;
 pub use device::{Counters, Device, DeviceOptions};
 pub use error::Error;
 pub use model::Model;
+pub use plan::Cost;
 pub use self_test::choose_variant;
-pub use session::{MAX_ROWS, Outcome, Propose, Session};
+pub use session::{MAX_ROWS, Outcome, Propose, Session, Timing};
 pub use variant::{Tuning, Variant};
