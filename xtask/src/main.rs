@@ -14,6 +14,8 @@ mod setup;
 mod shell;
 mod test;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Set-up, build, demo, tests and benches of Paceline.
@@ -40,9 +42,19 @@ enum Command {
     Bench(bench::Args),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
     let project = project::Project::find()?;
-    match Cli::parse().command {
+    match command {
         Command::Setup(args) => setup::run(&project, &args),
         Command::Build(args) => build::run(&project, &args),
         Command::Demo(args) => demo::run(&project, &args),
