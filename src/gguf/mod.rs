@@ -7,9 +7,14 @@
 mod error;
 pub mod format;
 mod header;
+mod reader;
 mod stream;
 mod value;
+mod wire;
 mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use format::Format;

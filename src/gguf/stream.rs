@@ -1,5 +1,6 @@
 //! Reading a file front to back in bounded memory.
 
+use super::reader::Reader;
 use super::{Error, Header};
 use crate::source::ByteSource;
 
@@ -8,8 +9,14 @@ pub const WINDOW_BYTES: usize = 1 << 20;
 
 /// A GGUF file being read.
 pub struct Stream<S> {
-    source: S,
+    reader: Reader<S>,
     header: Header,
+    /// Indices of the tensors in file order.
+    order: Vec<usize>,
+    /// How many of `order` have been read.
+    done: usize,
+    /// Rows read of the tensor after those.
+    row: usize,
 }
 
 /// Some whole rows of one tensor.
@@ -26,9 +33,12 @@ pub struct Window<'a> {
 }
 
 impl<S: ByteSource> Stream<S> {
-    /// Reads and checks the header.
-    pub async fn open(_source: S) -> Result<Self, Error> {
-        todo!()
+    /// Reads and checks the header. Where the source knows its length, that of the tensor data is checked too.
+    pub async fn open(source: S) -> Result<Self, Error> {
+        let mut reader = Reader::new(source);
+        let header = Header::read(&mut reader).await?;
+        let order = header.file_order();
+        Ok(Self { reader, header, order, done: 0, row: 0 })
     }
 
     /// What the header says.
@@ -36,9 +46,23 @@ impl<S: ByteSource> Stream<S> {
         &self.header
     }
 
-    /// The next rows in file order; `None` when every tensor has been read.
+    /// The next rows in file order; `None` when every tensor has been read. The bytes are valid until the next call.
     pub async fn next_window(&mut self) -> Result<Option<Window<'_>>, Error> {
-        let _ = &self.source;
-        todo!()
+        let Some(&index) = self.order.get(self.done) else { return Ok(None) };
+        let tensor = &self.header.tensors[index];
+        if self.row == 0 {
+            self.reader.enter("the padding between tensors");
+            let begin = self.header.data_offset + tensor.offset;
+            self.reader.skip(begin - self.reader.position()).await?;
+            self.reader.enter(format!("tensor {}", tensor.name));
+        }
+        let (first_row, row_bytes) = (self.row, tensor.row_bytes());
+        let rows = (WINDOW_BYTES / row_bytes).max(1).min(tensor.rows() - first_row);
+        let bytes = self.reader.slice(rows * row_bytes).await?;
+        self.row += rows;
+        if self.row == tensor.rows() {
+            (self.done, self.row) = (self.done + 1, 0);
+        }
+        Ok(Some(Window { tensor: index, first_row, rows, bytes }))
     }
 }

@@ -4,6 +4,47 @@
 //! one `(scale, min)` for 16 or 32 consecutive codes of a row. The engines only ever see groups, so a new format is
 //! its `unpack` and a line in the table.
 
+mod bf16;
+mod f16;
+#[path = "f32.rs"]
+mod f32_; // a module called `f32` would hide the type
+mod parts;
+mod q2_k;
+mod q3_k;
+mod q4_0;
+mod q4_1;
+mod q4_k;
+mod q5_0;
+mod q5_1;
+mod q5_k;
+mod q6_k;
+mod q8_0;
+mod super_block;
+#[cfg(test)]
+mod tests;
+
+/// Every format we read, in the order of [`Format`].
+pub static FORMATS: [Spec; 13] = [
+    f32_::SPEC,
+    f16::SPEC,
+    bf16::SPEC,
+    q4_0::SPEC,
+    q4_1::SPEC,
+    q5_0::SPEC,
+    q5_1::SPEC,
+    q8_0::SPEC,
+    q2_k::SPEC,
+    q3_k::SPEC,
+    q4_k::SPEC,
+    q5_k::SPEC,
+    q6_k::SPEC,
+];
+
+/// Most weights in a block of any format.
+pub const MAX_BLOCK_LEN: usize = super_block::LEN;
+/// Most groups in a block of any format.
+pub const MAX_BLOCK_GROUPS: usize = MAX_BLOCK_LEN / 16;
+
 /// How a tensor's numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(non_camel_case_types, missing_docs, reason = "ggml's names")]
@@ -64,12 +105,12 @@ pub enum Codec {
 impl Format {
     /// This format's line of [`FORMATS`].
     pub fn spec(self) -> &'static Spec {
-        todo!()
+        &FORMATS[self as usize]
     }
 
     /// The format with ggml's number `id`.
-    pub fn from_id(_id: u32) -> Option<Self> {
-        todo!()
+    pub fn from_id(id: u32) -> Option<Self> {
+        FORMATS.iter().find(|s| s.id == id).map(|s| s.format)
     }
 
     /// Bytes of a row of `columns` weights; `columns` must be a multiple of the block length.
@@ -79,12 +120,48 @@ impl Format {
     }
 
     /// Turns whole blocks into f32: `out.len()` weights.
-    pub fn dequantize(self, _bytes: &[u8], _out: &mut [f32]) {
-        todo!()
+    ///
+    /// # Panics
+    /// When `out` is not whole blocks, or `bytes` has fewer.
+    pub fn dequantize(self, bytes: &[u8], out: &mut [f32]) {
+        let spec = self.spec();
+        assert_eq!(out.len() % spec.block_len, 0, "{self} has blocks of {} weights", spec.block_len);
+        let bytes = &bytes[..self.row_bytes(out.len())];
+        let blocks = bytes.chunks_exact(spec.block_bytes).zip(out.chunks_exact_mut(spec.block_len));
+        match spec.codec {
+            Codec::Float { decode } => blocks.for_each(|(block, out)| out[0] = decode(block)),
+            Codec::Groups { group, unpack, .. } => {
+                let mut codes = [0; MAX_BLOCK_LEN];
+                let mut params = [[0.0; 2]; MAX_BLOCK_GROUPS];
+                let codes = &mut codes[..spec.block_len];
+                let params = &mut params[..spec.block_len / group];
+                for (block, out) in blocks {
+                    unpack(block, codes, params);
+                    for (i, (out, code)) in out.iter_mut().zip(codes.iter()).enumerate() {
+                        let [scale, min] = params[i / group];
+                        *out = scale * f32::from(*code) + min;
+                    }
+                }
+            }
+        }
     }
 
-    /// Turns f32 values (a multiple of the block length) into whole blocks.
-    pub fn quantize(self, _values: &[f32]) -> Vec<u8> {
-        todo!()
+    /// Turns f32 values into whole blocks, rounded to nearest: a plain quantizer, without the searches and the
+    /// importance weights of llama.cpp's.
+    ///
+    /// # Panics
+    /// When `values` is not whole blocks.
+    pub fn quantize(self, values: &[f32]) -> Vec<u8> {
+        let spec = self.spec();
+        assert_eq!(values.len() % spec.block_len, 0, "{self} has blocks of {} weights", spec.block_len);
+        let mut out = Vec::with_capacity(self.row_bytes(values.len()));
+        values.chunks_exact(spec.block_len).for_each(|block| (spec.quantize)(block, &mut out));
+        out
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.spec().name)
     }
 }
