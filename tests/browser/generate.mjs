@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { withPackage } from './harness.mjs';
+import { start } from './harness.mjs';
 
 const USAGE =
   'usage: generate --target FILE (--prompt TEXT | --chat TEXT) [--draft FILE|ngram|none] [--max-tokens N] ' +
@@ -47,7 +47,11 @@ function readArguments() {
   }
   const { values, positionals } = parsed;
   const commands = positionals.filter(word => word !== 'generate');
-  if (commands.length > 0 || !values.target || (values.prompt === undefined) === (values.chat === undefined)) {
+  if (
+    commands.length > 0 ||
+    !values.target ||
+    (values.prompt === undefined) === (values.chat === undefined)
+  ) {
     fail(USAGE);
   }
   return values;
@@ -74,8 +78,10 @@ const job = {
 };
 const mounts = Object.fromEntries(Object.entries(files).map(([path, file]) => [path, resolve(file)]));
 
+const session = await start({ mounts });
 try {
-  const { result, info, memory } = await withPackage({ mounts }, page => page.evaluate(generate, job));
+  const page = await session.open();
+  const { result, info, memory } = await page.evaluate(generate, job);
   if (args.json) {
     const { stats } = result;
     const answer = {
@@ -95,7 +101,10 @@ try {
     process.stdout.write(`${result.text}\n`);
   }
 } catch (error) {
-  fail(`error: ${error.message.replace(/^page\.evaluate: /, '').split('\n    at ')[0]}`);
+  process.stderr.write(`${error.message.replace(/^page\.evaluate: /, '').split('\n    at ')[0]}\n`);
+  process.exitCode = 1;
+} finally {
+  await session.stop();
 }
 
 /** Runs in the page. */

@@ -1,4 +1,4 @@
-// Headless Chromium on the built package. `withPackage` opens an empty page that has imported it as `paceline`.
+// Headless Chromium on the built package, for the tests and for `generate.mjs`.
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,9 +10,6 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The built package. */
 export const PACKAGE = `${ROOT}pkg/dist`;
-
-/** The real model, where there is one: `cargo xtask` says where. */
-export const MODEL = process.env.PACELINE_MODEL;
 
 /** No outside connections, WebGPU on whatever adapter there is. */
 const FLAGS = [
@@ -40,35 +37,37 @@ export function launch() {
 }
 
 /**
- * Starts a server and the browser, opens a page on which `window.paceline` is the package, calls `use` with it, and
- * ends everything. What the page writes to its console goes to standard error where `PACELINE_VERBOSE` is set.
+ * A server with the built package (and what a test adds), and a browser.
  *
- * @template T
  * @param {{ mounts?: Record<string, string>, routes?: Parameters<typeof serve>[1] }} options
- * @param {(page: import('playwright-core').Page, url: string) => Promise<T>} use
- * @returns {Promise<T>}
  */
-export async function withPackage({ mounts = {}, routes = {} }, use) {
+export async function start({ mounts = {}, routes = {} } = {}) {
   if (!existsSync(`${PACKAGE}/index.js`)) {
     throw new Error('pkg/dist is missing; run `cargo xtask build`');
   }
   const server = await serve({ '/paceline': PACKAGE, ...mounts }, routes);
   const browser = await launch();
-  try {
-    const page = await browser.newPage();
-    verbose(page);
-    await page.goto(server.url);
-    await page.evaluate(async () => {
-      window.paceline = await import('/paceline/index.js');
-    });
-    return await use(page, server.url);
-  } finally {
-    await browser.close();
-    await server.close();
-  }
+  return {
+    url: server.url,
+    browser,
+    /** An empty page on which `window.paceline` is the package. */
+    async open() {
+      const page = await browser.newPage();
+      verbose(page);
+      await page.goto(server.url);
+      await page.evaluate(async () => {
+        window.paceline = await import('/paceline/index.js');
+      });
+      return page;
+    },
+    async stop() {
+      await browser.close();
+      await server.close();
+    },
+  };
 }
 
-/** Lets a page's console be heard. */
+/** Sends what a page writes to its console to standard error, where `PACELINE_VERBOSE` is set. */
 export function verbose(page) {
   if (process.env.PACELINE_VERBOSE) {
     page.on('console', message => process.stderr.write(`  [page] ${message.text()}\n`));

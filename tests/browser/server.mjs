@@ -52,7 +52,9 @@ async function answer(request, response, mounts, routes) {
     const file = mounts['/'] && (await fileAt(join(mounts['/'], 'index.html')));
     if (!file) {
       response.writeHead(200, { 'Content-Type': TYPES['.html'] });
-      response.end('<!doctype html><html lang="en"><title>Paceline tests</title><link rel="icon" href="data:,">');
+      response.end(
+        '<!doctype html><html lang="en"><title>Paceline tests</title><link rel="icon" href="data:,">',
+      );
       return;
     }
   }

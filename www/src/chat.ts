@@ -111,7 +111,12 @@ export class Chat {
       written = await this.#stream(run, answer);
       const { finishReason } = await run.result;
       if (finishReason !== 'stop') {
-        note(answer, finishReason === 'length' ? 'Cut at the longest answer set.' : 'The context is full: begin a new chat.');
+        note(
+          answer,
+          finishReason === 'length'
+            ? 'Cut at the longest answer set.'
+            : 'The context is full: begin a new chat.',
+        );
       }
       announce(`Answer: ${written}`);
     } catch (error) {
@@ -213,9 +218,12 @@ function appendPiece(answer: HTMLElement, piece: Piece): void {
       .join('');
   // Accepted tokens come first in every round.
   const drafted = of(true);
-  if (drafted !== '') {
+  const words = drafted.trimStart();
+  // A tinted space in front of a word would look like a stray mark where the line breaks.
+  answer.append(drafted.slice(0, drafted.length - words.length));
+  if (words !== '') {
     const mark = document.createElement('mark');
-    mark.textContent = drafted;
+    mark.textContent = words;
     answer.append(mark);
   }
   answer.append(piece.tokens.length > 0 ? of(false) : piece.text);

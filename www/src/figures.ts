@@ -11,6 +11,7 @@ export function showStats(stats?: Stats): void {
   set('efficiency', stats && stats.targetPasses > 0 ? stats.blockEfficiency.toFixed(2) : undefined);
   set('tokens', stats && `${stats.tokens}`);
   set('prefill', stats && `${(stats.prefillMs / 1000).toFixed(2)} s`);
+  byId('strip').textContent = stats && stats.tokens > 0 ? inALine(stats) : '';
 }
 
 /** Shows what the engine is. */
@@ -38,6 +39,14 @@ export function showDevice(info: EngineInfo, memory: MemoryInfo): void {
       return [term, detail];
     }),
   );
+}
+
+function inALine({ tokensPerSecond, blockEfficiency, drafted, accepted }: Stats): string {
+  const parts = [`${tokensPerSecond.toFixed(1)} tokens/s`, `${blockEfficiency.toFixed(2)} a pass`];
+  if (drafted > 0) {
+    parts.push(`${percent(accepted / drafted)} of drafts accepted`);
+  }
+  return parts.join(' · ');
 }
 
 function percent(ratio: number): string {

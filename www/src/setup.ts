@@ -89,7 +89,10 @@ export async function setUp(onLoaded: (engine: Paceline) => void): Promise<void>
   clear.addEventListener('click', () => draft.set(undefined));
 
   for (const radio of radios('device')) {
-    radio.addEventListener('change', () => (byId('device-hint').textContent = HINTS[chosen<Device>('device')]));
+    radio.addEventListener(
+      'change',
+      () => (byId('device-hint').textContent = HINTS[chosen<Device>('device')]),
+    );
   }
   acceptDrops(file => {
     if (document.body.dataset.state === 'setup') {
