@@ -73,6 +73,8 @@ pub struct Loaded {
     pub target: About,
     /// The draft's file, if there is one.
     pub draft: Option<About>,
+    /// Why [`Device::Auto`] did not take the GPU.
+    pub fallback: Option<String>,
 }
 
 impl Loaded {
@@ -163,7 +165,8 @@ pub async fn load<T: ByteSource, D: ByteSource>(
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
 
     let mut tuning = options.tuning.clone();
-    let engine = match open_gpu(options.device).await? {
+    let (gpu, fallback) = open_gpu(options.device).await?;
+    let engine = match gpu {
         Some(device) => {
             let variant = gpu::choose_variant(&device, &mut tuning).await?;
             let model = target.load_gpu(&device, variant, capacity).await?;
@@ -186,17 +189,23 @@ pub async fn load<T: ByteSource, D: ByteSource>(
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let (about, draft) = (target.about(), draft.map(|draft| draft.about()));
-    Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft, tuning })
+    Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft, tuning, fallback })
 }
 
-/// The GPU, if that is where to run.
-async fn open_gpu(device: Device) -> Result<Option<Rc<gpu::Device>>, Error> {
+/// The GPU, if that is where to run; or why [`Device::Auto`] does not run there.
+async fn open_gpu(device: Device) -> Result<(Option<Rc<gpu::Device>>, Option<String>), Error> {
     if device == Device::Cpu {
-        return Ok(None);
+        return Ok((None, None));
     }
     let opened = gpu::Device::open(gpu::DeviceOptions::default()).await;
-    match device {
-        Device::WebGpu => Ok(Some(opened?)),
-        _ => Ok(opened.ok().filter(|d| !d.is_software())),
+    if device == Device::WebGpu {
+        return Ok((Some(opened?), None));
     }
+    Ok(match opened {
+        Ok(device) if device.is_software() => {
+            (None, Some(format!("{} is a software adapter, slower than the CPU engine", device.adapter())))
+        }
+        Ok(device) => (Some(device), None),
+        Err(error) => (None, Some(error.to_string())),
+    })
 }

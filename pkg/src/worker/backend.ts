@@ -1,0 +1,69 @@
+/**
+ * What the worker needs of the wasm module. The types that wasm-bindgen writes are checked against these when the
+ * package is built, and tests put something simpler in its place.
+ * @module
+ */
+
+import type { Prompt } from '../protocol.js';
+import type {
+  ChatMessage,
+  Device,
+  Drafter,
+  EngineInfo,
+  LoadProgress,
+  Result,
+  Stats,
+  Token,
+} from '../types.js';
+
+/** A file being read, and its length in bytes where it is known. */
+export interface ByteStream {
+  stream: ReadableStream<Uint8Array>;
+  size: number | undefined;
+}
+
+/** How the wasm module loads. */
+export interface BackendLoadOptions {
+  device: Device;
+  capacity: number | undefined;
+  /** What `EngineInfo.variant` was the last time on this adapter (see `variant.ts`). */
+  variant: string | undefined;
+}
+
+/** How the wasm module generates. */
+export interface BackendGenerateOptions {
+  maxTokens: number | undefined;
+  gamma: number | undefined;
+  drafter: Drafter | undefined;
+}
+
+/** What a step did. */
+export type StepEvent =
+  | { type: 'prefill'; done: number; total: number }
+  | { type: 'tokens'; tokens: Token[]; drafted: number; stats: Stats }
+  | { type: 'finished'; reason: Result['finishReason']; rest: string; stats: Stats };
+
+/** A loaded engine. Its methods throw `{ code, message }`. */
+export interface BackendEngine {
+  info(): EngineInfo;
+  encode(text: string): Uint32Array;
+  decode(ids: Uint32Array): string;
+  render(messages: ChatMessage[]): string;
+  /** Begins a generation and gives the prompt's ids. */
+  start(prompt: Prompt, options: BackendGenerateOptions): Uint32Array;
+  /** Does the next bounded piece of work. */
+  step(): Promise<StepEvent>;
+}
+
+/** The wasm module. */
+export interface Backend {
+  load(
+    target: ByteStream,
+    draft: ByteStream | undefined,
+    options: BackendLoadOptions,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<BackendEngine>;
+  /** Bytes of the module's memory. */
+  memory(): number;
+}

@@ -1,0 +1,59 @@
+/**
+ * Which kernels start-up timing chose, remembered for each adapter in IndexedDB. Where there is none (private windows,
+ * say) nothing is remembered, and the engine measures anew.
+ * @module
+ */
+
+const DATABASE = 'paceline';
+const STORE = 'variants';
+
+/** The name under which an adapter's choice is kept; `undefined` where there is no WebGPU. */
+export async function adapterKey(): Promise<string | undefined> {
+  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<{ info: AdapterInfo } | null> } })
+    ?.gpu;
+  const info = (await gpu?.requestAdapter().catch(() => null))?.info;
+  return info && [info.vendor, info.architecture, info.device, info.description].join('/');
+}
+
+interface AdapterInfo {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+}
+
+/** What was remembered under `key`. */
+export async function recall(key: string): Promise<string | undefined> {
+  const value = await inStore('readonly', store => store.get(key));
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Remembers `variant` under `key`. */
+export async function remember(key: string, variant: string): Promise<void> {
+  await inStore('readwrite', store => store.put(variant, key));
+}
+
+/** Runs one request; `undefined` where the store fails, which is never worth an error. */
+async function inStore(
+  mode: IDBTransactionMode,
+  request: (store: IDBObjectStore) => IDBRequest,
+): Promise<unknown> {
+  let database: IDBDatabase | undefined;
+  try {
+    const opening = indexedDB.open(DATABASE, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
+    database = (await settled(opening)) as IDBDatabase;
+    return await settled(request(database.transaction(STORE, mode).objectStore(STORE)));
+  } catch {
+    return undefined;
+  } finally {
+    database?.close();
+  }
+}
+
+function settled(request: IDBRequest): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
