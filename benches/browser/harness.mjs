@@ -1,14 +1,16 @@
 // Runs one page in headless Chromium and hands back what the page reports. No dependencies.
 //
 // `runPage` serves folders and files on localhost, opens the page, and resolves with the object that the page posts
-// to `/result`. Lines posted to `/log` go to standard error, so that standard output stays free for results.
+// to `/result`. Lines posted to `/log` go to standard error, so that standard output stays free for results. `/cpu`
+// tells how many milliseconds of processor time the browser has had, which shows a run that had to share its core.
 
 import { spawn } from 'node:child_process';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join, normalize, sep } from 'node:path';
+import { dirname, extname, join, normalize, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const TYPES = {
   '.css': 'text/css',
@@ -47,7 +49,7 @@ export async function runPage({ mounts, page, timeoutMs = 600_000, flags = [] })
   let settle;
   const result = new Promise((resolve, reject) => { settle = { resolve, reject }; });
   const server = createServer((request, response) => {
-    answer(request, response, mounts, settle).catch((error) => {
+    answer(request, response, { mounts, settle, cpuMs: () => cpuMs(browser.pid) }).catch((error) => {
       if (!response.headersSent) response.writeHead(500);
       response.end(String(error));
     });
@@ -84,7 +86,27 @@ async function stop(browser) {
   clearTimeout(hard);
 }
 
-async function answer(request, response, mounts, settle) {
+/** Milliseconds of processor time of a process and all that descend from it; 0 where there is no /proc. */
+function cpuMs(root) {
+  const [parent, ticks] = [new Map(), new Map()];
+  try {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      try {
+        // After the name in parentheses: state, parent, ..., and as 12th and 13th user and system time.
+        const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+        parent.set(Number(pid), Number(fields[1]));
+        ticks.set(Number(pid), Number(fields[11]) + Number(fields[12]));
+      } catch { /* it has just ended */ }
+    }
+  } catch {
+    return 0;
+  }
+  const descends = (pid) => pid === root || (pid > 1 && descends(parent.get(pid) ?? 0));
+  const sum = [...ticks].filter(([pid]) => descends(pid)).reduce((total, [, own]) => total + own, 0);
+  return sum * 10; // Linux tells programs of 100 ticks a second.
+}
+
+async function answer(request, response, { mounts, settle, cpuMs }) {
   const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
   if (request.method === 'POST') {
     let body = '';
@@ -96,6 +118,10 @@ async function answer(request, response, mounts, settle) {
       if (value.error) settle.reject(new Error(`the page failed: ${value.error}`));
       else settle.resolve(value);
     }
+    return;
+  }
+  if (path === '/cpu') {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(String(cpuMs()));
     return;
   }
   const file = locate(path, mounts);
@@ -131,13 +157,27 @@ function locate(path, mounts) {
   return rest === '.' ? mounts[prefix] : join(mounts[prefix], rest);
 }
 
-/** `--name value` and `--name` pairs of a command line, as an object. */
-export function parseFlags(argv) {
+/**
+ * Opens a page of this folder with the command line's flags as its query and prints what it reports.
+ *
+ * @param {string} script the calling module's URL
+ * @param {string} page a file beside it
+ * @param {string} prefix where the page expects the package that `--package` names
+ * @param {Record<string, string>} defaults of flags beyond chat, tokens and runs
+ */
+export async function measurePage(script, page, prefix, defaults) {
+  const { package: folder, model, ...flags } = parseFlags(process.argv.slice(2));
+  const query = new URLSearchParams({ tokens: '64', runs: '1', ...defaults, ...flags });
+  const mounts = { '/bench': dirname(fileURLToPath(script)), [prefix]: folder, '/model.gguf': model };
+  console.log(JSON.stringify(await runPage({ mounts, page: `/bench/${page}?${query}` })));
+}
+
+/** `--name value` pairs of a command line, as an object. */
+function parseFlags(words) {
   const flags = {};
-  for (let i = 0; i < argv.length; i++) {
-    if (!argv[i].startsWith('--')) throw new Error(`unexpected argument ${argv[i]}`);
-    const next = argv[i + 1];
-    flags[argv[i].slice(2)] = next === undefined || next.startsWith('--') ? true : argv[++i];
+  for (let i = 0; i < words.length; i += 2) {
+    if (!words[i].startsWith('--') || words[i + 1] === undefined) throw new Error(`--name value, not ${words[i]}`);
+    flags[words[i].slice(2)] = words[i + 1];
   }
   return flags;
 }

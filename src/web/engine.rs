@@ -8,7 +8,7 @@ use web_sys::AbortSignal;
 use super::error::Error;
 use super::source::{ByteStream, StreamSource};
 use super::value::{
-    GenerateOptions, Info, LoadOptions, Model, Progress, Prompt, StepEvent, Stats, Token, from_js, to_js,
+    GenerateOptions, Info, LoadOptions, Model, Progress, Prompt, Stats, StepEvent, Token, from_js, to_js,
 };
 use crate::decode::engines::{self, Loaded};
 use crate::decode::{AnyEngine, Engine as _, Event, Generator, Options, drafter};
@@ -95,8 +95,13 @@ impl PacelineEngine {
             Event::Prefill { done, total } => StepEvent::Prefill { done, total },
             Event::Tokens { tokens, accepted, drafted, .. } => {
                 let mut text = self.text.borrow_mut();
-                let token = |(i, id)| Token { id, text: text.push(&self.tokenizer, id), accepted: i < accepted };
-                StepEvent::Tokens { tokens: tokens.into_iter().enumerate().map(token).collect(), drafted, stats }
+                let token =
+                    |(i, id)| Token { id, text: text.push(&self.tokenizer, id), accepted: i < accepted };
+                StepEvent::Tokens {
+                    tokens: tokens.into_iter().enumerate().map(token).collect(),
+                    drafted,
+                    stats,
+                }
             }
             Event::Finished(reason) => {
                 StepEvent::Finished { reason, rest: self.text.borrow_mut().finish(), stats }
