@@ -72,12 +72,10 @@ export interface EngineInfo {
   adapter: string;
   /** Whether the adapter is a software one. */
   software: boolean;
-  /** Which matrix-vector kernels run. */
+  /** Which matrix-vector kernels run: start-up timing chooses them, and the worker remembers them for each adapter. */
   variant: string;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
-  /** What start-up timing chose for this adapter. The worker remembers it for the next load. */
-  tuning?: string | undefined;
   /** Positions of the KV cache. */
   capacity: number;
   /** Most tokens that a round can propose. */

@@ -1,8 +1,30 @@
 //! The forward pass on the CPU, with SIMD: what runs where WebGPU is missing or a software adapter, and the oracle
 //! for every GPU kernel.
+//!
+//! Weights stay quantized ([`Matrix`]), activations are int16 where they meet them, sums are f32 in one fixed order: a
+//! row's logits are bitwise the same whatever other rows are in the pass, and whatever the instruction set. One thread.
+//!
+//! [`reference`] is the same arithmetic in plain float64 loops, which the pass is tested against.
 
+pub mod activations;
+pub mod attention;
 mod cache;
+mod layer;
+mod load;
+pub mod math;
+mod matrix;
+pub mod matvec;
+pub mod mlp;
 mod model;
+pub mod norm;
+pub mod reference;
+pub mod rope;
+mod scratch;
+pub mod simd;
+#[cfg(test)]
+mod tests;
 
-pub use cache::Cache;
+pub use cache::{Cache, Head};
+pub use matrix::Matrix;
 pub use model::{Logits, Model};
+pub use simd::Level;

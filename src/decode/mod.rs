@@ -9,7 +9,7 @@ pub mod verifier;
 
 pub use drafter::Drafter;
 pub use engine::{Counters, Engine, EngineInfo, Proposal, Round};
-pub use engines::{AnyEngine, CpuEngine};
+pub use engines::{AnyEngine, CpuEngine, GpuEngine};
 pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
 pub use stats::Stats;
 pub use verifier::Verifier;

@@ -10,8 +10,8 @@ use wgpu::util::DeviceExt as _;
 use super::Error;
 use super::kernel::Templates;
 
-/// Work since the device was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Work since the device was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counters {
     /// Dispatches encoded.
     pub dispatches: u64,
@@ -93,7 +93,7 @@ impl Device {
             queue,
             max_buffer_bytes,
             counters: Cell::default(),
-            templates: Templates::new(),
+            templates: Templates::new().map_err(|e| Error::Device(format!("{e:#}")))?,
             pipelines: RefCell::default(),
             uniforms: RefCell::default(),
             failure,

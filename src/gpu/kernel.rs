@@ -36,14 +36,13 @@ const SOURCES: &[(&str, &str)] = sources![
 pub(super) struct Templates(Environment<'static>);
 
 impl Templates {
-    pub(super) fn new() -> Self {
+    pub(super) fn new() -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, source) in SOURCES {
-            // A source that does not parse shows up when its kernel is rendered.
-            let _ = environment.add_template(name, source);
+            environment.add_template(name, source)?;
         }
-        Self(environment)
+        Ok(Self(environment))
     }
 
     /// The WGSL of `kernel` for these parameters.

@@ -12,11 +12,15 @@ mod matrix;
 mod model;
 mod ops;
 mod plan;
+mod self_test;
 mod session;
+#[cfg(test)]
+mod tests;
 mod variant;
 
 pub use device::{Counters, Device, DeviceOptions};
 pub use error::Error;
 pub use model::Model;
+pub use self_test::choose_variant;
 pub use session::{MAX_ROWS, Outcome, Propose, Session};
 pub use variant::Variant;

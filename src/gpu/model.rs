@@ -97,6 +97,11 @@ impl Model {
         &self.config
     }
 
+    /// The matvec variant that the weights are laid out for.
+    pub fn variant(&self) -> Variant {
+        self.variant
+    }
+
     /// Bytes of weights in GPU memory.
     pub fn bytes(&self) -> u64 {
         let layers = self.layers.iter().flat_map(|l| [&l.qkv, &l.attention_output, &l.gate_up, &l.down]);

@@ -6,6 +6,7 @@ mod config;
 pub mod family;
 mod rope;
 mod slots;
+pub mod tiny;
 
 pub use config::Config;
 pub use rope::{Rope, RopeStyle};

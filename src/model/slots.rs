@@ -39,7 +39,7 @@ pub struct Slot {
 }
 
 /// Every tensor that a model of this configuration has: slot, name, shape (innermost first), and whether it must be there.
-fn wanted(c: &Config) -> Vec<(Slot, String, Vec<usize>, bool)> {
+pub(super) fn wanted(c: &Config) -> Vec<(Slot, String, Vec<usize>, bool)> {
     let (d, q, kv, h) = (c.width, c.q_width(), c.kv_width(), c.head_dim);
     let outside = |role, name: &str, shape: &[usize], needed| {
         (Slot { layer: None, role }, name.to_string(), shape.to_vec(), needed)

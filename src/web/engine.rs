@@ -120,20 +120,26 @@ impl PacelineEngine {
         signal: &AbortSignal,
     ) -> Result<Self, Error> {
         let options: LoadOptions = from_js(options)?;
-        let options = engines::LoadOptions { device: options.device.parse()?, capacity: options.capacity };
+        let options = engines::LoadOptions {
+            device: options.device.parse()?,
+            capacity: options.capacity,
+            // One that this version does not know is as good as none.
+            variant: options.variant.and_then(|name| name.parse().ok()),
+        };
         let target = observe(target, "target", on_progress, signal)?;
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
         let loaded = engines::load(target, draft, &options).await?;
 
-        let Loaded { engine, tokenizer, template } = loaded;
+        let Loaded { engine, tokenizer, template, target, draft, fallback } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),
+            fallback,
             capacity: engine.capacity(),
             max_gamma: engine.max_proposal(),
             has_chat_template: template.is_ok(),
-            target: Model::new(String::new(), engine.config()),
-            draft: None,
+            target: Model::new(target),
+            draft: draft.map(Model::new),
         };
         Ok(Self {
             tokenizer,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::error::Error;
+use crate::decode::engines::About;
 use crate::decode::{self, FinishReason};
 use crate::model::Config;
 use crate::text::Message;
@@ -14,6 +15,7 @@ use crate::text::Message;
 pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
+    pub variant: Option<String>,
 }
 
 /// `BackendGenerateOptions`.
@@ -49,6 +51,7 @@ pub(super) struct Info {
     pub version: &'static str,
     #[serde(flatten)]
     pub engine: decode::EngineInfo,
+    pub fallback: Option<String>,
     pub capacity: usize,
     pub max_gamma: usize,
     pub has_chat_template: bool,
@@ -68,8 +71,9 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub fn new(name: String, config: &Config) -> Self {
-        let Config { family, layers, width, vocab, context, .. } = *config;
+    pub fn new(about: About) -> Self {
+        let About { name, config } = about;
+        let Config { family, layers, width, vocab, context, .. } = config;
         Self { name, architecture: family.name, layers, width, vocab, context }
     }
 }

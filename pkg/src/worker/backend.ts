@@ -26,8 +26,8 @@ export interface ByteStream {
 export interface BackendLoadOptions {
   device: Device;
   capacity: number | undefined;
-  /** What `EngineInfo.tuning` was the last time, for each adapter (see `tuning.ts`). */
-  tuning: string | undefined;
+  /** What `EngineInfo.variant` was the last time on this adapter (see `variant.ts`). */
+  variant: string | undefined;
 }
 
 /** How the wasm module generates. */

@@ -9,7 +9,7 @@ import type { Piece } from '../types.js';
 import type { Backend, BackendEngine } from './backend.js';
 import { open } from './open.js';
 import { tick } from './tick.js';
-import { adapterKey, recall, remember } from './tuning.js';
+import { adapterKey, recall, remember } from './variant.js';
 
 /** Shortest time between two progress events, in ms. */
 const PROGRESS_MS = 50;
@@ -48,12 +48,12 @@ export function serve(
       wasm = await backend();
       const streams = await Promise.all([open(target, signal), draft && open(draft, signal)]);
       const key = device === 'cpu' ? undefined : await adapterKey();
-      const tuning = key && (await recall(key));
-      const options = { device, capacity, tuning };
+      const variant = key && (await recall(key));
+      const options = { device, capacity, variant };
       engine = await wasm.load(streams[0], streams[1], options, throttled(tell), signal);
       const info = engine.info();
-      if (key && info.tuning !== undefined && info.tuning !== tuning) {
-        await remember(key, info.tuning);
+      if (key && info.device === 'webgpu' && info.variant !== variant) {
+        await remember(key, info.variant);
       }
       return info;
     },

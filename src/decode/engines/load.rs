@@ -1,12 +1,14 @@
 //! From bytes to an engine: opens the files, checks that they fit together, then loads the weights.
 
-use super::{AnyEngine, CpuEngine};
+use std::rc::Rc;
+
+use super::{AnyEngine, CpuEngine, GpuEngine};
 use crate::decode::Error as DecodeError;
 use crate::gguf::Stream;
-use crate::model::Model;
+use crate::model::{Config, Model};
 use crate::source::ByteSource;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
-use crate::{Error, cpu};
+use crate::{Error, cpu, gpu};
 
 /// Context length where neither the caller nor the model asks for less, in tokens.
 pub const DEFAULT_CAPACITY: usize = 2048;
@@ -44,6 +46,17 @@ pub struct LoadOptions {
     pub device: Device,
     /// Longest context in tokens; `None` is [`DEFAULT_CAPACITY`]. Never more than the target was trained for.
     pub capacity: Option<usize>,
+    /// The matvec variant that an earlier start found best on this adapter; `None` times them.
+    pub variant: Option<gpu::Variant>,
+}
+
+/// What a file's header says about the model in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct About {
+    /// `general.name`, empty where the file has none.
+    pub name: String,
+    /// Hyper-parameters.
+    pub config: Config,
 }
 
 /// What was loaded.
@@ -54,6 +67,12 @@ pub struct Loaded {
     pub tokenizer: Tokenizer,
     /// The target's chat template. Its absence is an error only for those who want to chat.
     pub template: Result<ChatTemplate, text::Error>,
+    /// The target's file.
+    pub target: About,
+    /// The draft's file, if there is one.
+    pub draft: Option<About>,
+    /// Why [`Device::Auto`] did not take the GPU.
+    pub fallback: Option<String>,
 }
 
 impl Loaded {
@@ -85,6 +104,20 @@ impl<S: ByteSource> Opened<S> {
         Ok(Self { stream, model, tokenizer })
     }
 
+    fn about(&self) -> About {
+        let name = self.stream.header().metadata.string("general.name").unwrap_or_default();
+        About { name: name.into(), config: self.model.config.clone() }
+    }
+
+    async fn load_gpu(
+        &mut self,
+        device: &Rc<gpu::Device>,
+        variant: gpu::Variant,
+        capacity: usize,
+    ) -> Result<Rc<gpu::Model>, Error> {
+        Ok(Rc::new(gpu::Model::load(device, &mut self.stream, &self.model, variant, capacity).await?))
+    }
+
     async fn load_cpu(&mut self, capacity: usize) -> Result<cpu::Model, Error> {
         Ok(cpu::Model::load(&mut self.stream, &self.model, capacity).await?)
     }
@@ -93,9 +126,7 @@ impl<S: ByteSource> Opened<S> {
     fn check_draft<D>(&self, draft: &Opened<D>) -> Result<(), DecodeError> {
         let (target, small) = (&self.model.config, &draft.model.config);
         let mismatch = |why| Err(DecodeError::TokenizerMismatch(why));
-        if self.tokenizer.fingerprint() != draft.tokenizer.fingerprint() {
-            return mismatch("its vocabulary or its way of splitting text differs".into());
-        }
+        draft.tokenizer.compatible(&self.tokenizer).map_err(DecodeError::TokenizerMismatch)?;
         if small.vocab < target.vocab {
             return mismatch(format!("it reads {} ids, the target {}", small.vocab, target.vocab));
         }
@@ -131,11 +162,20 @@ pub async fn load<T: ByteSource, D: ByteSource>(
     }
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
 
-    let engine = match options.device {
-        Device::WebGpu => {
-            return Err(crate::gpu::Error::NoAdapter("this build has no GPU engine".into()).into());
+    let (gpu, fallback) = open_gpu(options.device).await?;
+    let engine = match gpu {
+        Some(device) => {
+            let variant = gpu::choose_variant(&device, options.variant).await?;
+            let model = target.load_gpu(&device, variant, capacity).await?;
+            let small = match &mut draft {
+                Some(draft) => {
+                    Some(draft.load_gpu(&device, variant, capacity).await.map_err(Error::of_draft)?)
+                }
+                None => None,
+            };
+            AnyEngine::Gpu(GpuEngine::new(model, small)?)
         }
-        Device::Auto | Device::Cpu => {
+        None => {
             let model = target.load_cpu(capacity).await?;
             let small = match &mut draft {
                 Some(draft) => Some(draft.load_cpu(capacity).await.map_err(Error::of_draft)?),
@@ -145,5 +185,24 @@ pub async fn load<T: ByteSource, D: ByteSource>(
         }
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
-    Ok(Loaded { engine, tokenizer: target.tokenizer, template })
+    let (about, draft) = (target.about(), draft.map(|draft| draft.about()));
+    Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft, fallback })
+}
+
+/// The GPU, if that is where to run; or why [`Device::Auto`] does not run there.
+async fn open_gpu(device: Device) -> Result<(Option<Rc<gpu::Device>>, Option<String>), Error> {
+    if device == Device::Cpu {
+        return Ok((None, None));
+    }
+    let opened = gpu::Device::open(gpu::DeviceOptions::default()).await;
+    if device == Device::WebGpu {
+        return Ok((Some(opened?), None));
+    }
+    Ok(match opened {
+        Ok(device) if device.is_software() => {
+            (None, Some(format!("{} is a software adapter, slower than the CPU engine", device.adapter())))
+        }
+        Ok(device) => (Some(device), None),
+        Err(error) => (None, Some(error.to_string())),
+    })
 }

@@ -1,19 +1,23 @@
 //! Engines, one file each, and [`AnyEngine`], which is whichever was loaded.
 
 mod cpu;
+mod gpu;
 mod load;
 
 pub use cpu::CpuEngine;
-pub use load::{Device, LoadOptions, Loaded, load};
+pub use gpu::GpuEngine;
+pub use load::{About, Device, LoadOptions, Loaded, load};
 
 use super::{Counters, Engine, EngineInfo, Proposal, Round};
 use crate::{Error, model};
 
 /// The engine that was loaded.
-#[allow(clippy::large_enum_variant, reason = "there is one")]
+#[allow(clippy::large_enum_variant, reason = "there is one of them, and it is not moved about")]
 pub enum AnyEngine {
     /// On the CPU.
     Cpu(CpuEngine),
+    /// On WebGPU.
+    Gpu(GpuEngine),
     // A further engine is a variant here, a line in `delegate!`, and a line in `load`.
 }
 
@@ -22,6 +26,7 @@ macro_rules! delegate {
     ($any:expr, $engine:ident => $call:expr) => {
         match $any {
             AnyEngine::Cpu($engine) => $call,
+            AnyEngine::Gpu($engine) => $call,
         }
     };
 }

@@ -65,7 +65,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let scale = 1.0;
     {%- endif %}
     {%- for p in range(R // 2) %}
-    finish(pair0 + {{ p }}u, id.y * {{ M }}u + {{ m }}u, vec2<f32>(sum{{ 2 * p }}_{{ m }}, sum{{ 2 * p + 1 }}_{{ m }}) * scale);
+    if (pair0 + {{ p }}u < pairs()) {
+      finish(pair0 + {{ p }}u, id.y * {{ M }}u + {{ m }}u, vec2<f32>(sum{{ 2 * p }}_{{ m }}, sum{{ 2 * p + 1 }}_{{ m }}) * scale);
+    }
     {%- endfor %}
   }
 {%- endfor %}

@@ -1,11 +1,11 @@
 /**
- * What start-up timing chose, remembered for each adapter in IndexedDB. Where there is none (private windows, say)
- * nothing is remembered, and the engine measures anew.
+ * Which kernels start-up timing chose, remembered for each adapter in IndexedDB. Where there is none (private windows,
+ * say) nothing is remembered, and the engine measures anew.
  * @module
  */
 
 const DATABASE = 'paceline';
-const STORE = 'tuning';
+const STORE = 'variants';
 
 /** The name under which an adapter's choice is kept; `undefined` where there is no WebGPU. */
 export async function adapterKey(): Promise<string | undefined> {
@@ -28,9 +28,9 @@ export async function recall(key: string): Promise<string | undefined> {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Remembers `tuning` under `key`. */
-export async function remember(key: string, tuning: string): Promise<void> {
-  await inStore('readwrite', store => store.put(tuning, key));
+/** Remembers `variant` under `key`. */
+export async function remember(key: string, variant: string): Promise<void> {
+  await inStore('readwrite', store => store.put(variant, key));
 }
 
 /** Runs one request; `undefined` where the store fails, which is never worth an error. */

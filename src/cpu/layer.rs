@@ -1,0 +1,167 @@
+//! One transformer layer.
+
+use super::activations::Activations;
+use super::cache::Cache;
+use super::matrix::Matrix;
+use super::matvec::matvec;
+use super::norm::{rms_norm, rms_norm_in_place};
+use super::rope::rotate;
+use super::scratch::{Scratch, take};
+use super::simd::Level;
+use super::{attention, mlp};
+use crate::model::Config;
+
+/// A layer's weights.
+pub(super) struct Layer {
+    pub attention_norm: Vec<f32>,
+    pub q: Projection,
+    pub k: Projection,
+    pub v: Projection,
+    pub attention_output: Matrix,
+    pub mlp_norm: Vec<f32>,
+    pub gate: Matrix,
+    pub up: Matrix,
+    pub down: Matrix,
+}
+
+/// The projection to queries, keys or values, with what some families add to it.
+pub(super) struct Projection {
+    pub matrix: Matrix,
+    /// One number an output (qwen2).
+    pub bias: Option<Vec<f32>>,
+    /// Weight of the norm of each head (qwen3).
+    pub norm: Option<Vec<f32>>,
+}
+
+/// Where the rows of a pass stand.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<'a> {
+    pub config: &'a Config,
+    pub level: Level,
+    /// `[cos, sin]` for each position and rotated pair.
+    pub rope: &'a [[f32; 2]],
+    /// Position of the first row.
+    pub start: usize,
+    /// Number of rows.
+    pub rows: usize,
+}
+
+impl Pass<'_> {
+    /// Rotates the rows of `x`, the first of which is the pass's row `first`.
+    fn rope(&self, x: &mut [f32], first: usize) {
+        let pairs = self.config.rope.dim / 2;
+        let width = x.len() / (self.rows - first);
+        for (position, row) in (self.start + first..).zip(x.chunks_exact_mut(width)) {
+            let table = &self.rope[position * pairs..][..pairs];
+            rotate(self.config.rope.style, table, row, self.config.head_dim);
+        }
+    }
+}
+
+impl Projection {
+    fn apply(&self, pass: &Pass<'_>, x: &[f32], quantized: &Activations, out: &mut [f32]) {
+        matvec(pass.level, &self.matrix, x, quantized, out);
+        if let Some(bias) = &self.bias {
+            out.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
+        }
+        if let Some(norm) = &self.norm {
+            rms_norm_in_place(pass.level, out, norm, pass.config.rms_eps);
+        }
+    }
+}
+
+/// Quantizes the rows of `x` if one of the matrices that will read them is quantized.
+pub(super) fn prepare(level: Level, quantized: &mut Activations, x: &[f32], readers: &[&Matrix]) {
+    if let Some(matrix) = readers.iter().find(|m| m.is_quantized()) {
+        quantized.quantize(level, x, matrix.columns());
+    }
+}
+
+fn add(x: &mut [f32], y: &[f32]) {
+    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+}
+
+impl Layer {
+    /// Writes the rows' keys and values to the cache, and takes the residual stream of the rows from `live` on through
+    /// the layer. Earlier rows are left as they are: nothing after the last layer reads them.
+    pub fn forward(
+        &self,
+        pass: &Pass<'_>,
+        index: usize,
+        live: usize,
+        cache: &mut Cache,
+        scratch: &mut Scratch,
+    ) {
+        let &Pass { config, level, rows, .. } = pass;
+        let (width, q_width, kv_width) = (config.width, config.q_width(), config.kv_width());
+        let s = scratch;
+
+        let normed = take(&mut s.normed, rows * width);
+        rms_norm(level, &s.hidden[..rows * width], &self.attention_norm, config.rms_eps, normed);
+        let k = take(&mut s.k, rows * kv_width);
+        let v = take(&mut s.v, rows * kv_width);
+        prepare(level, &mut s.quantized, normed, &[&self.q.matrix, &self.k.matrix, &self.v.matrix]);
+        self.k.apply(pass, normed, &s.quantized, k);
+        self.v.apply(pass, normed, &s.quantized, v);
+        pass.rope(k, 0);
+        let written = k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width));
+        for (position, (k, v)) in (pass.start..).zip(written) {
+            cache.write(index, position, k, v);
+        }
+        if live == rows {
+            return;
+        }
+
+        let alive = rows - live;
+        let normed = &mut normed[live * width..];
+        if live > 0 {
+            prepare(level, &mut s.quantized, normed, &[&self.q.matrix]);
+        }
+        let q = take(&mut s.q, alive * q_width);
+        self.q.apply(pass, normed, &s.quantized, q);
+        pass.rope(q, live);
+        let context = take(&mut s.context, alive * q_width);
+        attend(pass, index, live, cache, q, &mut s.scores, context);
+
+        prepare(level, &mut s.quantized, context, &[&self.attention_output]);
+        matvec(level, &self.attention_output, context, &s.quantized, normed);
+        let hidden = &mut s.hidden[live * width..rows * width];
+        add(hidden, normed);
+
+        rms_norm(level, hidden, &self.mlp_norm, config.rms_eps, normed);
+        prepare(level, &mut s.quantized, normed, &[&self.gate, &self.up]);
+        let gate = take(&mut s.gate, alive * config.ff);
+        let up = take(&mut s.up, alive * config.ff);
+        matvec(level, &self.gate, normed, &s.quantized, gate);
+        matvec(level, &self.up, normed, &s.quantized, up);
+        mlp::silu_mul(level, gate, up);
+        prepare(level, &mut s.quantized, gate, &[&self.down]);
+        matvec(level, &self.down, gate, &s.quantized, normed);
+        add(hidden, normed);
+    }
+}
+
+/// Attention of the rows from `live` on: each sees the positions up to its own.
+fn attend(
+    pass: &Pass<'_>,
+    layer: usize,
+    live: usize,
+    cache: &Cache,
+    q: &[f32],
+    scores: &mut Vec<f32>,
+    out: &mut [f32],
+) {
+    let config = pass.config;
+    let shared = config.heads / config.kv_heads;
+    let group = shared * config.head_dim;
+    let scores = take(scores, attention::scores_len(shared, pass.start + pass.rows));
+    for kv_head in 0..config.kv_heads {
+        let head = cache.head(layer, kv_head);
+        let rows = q.chunks_exact(config.q_width()).zip(out.chunks_exact_mut(config.q_width()));
+        for (position, (q, out)) in (pass.start + live..).zip(rows) {
+            let range = kv_head * group..(kv_head + 1) * group;
+            let (q, out) = (&q[range.clone()], &mut out[range]);
+            attention::attend(pass.level, head, position + 1, config.head_dim, q, scores, out);
+        }
+    }
+}

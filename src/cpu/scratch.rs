@@ -1,0 +1,36 @@
+//! Memory that passes reuse, so that a token allocates nothing but its logits.
+
+use super::activations::Activations;
+
+/// Buffers of one pass, rows of activations in each.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// The residual stream.
+    pub hidden: Vec<f32>,
+    /// The normalized residual stream, or a projection's output.
+    pub normed: Vec<f32>,
+    /// Queries.
+    pub q: Vec<f32>,
+    /// Keys.
+    pub k: Vec<f32>,
+    /// Values.
+    pub v: Vec<f32>,
+    /// Attention's output.
+    pub context: Vec<f32>,
+    /// Gate of the MLP, then its inner activations.
+    pub gate: Vec<f32>,
+    /// Up-projection of the MLP.
+    pub up: Vec<f32>,
+    /// Scores of the query heads that share a key/value head.
+    pub scores: Vec<f32>,
+    /// The input of the next products, quantized.
+    pub quantized: Activations,
+}
+
+/// The first `len` values of `buffer`, which grows where needed. Their content is left over from earlier.
+pub(super) fn take(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
+}

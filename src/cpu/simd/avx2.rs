@@ -1,0 +1,123 @@
+//! x86-64 with AVX2 and F16C: one 256-bit register a vector.
+
+use std::arch::x86_64::*;
+
+use super::{Block, Lanes, Op};
+
+/// Proof that the machine has AVX2 and F16C: only [`Avx2::detect`] makes one.
+#[derive(Clone, Copy)]
+pub struct Avx2(());
+
+impl Avx2 {
+    /// The proof, where the machine has both.
+    pub fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c")).then_some(Self(()))
+    }
+
+    /// Runs `op` compiled for AVX2.
+    pub fn run<O: Op>(self, op: O) -> O::Output {
+        #[target_feature(enable = "avx2,f16c")]
+        fn inside<O: Op>(op: O) -> O::Output {
+            op.run(Avx2(()))
+        }
+        // SAFETY: `self` proves that the machine has these features.
+        unsafe { inside(op) }
+    }
+}
+
+// SAFETY of every block below: `self` proves that the machine has the features that the intrinsic needs, and loads and
+// stores go through references to exactly as many bytes as they touch.
+impl Lanes for Avx2 {
+    type I = __m256i;
+    type F = __m256;
+    const TILE: usize = 8;
+
+    #[inline(always)]
+    fn splat_i(self, x: i32) -> Self::I {
+        // SAFETY: see above.
+        unsafe { _mm256_set1_epi32(x) }
+    }
+
+    #[inline(always)]
+    fn load_i(self, x: &Block) -> Self::I {
+        // SAFETY: see above; a `Block` is 32-byte aligned.
+        unsafe { _mm256_load_si256(x.0.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn and(self, a: Self::I, b: Self::I) -> Self::I {
+        // SAFETY: see above.
+        unsafe { _mm256_and_si256(a, b) }
+    }
+
+    #[inline(always)]
+    fn shr16<const N: i32>(self, a: Self::I) -> Self::I {
+        // SAFETY: see above.
+        unsafe { _mm256_srli_epi16::<N>(a) }
+    }
+
+    #[inline(always)]
+    fn dot16(self, a: Self::I, b: Self::I) -> Self::I {
+        // SAFETY: see above.
+        unsafe { _mm256_madd_epi16(a, b) }
+    }
+
+    #[inline(always)]
+    fn add_i(self, a: Self::I, b: Self::I) -> Self::I {
+        // SAFETY: see above.
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn to_f32(self, a: Self::I) -> Self::F {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtepi32_ps(a) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::F {
+        // SAFETY: see above.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn load(self, x: &[f32; 8]) -> Self::F {
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_ps(x.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, x: &[u16; 8]) -> Self::F {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, x: &[u16; 8]) -> Self::F {
+        // SAFETY: see above.
+        unsafe {
+            let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().cast()));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::F, b: Self::F) -> Self::F {
+        // SAFETY: see above.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
+        // SAFETY: see above.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn to_array(self, a: Self::F) -> [f32; 8] {
+        let mut out = [0.0; 8];
+        // SAFETY: see above.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), a) };
+        out
+    }
+}

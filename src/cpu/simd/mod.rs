@@ -1,0 +1,116 @@
+//! Eight lanes at a time: what the kernels are written in.
+//!
+//! A kernel is an [`Op`], written once over [`Lanes`]; [`dispatch`] runs it on the best instruction set there is. Every
+//! implementation of a method gives bitwise the same result (integers are exact, floats are rounded once an operation,
+//! nothing is fused), so a model computes the same numbers on every machine that has IEEE floats.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
+
+/// 32 aligned bytes: one vector of packed weight codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C, align(32))]
+pub struct Block(pub [u8; 32]);
+
+/// A kernel, written over any instruction set.
+pub trait Op {
+    /// What it returns.
+    type Output;
+    /// The kernel. Mark it `#[inline(always)]`: only then is it compiled with `L`'s instructions.
+    fn run<L: Lanes>(self, lanes: L) -> Self::Output;
+}
+
+/// Vectors of eight 32-bit lanes. A value of the implementing type proves that the machine has the instructions.
+pub trait Lanes: Copy {
+    /// Eight i32, or sixteen i16: `i16` element `2i` is the low half of lane `i`.
+    type I: Copy;
+    /// Eight f32.
+    type F: Copy;
+    /// Rows of activations that a matvec keeps in registers at once.
+    const TILE: usize;
+
+    /// All lanes `x`.
+    fn splat_i(self, x: i32) -> Self::I;
+    /// 32 bytes, little-endian.
+    fn load_i(self, x: &Block) -> Self::I;
+    /// Bitwise and.
+    fn and(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Shifts each of the sixteen u16 right by `N`.
+    fn shr16<const N: i32>(self, a: Self::I) -> Self::I;
+    /// `a[2i] * b[2i] + a[2i + 1] * b[2i + 1]` of the i16 elements, in lane `i`.
+    fn dot16(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Wrapping sum.
+    fn add_i(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Rounds each i32 to the nearest f32.
+    fn to_f32(self, a: Self::I) -> Self::F;
+
+    /// All lanes `x`.
+    fn splat(self, x: f32) -> Self::F;
+    /// Eight f32.
+    fn load(self, x: &[f32; 8]) -> Self::F;
+    /// Eight halves (IEEE binary16), widened.
+    fn load_f16(self, x: &[u16; 8]) -> Self::F;
+    /// Eight bfloat16, widened.
+    fn load_bf16(self, x: &[u16; 8]) -> Self::F;
+    /// Sum.
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    /// Product.
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The lanes, in order.
+    fn to_array(self, a: Self::F) -> [f32; 8];
+}
+
+/// An instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Plain Rust.
+    Scalar,
+    /// x86-64 with AVX2 and F16C.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// WebAssembly with simd128, chosen when the module is compiled.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128,
+}
+
+impl Level {
+    /// The best that this machine has.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if avx2::Avx2::detect().is_some() {
+            return Self::Avx2;
+        }
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        return Self::Simd128;
+        #[allow(unreachable_code, reason = "with simd128 there is nothing else")]
+        Self::Scalar
+    }
+
+    /// Its name, as shown to users.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "AVX2",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Self::Simd128 => "WebAssembly SIMD",
+        }
+    }
+}
+
+/// Runs `op` with the instructions of `level`; without them, in plain Rust.
+pub fn dispatch<O: Op>(level: Level, op: O) -> O::Output {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => match avx2::Avx2::detect() {
+            Some(lanes) => lanes.run(op),
+            None => op.run(scalar::Scalar),
+        },
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Level::Simd128 => op.run(wasm::Simd128),
+        Level::Scalar => op.run(scalar::Scalar),
+    }
+}

@@ -1,0 +1,252 @@
+//! Every operation against its float64 reference, against other instruction sets, and against itself row by row.
+
+use super::matvec::{matvec, multiply};
+use super::{Cache, Level, Matrix, activations::Activations, attention, mlp, norm, reference, rope};
+use crate::gguf::format::{FORMATS, Spec};
+use crate::model::{Config, Rope, RopeStyle, family::FAMILIES};
+
+fn random(seed: u64, len: usize) -> Vec<f32> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    (0..len).map(|_| rng.f32() * 2.0 - 1.0).collect()
+}
+
+/// Instruction sets of this machine.
+fn levels() -> Vec<Level> {
+    let best = Level::best();
+    if best == Level::Scalar {
+        eprintln!("no SIMD on this machine: only plain Rust is tested");
+    }
+    vec![Level::Scalar, best]
+}
+
+fn run(level: Level, matrix: &Matrix, x: &[f32]) -> Vec<f32> {
+    let mut quantized = Activations::default();
+    if matrix.is_quantized() {
+        quantized.quantize(level, x, matrix.columns());
+    }
+    let mut out = vec![0.0; x.len() / matrix.columns() * matrix.rows()];
+    matvec(level, matrix, x, &quantized, &mut out);
+    out
+}
+
+/// A matrix of the format with its dequantized weights, row-major.
+fn matrix(spec: &Spec, rows: usize, columns: usize) -> (Matrix, Vec<f32>) {
+    let values = random(rows as u64 * 31 + columns as u64, rows * columns);
+    let bytes = spec.format.quantize(&values);
+    let mut weights = vec![0.0; rows * columns];
+    spec.format.dequantize(&bytes, &mut weights);
+    (Matrix::from_bytes(spec.format, rows, columns, &bytes), weights)
+}
+
+/// Columns to test: one block and a few, and for floats odd numbers too.
+fn widths(spec: &Spec) -> Vec<usize> {
+    match spec.block_len {
+        1 => vec![1, 5, 64, 67],
+        n => vec![n, 3 * n],
+    }
+}
+
+#[test]
+fn products_match_the_reference_in_every_format() {
+    for spec in &FORMATS {
+        for columns in widths(spec) {
+            for rows in [1, 7, 8, 19] {
+                let (matrix, weights) = matrix(spec, rows, columns);
+                let x = random(7, 3 * columns);
+                let y = multiply(&matrix, &x);
+                for (x, y) in x.chunks_exact(columns).zip(y.chunks_exact(rows)) {
+                    let expected = reference::matvec(&weights, x);
+                    let size = (columns as f32).sqrt();
+                    for (y, expected) in y.iter().zip(expected) {
+                        let error = (y - expected).abs() / size;
+                        assert!(error < 4e-5, "{} {rows}x{columns}: {y} for {expected}", spec.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_unpacked_as_they_were_packed() {
+    for spec in &FORMATS {
+        let columns = widths(spec)[1];
+        let (matrix, weights) = matrix(spec, 19, columns);
+        let mut row = vec![0.0; columns];
+        for (r, expected) in weights.chunks_exact(columns).enumerate() {
+            matrix.row(r, &mut row);
+            for (x, e) in row.iter().zip(expected) {
+                assert!((x - e).abs() <= 1e-6 * e.abs().max(0.1), "{} row {r}: {x} for {e}", spec.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn windows_may_cut_anywhere() {
+    for spec in &FORMATS {
+        let columns = widths(spec)[1];
+        let bytes = spec.format.quantize(&random(3, 19 * columns));
+        let whole = Matrix::from_bytes(spec.format, 19, columns, &bytes);
+        let mut cut = Matrix::new(spec.format, 19, columns);
+        for rows in [0..3, 3..4, 4..17, 17..19] {
+            let row_bytes = spec.format.row_bytes(columns);
+            cut.pack(rows.start, &bytes[rows.start * row_bytes..rows.end * row_bytes]);
+        }
+        let x = random(5, columns);
+        assert_eq!(multiply(&whole, &x), multiply(&cut, &x), "{}", spec.name);
+    }
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_bits() {
+    for spec in &FORMATS {
+        for columns in widths(spec) {
+            let (matrix, _) = matrix(spec, 19, columns);
+            let x = random(11, 7 * columns);
+            for level in levels() {
+                assert_eq!(
+                    run(Level::Scalar, &matrix, &x),
+                    run(level, &matrix, &x),
+                    "{} {level:?}",
+                    spec.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_others() {
+    for spec in &FORMATS {
+        let columns = widths(spec)[1];
+        let (matrix, _) = matrix(spec, 19, columns);
+        for level in levels() {
+            let x = random(13, 16 * columns);
+            let alone: Vec<f32> = x.chunks_exact(columns).flat_map(|x| run(level, &matrix, x)).collect();
+            for rows in 1..=16 {
+                let together = run(level, &matrix, &x[..rows * columns]);
+                assert_eq!(together, alone[..rows * 19], "{} {level:?} {rows} rows", spec.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn constant_zero_points_need_no_mins() {
+    let bits = |name: &str| {
+        let spec = FORMATS.iter().find(|s| s.name.eq_ignore_ascii_case(name)).expect(name);
+        let (matrix, _) = matrix(spec, 8, 256);
+        matrix.bytes() as f64 * 8.0 / (8.0 * 256.0)
+    };
+    assert_eq!(bits("q4_0"), 4.5);
+    assert_eq!(bits("q4_1"), 5.0);
+    assert_eq!(bits("q5_0"), 8.5);
+    assert_eq!(bits("q8_0"), 8.5);
+    assert_eq!(bits("f16"), 16.0);
+}
+
+#[test]
+fn rms_norm_matches_the_reference() {
+    for width in [1, 7, 64, 579] {
+        let (x, weight) = (random(1, 3 * width), random(2, width));
+        for level in levels() {
+            let mut out = vec![0.0; x.len()];
+            norm::rms_norm(level, &x, &weight, 1e-5, &mut out);
+            let mut in_place = x.clone();
+            norm::rms_norm_in_place(level, &mut in_place, &weight, 1e-5);
+            assert_eq!(out, in_place);
+            let mut scalar = vec![0.0; x.len()];
+            norm::rms_norm(Level::Scalar, &x, &weight, 1e-5, &mut scalar);
+            assert_eq!(out, scalar);
+            let expected = x.chunks_exact(width).flat_map(|x| reference::rms_norm(x, &weight, 1e-5));
+            for (y, expected) in out.iter().zip(expected) {
+                assert!((y - expected).abs() < 1e-6 * expected.abs().max(1.0), "{width}: {y} for {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rope_matches_the_reference() {
+    for style in [RopeStyle::Interleaved, RopeStyle::Halves] {
+        for (head_dim, dim) in [(64, 64), (10, 6), (2, 2)] {
+            let table = Rope { style, dim, base: 1e4, scale: 1.0 }.table(100, None);
+            let mut x = random(4, 3 * head_dim);
+            let mut expected = x.clone();
+            let table = &table[99 * dim / 2..];
+            rope::rotate(style, table, &mut x, head_dim);
+            reference::rope(style, table, &mut expected, head_dim);
+            for (x, e) in x.iter().zip(&expected) {
+                assert!((x - e).abs() < 1e-6, "{style:?} {head_dim} {dim}: {x} for {e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn silu_mul_matches_the_reference() {
+    let (gate, up) = (random(5, 67), random(6, 67));
+    let gate: Vec<f32> = gate.iter().map(|g| g * 40.0).collect();
+    let expected = reference::silu_mul(&gate, &up);
+    let mut scalar = gate.clone();
+    mlp::silu_mul(Level::Scalar, &mut scalar, &up);
+    for level in levels() {
+        let mut out = gate.clone();
+        mlp::silu_mul(level, &mut out, &up);
+        assert_eq!(out, scalar);
+        for (y, e) in out.iter().zip(&expected) {
+            assert!((y - e).abs() < 1e-6 * e.abs().max(1e-3), "{y} for {e}");
+        }
+    }
+}
+
+#[test]
+fn attention_matches_the_reference() {
+    for (heads, kv_heads, dim) in [(3, 1, 64), (6, 2, 10), (5, 5, 8), (14, 2, 16)] {
+        let config = Config {
+            family: &FAMILIES[0],
+            layers: 2,
+            width: heads * dim,
+            heads,
+            kv_heads,
+            head_dim: dim,
+            ff: 8,
+            vocab: 8,
+            head_vocab: 8,
+            context: 64,
+            rms_eps: 1e-5,
+            rope: Rope { style: RopeStyle::Halves, dim, base: 1e4, scale: 1.0 },
+            tied: true,
+        };
+        let kv_width = kv_heads * dim;
+        let mut cache = Cache::new(&config, 37);
+        let (k, v, q) = (random(1, 37 * kv_width), random(2, 37 * kv_width), random(3, heads * dim));
+        for (position, (k, v)) in k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width)).enumerate() {
+            cache.write(1, position, k, v);
+        }
+        for len in [1, 7, 8, 9, 37] {
+            let expected =
+                reference::attention(&q, &k[..len * kv_width], &v[..len * kv_width], heads, kv_heads);
+            let mut results = levels().into_iter().map(|level| {
+                let mut out = vec![0.0; heads * dim];
+                let shared = heads / kv_heads;
+                let mut scores = vec![f32::NAN; attention::scores_len(shared, len)];
+                for (kv, (q, out)) in
+                    q.chunks_exact(shared * dim).zip(out.chunks_exact_mut(shared * dim)).enumerate()
+                {
+                    attention::attend(level, cache.head(1, kv), len, dim, q, &mut scores, out);
+                }
+                out
+            });
+            let scalar = results.next().expect("one level");
+            for (y, e) in scalar.iter().zip(&expected) {
+                assert!(
+                    (y - e).abs() < 2e-6,
+                    "{heads}/{kv_heads} heads of {dim}, {len} positions: {y} for {e}"
+                );
+            }
+            results.for_each(|other| assert_eq!(other, scalar));
+        }
+    }
+}
