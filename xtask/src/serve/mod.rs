@@ -160,6 +160,14 @@ mod tests {
     }
 
     #[test]
+    fn asking_for_the_head_alone_gives_length_and_type() {
+        let text = ask("HEAD /model.gguf HTTP/1.1");
+        assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("\r\n\r\n"), "{text}");
+        assert!(text.contains("Content-Length: 100000"), "{text}");
+        assert!(text.contains("Content-Type: application/octet-stream"), "{text}");
+    }
+
+    #[test]
     fn part_of_a_file_is_sent_as_such() {
         let text = ask("GET /model.gguf HTTP/1.1\r\nRange: bytes=3-5");
         assert!(text.starts_with("HTTP/1.1 206") && text.ends_with("\r\n\r\n345"), "{text}");

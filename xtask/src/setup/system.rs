@@ -8,8 +8,8 @@ use super::{Need, Status, debian};
 use crate::project::Project;
 use crate::shell::first_line;
 
-/// The oldest Node that the packages run on.
-const NODE: u32 = 20;
+/// The oldest Node that the tools run on: major and minor version.
+const NODE: (u32, u32) = (20, 19);
 
 /// Node and npm.
 pub struct Node;
@@ -27,8 +27,11 @@ impl Need for Node {
         let Some(node) = first_line("node", &["--version"]) else {
             return Ok(Status::Missing("`node` does not run".into()));
         };
-        if major(&node).is_none_or(|major| major < NODE) {
-            return Ok(Status::Missing(format!("Node {NODE} or newer is needed, this is {node}")));
+        if version(&node).is_none_or(|version| version < NODE) {
+            return Ok(Status::Missing(format!(
+                "Node {}.{} or newer is needed, this is {node}",
+                NODE.0, NODE.1
+            )));
         }
         Ok(if on_path("npm") {
             Status::Present(format!("Node {node}"))
@@ -42,12 +45,16 @@ impl Need for Node {
     }
 
     fn by_hand(&self, _: &Project) -> String {
-        format!("install Node {NODE} or newer with npm, from your system or from nodejs.org")
+        format!(
+            "install Node {}.{} or newer with npm, from your system or from Node's own site",
+            NODE.0, NODE.1
+        )
     }
 }
 
-fn major(version: &str) -> Option<u32> {
-    version.trim_start_matches('v').split('.').next()?.parse().ok()
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim_start_matches('v').split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn on_path(program: &str) -> bool {
@@ -103,8 +110,8 @@ impl Need for Browser {
 mod tests {
     #[test]
     fn node_versions_are_read() {
-        assert_eq!(super::major("v20.20.2"), Some(20));
-        assert_eq!(super::major("v8.1"), Some(8));
-        assert_eq!(super::major("node"), None);
+        assert_eq!(super::version("v20.20.2"), Some((20, 20)));
+        assert_eq!(super::version("v8.1"), Some((8, 1)));
+        assert_eq!(super::version("node"), None);
     }
 }
