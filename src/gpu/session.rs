@@ -6,7 +6,7 @@ use std::rc::Rc;
 use web_time::Instant;
 
 use super::model::Model;
-use super::ops::{self, Attention, Epilogue, Matvec, Positions, Rope, padded};
+use super::ops::{self, Attention, CACHE_SLACK, Epilogue, Matvec, Positions, Rope, padded};
 use super::plan::{Cost, Plan};
 use super::{Device, Error};
 
@@ -97,7 +97,8 @@ pub struct Session {
 impl Runner {
     fn new(device: &Device, model: Rc<Model>) -> Result<Self, Error> {
         let c = &model.config;
-        let cache = |what| device.storage(what, (c.kv_width() * model.capacity) as u64);
+        let cache =
+            |what| device.storage(what, (c.kv_width() * model.capacity + CACHE_SLACK * c.head_dim) as u64);
         let caches = (0..c.layers).map(|_| Ok([cache("a layer's keys")?, cache("a layer's values")?]));
         let rows = |what, width: usize, rows: usize| device.storage(what, (width * rows) as u64);
         Ok(Self {
@@ -360,6 +361,13 @@ impl Session {
             timings.push(Timing { kernel: step.kernel, cost: step.cost, ms: best });
         }
         Ok(timings)
+    }
+
+    /// The target's logits of the last round, as bits.
+    #[cfg(test)]
+    pub(super) async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
+        let words = rows * self.target.model.config.head_vocab;
+        self.device.download(&self.target.logits, words).await
     }
 
     fn runner(&mut self, draft: bool) -> Option<&mut Runner> {

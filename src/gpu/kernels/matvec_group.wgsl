@@ -8,6 +8,7 @@
 // Fused RMS norm: x is scaled by `gain` while it is read, the sum by rsqrt(mean(x^2) + eps) at the end.
 {% endif %}
 {% include "matvec_bindings.wgsl" %}
+{% include order.file %}
 {% include layout.file %}
 {% include epilogue.file %}
 {% import layout.file as weights %}
