@@ -16,6 +16,21 @@ mod wasm;
 #[repr(C, align(32))]
 pub struct Block(pub [u8; 32]);
 
+/// Runs `body` for each `i` below `count`, at most 8, unrolled: only with constant indices are accumulators kept in
+/// registers, and unlike a closure the body is compiled with the instructions of the function it stands in.
+macro_rules! each {
+    ($count:ident, |$i:ident| $body:block) => {
+        $crate::cpu::simd::each!(@ $count, $i, $body, 0, 1, 2, 3, 4, 5, 6, 7)
+    };
+    (@ $count:ident, $i:ident, $body:block, $($index:literal),*) => {
+        $(if $index < $count {
+            let $i: usize = $index;
+            $body
+        })*
+    };
+}
+pub(super) use each;
+
 /// A kernel, written over any instruction set.
 pub trait Op {
     /// What it returns.
@@ -24,20 +39,17 @@ pub trait Op {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// Vectors of 32-bit lanes: a part, half or whole, of the eight that data is laid out in. A value of the implementing
-/// type proves that the machine has the instructions.
+/// Vectors of eight 32-bit lanes. A value of the implementing type proves that the machine has the instructions.
 pub trait Lanes: Copy {
-    /// i32 lanes, also seen as i16: element `2i` is the low half of lane `i`.
+    /// Eight i32, also seen as sixteen i16: element `2i` is the low half of lane `i`.
     type I: Copy;
-    /// f32 lanes.
+    /// Eight f32.
     type F: Copy;
-    /// How many vectors eight lanes take: part `p` of `PARTS` holds lanes `p * 8 / PARTS ..`.
-    const PARTS: usize;
 
     /// All lanes `x`.
     fn splat_i(self, x: i32) -> Self::I;
-    /// Part of 32 bytes, little-endian.
-    fn load_i(self, x: &Block, part: usize) -> Self::I;
+    /// 32 bytes, little-endian.
+    fn load_i(self, x: &Block) -> Self::I;
     /// Bitwise and.
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     /// Shifts each u16 right by `N`.
@@ -53,18 +65,18 @@ pub trait Lanes: Copy {
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::F;
-    /// Part of eight f32.
-    fn load(self, x: &[f32; 8], part: usize) -> Self::F;
-    /// Part of eight halves (IEEE binary16), widened.
-    fn load_f16(self, x: &[u16; 8], part: usize) -> Self::F;
-    /// Part of eight bfloat16, widened.
-    fn load_bf16(self, x: &[u16; 8], part: usize) -> Self::F;
+    /// Eight f32.
+    fn load(self, x: &[f32; 8]) -> Self::F;
+    /// Eight halves (IEEE binary16), widened.
+    fn load_f16(self, x: &[u16; 8]) -> Self::F;
+    /// Eight bfloat16, widened.
+    fn load_bf16(self, x: &[u16; 8]) -> Self::F;
     /// Sum.
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     /// Product.
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
-    /// Writes part of eight f32.
-    fn store(self, a: Self::F, out: &mut [f32; 8], part: usize);
+    /// The lanes, in order.
+    fn to_array(self, a: Self::F) -> [f32; 8];
 }
 
 /// An instruction set.

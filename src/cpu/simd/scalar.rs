@@ -14,7 +14,6 @@ fn halves(x: i32) -> [i16; 2] {
 impl Lanes for Scalar {
     type I = [i32; 8];
     type F = [f32; 8];
-    const PARTS: usize = 1;
 
     #[inline(always)]
     fn splat_i(self, x: i32) -> Self::I {
@@ -22,7 +21,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn load_i(self, x: &Block, _: usize) -> Self::I {
+    fn load_i(self, x: &Block) -> Self::I {
         let (lanes, _) = x.0.as_chunks::<4>();
         std::array::from_fn(|i| i32::from_le_bytes(lanes[i]))
     }
@@ -67,17 +66,17 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn load(self, x: &[f32; 8], _: usize) -> Self::F {
+    fn load(self, x: &[f32; 8]) -> Self::F {
         *x
     }
 
     #[inline(always)]
-    fn load_f16(self, x: &[u16; 8], _: usize) -> Self::F {
+    fn load_f16(self, x: &[u16; 8]) -> Self::F {
         x.map(|x| half::f16::from_bits(x).to_f32())
     }
 
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 8], _: usize) -> Self::F {
+    fn load_bf16(self, x: &[u16; 8]) -> Self::F {
         x.map(|x| f32::from_bits(u32::from(x) << 16))
     }
 
@@ -92,7 +91,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn store(self, a: Self::F, out: &mut [f32; 8], _: usize) {
-        *out = a;
+    fn to_array(self, a: Self::F) -> [f32; 8] {
+        a
     }
 }
