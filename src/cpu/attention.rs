@@ -6,7 +6,7 @@
 
 use super::cache::Head;
 use super::math::{exp, sum};
-use super::simd::{Lanes, Level, Op, dispatch};
+use super::simd::{Lanes, Level, Op, dispatch, each};
 
 /// `out[h] = softmax(q[h] . keys / sqrt(head_dim)) . values` over positions `0..len`, for each of the query heads in `q`.
 /// `scores` is scratch of [`scores_len`] values.
@@ -59,7 +59,10 @@ impl Attend<'_> {
     #[inline(always)]
     fn heads<L: Lanes, const H: usize>(&mut self, lanes: L, first: usize) -> usize {
         let dim = self.head_dim;
-        let q: [&[f32]; H] = std::array::from_fn(|h| &self.q[(first + h) * dim..][..dim]);
+        let mut q = [[].as_slice(); H];
+        each!(H, |h| {
+            q[h] = &self.q[(first + h) * dim..][..dim];
+        });
         let padded = self.len.next_multiple_of(8);
         let scores = &mut self.scores[..H * padded];
         let scale = 1.0 / (dim as f32).sqrt();
@@ -68,14 +71,14 @@ impl Attend<'_> {
             let mut acc = [lanes.splat(0.0); H];
             for (d, key) in keys.iter().enumerate() {
                 let key = lanes.load(key);
-                for h in 0..H {
+                each!(H, |h| {
                     acc[h] = lanes.add(acc[h], lanes.mul(key, lanes.splat(q[h][d])));
-                }
+                });
             }
-            for h in 0..H {
+            each!(H, |h| {
                 let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(scale)));
                 scores[h * padded + 8 * at..][..8].copy_from_slice(&values);
-            }
+            });
         }
 
         let mut inverse = [0.0; H];
@@ -84,20 +87,23 @@ impl Attend<'_> {
         }
 
         let stride = dim.div_ceil(8);
-        let p: [&[f32]; H] = std::array::from_fn(|h| &scores[h * padded..][..self.len]);
+        let mut p = [[].as_slice(); H];
+        each!(H, |h| {
+            p[h] = &scores[h * padded..][..self.len];
+        });
         for j in 0..stride {
             let mut acc = [lanes.splat(0.0); H];
-            for position in 0..self.len {
-                let value = lanes.load(&self.head.values[position * stride + j]);
-                for h in 0..H {
+            for (position, row) in self.head.values.chunks_exact(stride).take(self.len).enumerate() {
+                let value = lanes.load(&row[j]);
+                each!(H, |h| {
                     acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][position])));
-                }
+                });
             }
-            for h in 0..H {
+            each!(H, |h| {
                 let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(inverse[h])));
                 let out = &mut self.out[(first + h) * dim..][..dim][8 * j..];
                 out.iter_mut().zip(values).for_each(|(o, v)| *o = v);
-            }
+            });
         }
         H
     }

@@ -14,7 +14,6 @@ fn halves(x: i32) -> [i16; 2] {
 impl Lanes for Scalar {
     type I = [i32; 8];
     type F = [f32; 8];
-    const TILE: usize = 4;
 
     #[inline(always)]
     fn splat_i(self, x: i32) -> Self::I {
@@ -49,6 +48,11 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn add_i(self, a: Self::I, b: Self::I) -> Self::I {
         std::array::from_fn(|i| a[i].wrapping_add(b[i]))
+    }
+
+    #[inline(always)]
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| a[i].wrapping_mul(b[i]))
     }
 
     #[inline(always)]
