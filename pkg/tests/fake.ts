@@ -128,6 +128,10 @@ export class FakeEngine implements BackendEngine {
     return INFO;
   }
 
+  tuning(): Record<string, string> {
+    return {};
+  }
+
   encode(text: string): Uint32Array {
     return Uint32Array.from(text, c => c.codePointAt(0) ?? 0);
   }

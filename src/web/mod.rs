@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, ByteStream, StepEvent } from './worker/backend.js';
+const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, ByteStream, StepEvent, Tuning } from './worker/backend.js';
 import type { Prompt } from './protocol.js';
 import type { ChatMessage, EngineInfo, LoadProgress } from './types.js';";
 

@@ -9,7 +9,7 @@ import type { Piece } from '../types.js';
 import type { Backend, BackendEngine } from './backend.js';
 import { open } from './open.js';
 import { tick } from './tick.js';
-import { adapterName, recall, remember } from './variant.js';
+import { adapterName, recall, remember } from './tuning.js';
 
 /** Shortest time between two progress events, in ms. */
 const PROGRESS_MS = 50;
@@ -48,16 +48,14 @@ export function serve(
       wasm = await backend();
       const streams = await Promise.all([open(target, signal), draft && open(draft, signal)]);
       const adapter = device === 'cpu' ? undefined : await adapterName();
-      const variant = adapter && (await recall(adapter));
-      const options = { device, capacity, variant };
+      const tuning = adapter === undefined ? undefined : await recall(adapter);
+      const options = { device, capacity, tuning };
       engine = await wasm.load(streams[0], streams[1], options, throttled(tell), signal);
       const info = engine.info();
-      if (!adapter || info.device !== 'webgpu') {
+      if (adapter === undefined || info.device !== 'webgpu') {
         return info;
       }
-      if (info.variant !== variant) {
-        await remember(adapter, info.variant);
-      }
+      await remember(adapter, engine.tuning());
       // Browsers leave out the description, which is all that the engine sees.
       return { ...info, adapter: info.adapter || adapter };
     },

@@ -1,11 +1,13 @@
 /**
- * Which kernels start-up timing chose, remembered for each adapter in IndexedDB. Where there is none (private windows,
- * say) nothing is remembered, and the engine measures anew.
+ * What start-up timing found out, remembered for each adapter in IndexedDB. Where there is none (private windows, say)
+ * nothing is remembered, and the engine measures anew.
  * @module
  */
 
+import type { Tuning } from './backend.js';
+
 const DATABASE = 'paceline';
-const STORE = 'variants';
+const STORE = 'tuning';
 
 interface AdapterInfo {
   vendor: string;
@@ -16,10 +18,10 @@ interface AdapterInfo {
 
 /** What a browser tells of its adapter, such as `nvidia ampere`; `undefined` where there is no WebGPU. */
 export async function adapterName(): Promise<string | undefined> {
-  const { gpu } = globalThis.navigator as {
-    gpu?: { requestAdapter(): Promise<{ info: AdapterInfo } | null> };
+  const { navigator } = globalThis as {
+    navigator?: { gpu?: { requestAdapter(): Promise<{ info: AdapterInfo } | null> } };
   };
-  const info = (await gpu?.requestAdapter().catch(() => null))?.info;
+  const info = (await navigator?.gpu?.requestAdapter().catch(() => null))?.info;
   if (!info) {
     return undefined;
   }
@@ -28,14 +30,14 @@ export async function adapterName(): Promise<string | undefined> {
 }
 
 /** What was remembered for `adapter`. */
-export async function recall(adapter: string): Promise<string | undefined> {
-  const value = await inStore('readonly', store => store.get(adapter));
-  return typeof value === 'string' ? value : undefined;
+export async function recall(adapter: string): Promise<Tuning | undefined> {
+  const tuning = await inStore('readonly', store => store.get(adapter));
+  return tuning as Tuning | undefined;
 }
 
-/** Remembers `variant` for `adapter`. */
-export async function remember(adapter: string, variant: string): Promise<void> {
-  await inStore('readwrite', store => store.put(variant, adapter));
+/** Remembers `tuning` for `adapter`. */
+export async function remember(adapter: string, tuning: Tuning): Promise<void> {
+  await inStore('readwrite', store => store.put(tuning, adapter));
 }
 
 /** Runs one request; `undefined` where the store fails, which is never worth an error. */
