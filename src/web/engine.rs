@@ -36,6 +36,7 @@ pub struct PacelineEngine {
     /// Or the error for those who want to chat.
     template: Result<ChatTemplate, JsValue>,
     info: JsValue,
+    tuning: JsValue,
     has_draft: bool,
     /// Away while a step is under way.
     generator: RefCell<Option<Generator<AnyEngine>>>,
@@ -48,6 +49,12 @@ impl PacelineEngine {
     #[wasm_bindgen(unchecked_return_type = "EngineInfo")]
     pub fn info(&self) -> JsValue {
         self.info.clone()
+    }
+
+    /// What start-up timing found out: the next load's `options.tuning`.
+    #[wasm_bindgen(unchecked_return_type = "Tuning")]
+    pub fn tuning(&self) -> JsValue {
+        self.tuning.clone()
     }
 
     /// Token ids of `text`.
@@ -123,13 +130,13 @@ impl PacelineEngine {
         let options = engines::LoadOptions {
             device: options.device.parse()?,
             capacity: options.capacity,
-            tuning: crate::gpu::Tuning::default(),
+            tuning: options.tuning.unwrap_or_default(),
         };
         let target = observe(target, "target", on_progress, signal)?;
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
         let loaded = engines::load(target, draft, &options).await?;
 
-        let Loaded { engine, tokenizer, template, target, draft, fallback, .. } = loaded;
+        let Loaded { engine, tokenizer, template, target, draft, tuning, fallback } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),
@@ -144,6 +151,7 @@ impl PacelineEngine {
             tokenizer,
             template: template.map_err(|error| Error::from(error).into()),
             info: to_js(&info)?,
+            tuning: to_js(&tuning)?,
             has_draft: engine.has_draft(),
             generator: RefCell::new(Some(Generator::new(engine))),
             text: RefCell::default(),

@@ -6,6 +6,7 @@ use wasm_bindgen::JsValue;
 use super::error::Error;
 use crate::decode::engines::About;
 use crate::decode::{self, FinishReason};
+use crate::gpu;
 use crate::model::Config;
 use crate::text::Message;
 
@@ -15,7 +16,7 @@ use crate::text::Message;
 pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
-    pub variant: Option<String>,
+    pub tuning: Option<gpu::Tuning>,
 }
 
 /// `BackendGenerateOptions`.

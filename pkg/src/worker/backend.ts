@@ -22,12 +22,15 @@ export interface ByteStream {
   size: number | undefined;
 }
 
+/** What start-up timing found out about an adapter. Only the wasm module knows what it means. */
+export type Tuning = Record<string, string>;
+
 /** How the wasm module loads. */
 export interface BackendLoadOptions {
   device: Device;
   capacity: number | undefined;
-  /** What `EngineInfo.variant` was the last time on this adapter (see `variant.ts`). */
-  variant: string | undefined;
+  /** What an earlier engine on this adapter found out (see `tuning.ts`). */
+  tuning: Tuning | undefined;
 }
 
 /** How the wasm module generates. */
@@ -46,6 +49,7 @@ export type StepEvent =
 /** A loaded engine. Its methods throw `{ code, message }`. */
 export interface BackendEngine {
   info(): EngineInfo;
+  tuning(): Tuning;
   encode(text: string): Uint32Array;
   decode(ids: Uint32Array): string;
   render(messages: ChatMessage[]): string;
@@ -66,4 +70,6 @@ export interface Backend {
   ): Promise<BackendEngine>;
   /** Bytes of the module's memory. */
   memory(): number;
+  /** What the module panicked with. */
+  lastPanic(): string | undefined;
 }
