@@ -24,7 +24,7 @@ pub enum Error {
     Decode(#[from] crate::decode::Error),
     /// One of the above, in the draft's file.
     #[error("the draft cannot be loaded: {0}")]
-    Draft(#[source] Box<Error>),
+    Draft(Box<Error>),
 }
 
 impl Error {

@@ -51,7 +51,7 @@ fn plain(max_tokens: usize) -> Options {
 }
 
 fn step<E: Engine>(generator: &mut Generator<E>) -> Event {
-    pollster::block_on(generator.step()).unwrap()
+    pollster::block_on(generator.step()).expect("a step")
 }
 
 /// Steps to the end: the tokens of all events, and the reason.

@@ -35,6 +35,16 @@ impl Epilogue<'_> {
             Self::SiluGate => "epilogues/silu_gate.wgsl",
         }
     }
+
+    /// What benches call the matvec.
+    fn kernel(self, norm: bool) -> &'static str {
+        match (norm, self) {
+            (true, Self::SiluGate) => "norm + gate/up + silu",
+            (true, _) => "norm + matvec",
+            (false, Self::Residual) => "matvec + residual",
+            (false, _) => "matvec",
+        }
+    }
 }
 
 /// `y[m, n] = epilogue(sum_k w[n, k] * norm(x)[m, k])`.
@@ -109,7 +119,13 @@ impl Matvec<'_> {
         if let Epilogue::Bias(bias) = self.epilogue {
             buffers.push((6, bias));
         }
-        Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), self.tiles])
+        let step =
+            Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), self.tiles])?;
+        let rows = (self.rows * self.tiles) as u64;
+        let weights = part.codes.size() + part.params.as_ref().map_or(0, wgpu::Buffer::size);
+        let activations = rows * (matrix.columns + part.rows) as u64 * 4;
+        let flops = 2 * rows * (matrix.columns * part.rows) as u64;
+        Ok(step.costing(self.epilogue.kernel(self.norm.is_some()), weights + activations, flops))
     }
 }
 
@@ -259,7 +275,9 @@ pub(super) fn argmax(
 ) -> Result<Step, Error> {
     let shape = argmax_shape(device, vocab);
     let context = context! { slice => SLICE };
-    Step::new(device, "argmax.wgsl", &context, &[(0, &shape), (1, logits), (2, best)], [slices(vocab), rows])
+    let buffers = [(0, &shape), (1, logits), (2, best)];
+    let step = Step::new(device, "argmax.wgsl", &context, &buffers, [slices(vocab), rows])?;
+    Ok(step.costing("argmax", (vocab * rows * 4) as u64, 0))
 }
 
 /// Appends the draft's token.

@@ -2,8 +2,19 @@
 
 use super::{Device, Error};
 
+/// What a dispatch must at least move and compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Bytes read and written once.
+    pub bytes: u64,
+    /// Floating-point operations, a multiply-add counted as two.
+    pub flops: u64,
+}
+
 /// One dispatch.
 pub(super) struct Step {
+    pub kernel: &'static str,
+    pub cost: Cost,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     workgroups: [u32; 3],
@@ -29,7 +40,26 @@ impl Step {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        Ok(Self { pipeline, bind_group, workgroups: [workgroups[0] as u32, workgroups[1] as u32, 1] })
+        Ok(Self {
+            kernel,
+            cost: Cost::default(),
+            pipeline,
+            bind_group,
+            workgroups: [workgroups[0] as u32, workgroups[1] as u32, 1],
+        })
+    }
+
+    /// The same with what it costs, under another name.
+    pub(super) fn costing(self, kernel: &'static str, bytes: u64, flops: u64) -> Self {
+        Self { kernel, cost: Cost { bytes, flops }, ..self }
+    }
+
+    /// Encodes the dispatch into `pass`.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
     }
 }
 
@@ -43,10 +73,7 @@ impl Plan {
     /// Encodes every step into `pass`; each sees what the ones before it wrote.
     pub(super) fn encode(&self, device: &Device, pass: &mut wgpu::ComputePass<'_>) {
         for step in &self.steps {
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &step.bind_group, &[]);
-            let [x, y, z] = step.workgroups;
-            pass.dispatch_workgroups(x, y, z);
+            step.encode(pass);
         }
         device.count(|c| c.dispatches += self.steps.len() as u64);
     }

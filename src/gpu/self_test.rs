@@ -7,7 +7,7 @@ use super::layout::Layout;
 use super::matrix::Matrix;
 use super::ops::{Epilogue, Matvec, padded};
 use super::plan::Plan;
-use super::{Device, Error, MAX_ROWS, Variant};
+use super::{Device, Error, MAX_ROWS, Tuning, Variant};
 use crate::gguf::Format;
 
 /// The matrix that variants are timed on: an MLP projection of a small model.
@@ -16,25 +16,29 @@ const ROWS: usize = 1536;
 /// Dispatches of one timing.
 const REPEATS: usize = 8;
 
-/// The variant `remembered` from an earlier start, or the fastest one, after it has passed the self-test.
-pub async fn choose_variant(device: &Device, remembered: Option<Variant>) -> Result<Variant, Error> {
-    let variant = match remembered {
+/// The variant that `tuning` remembers for this adapter, or the fastest one, after it has passed the self-test.
+pub async fn choose_variant(device: &Device, tuning: &mut Tuning) -> Result<Variant, Error> {
+    let adapter = device.adapter();
+    let variant = match tuning.get(&adapter) {
         Some(variant) => variant,
-        None => {
-            let mut best = (f64::INFINITY, Variant::ALL[0]);
-            for variant in Variant::ALL {
-                let bench = Bench::new(device, variant)?;
-                // Decoding one token and verifying a few both count.
-                let ms = bench.time(1).await? + bench.time(4).await?;
-                if ms < best.0 {
-                    best = (ms, variant);
-                }
-            }
-            best.1
-        }
+        None => fastest(device).await?,
     };
     Bench::new(device, variant)?.self_test().await?;
+    tuning.set(adapter, variant);
     Ok(variant)
+}
+
+async fn fastest(device: &Device) -> Result<Variant, Error> {
+    let mut best = (f64::INFINITY, Variant::ALL[0]);
+    for variant in Variant::ALL {
+        let bench = Bench::new(device, variant)?;
+        // Decoding one token and verifying a few both count.
+        let ms = bench.time(1).await? + bench.time(4).await?;
+        if ms < best.0 {
+            best = (ms, variant);
+        }
+    }
+    Ok(best.1)
 }
 
 struct Bench<'a> {

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use web_time::Instant;
+
 use super::model::Model;
 use super::ops::{self, Attention, Epilogue, Matvec, Positions, Rope, padded};
-use super::plan::Plan;
+use super::plan::{Cost, Plan};
 use super::{Device, Error};
 
 /// Row counts that plans are made for; a pass takes the smallest that holds its rows.
@@ -56,6 +58,17 @@ pub struct Outcome {
     pub accepted: usize,
     /// They, then the target's own token.
     pub tokens: Vec<u32>,
+}
+
+/// How long a dispatch takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// Which kernel.
+    pub kernel: &'static str,
+    /// What it must at least do.
+    pub cost: Cost,
+    /// Milliseconds, submit and read-back shared by all repeats.
+    pub ms: f64,
 }
 
 /// Who proposes.
@@ -314,6 +327,39 @@ impl Session {
             draft.cached = last + accepted.min(drafted - 1) + 1;
         }
         Ok(Outcome { accepted, tokens: words[RESULT_HEADER..=RESULT_HEADER + accepted].to_vec() })
+    }
+
+    /// Times every dispatch of a verifying pass of the target on `rows` rows, each alone and `repeats` times in a row:
+    /// what benches show. The context must be at least `rows` tokens long; the sequence is of no use afterwards.
+    pub async fn profile(&mut self, rows: usize, repeats: usize) -> Result<Vec<Timing>, Error> {
+        let pass = Pass::Verify { rows };
+        self.prepare(false, pass)?;
+        let mut timings = Vec::new();
+        let Some(plan) = self.target.plans.get(&pass) else { return Ok(timings) };
+        for step in &plan.steps {
+            let mut best = f64::INFINITY;
+            for _ in 0..3 {
+                self.device.write(
+                    &self.state,
+                    0,
+                    &[(self.length - rows) as u32, (self.length - rows) as u32, 0],
+                );
+                let began = Instant::now();
+                let mut encoder =
+                    self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for _ in 0..repeats {
+                    step.encode(&mut compute);
+                }
+                drop(compute);
+                encoder.copy_buffer_to_buffer(&self.result, 0, &self.readback, 0, RESULT_WORDS as u64 * 4);
+                self.device.submit(encoder);
+                self.device.read(&self.readback, RESULT_WORDS).await?;
+                best = best.min(began.elapsed().as_secs_f64() * 1000.0 / repeats as f64);
+            }
+            timings.push(Timing { kernel: step.kernel, cost: step.cost, ms: best });
+        }
+        Ok(timings)
     }
 
     fn runner(&mut self, draft: bool) -> Option<&mut Runner> {

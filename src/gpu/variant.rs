@@ -1,5 +1,6 @@
 //! Which matvec kernel an adapter runs best. Every variant is batch-invariant; none is right for all machines.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -64,5 +65,22 @@ impl FromStr for Variant {
             .into_iter()
             .find(|v| v.to_string() == name)
             .ok_or_else(|| format!("no matvec variant {name:?}"))
+    }
+}
+
+/// The variant that an earlier start found best, by adapter name. Plain data for the caller to keep.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Tuning(BTreeMap<String, String>);
+
+impl Tuning {
+    /// What is remembered for `adapter`, unless it is a variant of another version.
+    pub fn get(&self, adapter: &str) -> Option<Variant> {
+        self.0.get(adapter)?.parse().ok()
+    }
+
+    /// Remembers.
+    pub fn set(&mut self, adapter: String, variant: Variant) {
+        self.0.insert(adapter, variant.to_string());
     }
 }

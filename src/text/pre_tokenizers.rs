@@ -5,10 +5,10 @@
 //! `tokenizers` makes of odd text.
 
 use super::Error;
+use tokenizers::PreTokenizedString;
 use tokenizers::normalizer::SplitDelimiterBehavior;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::utils::SysRegex;
-use tokenizers::{PreTokenizedString, PreTokenizer as _};
 
 const DIGIT: &str = r"\p{N}";
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -99,14 +99,14 @@ impl tokenizers::PreTokenizer for PreTokenizer {
         for expression in &self.expressions {
             text.split(|_, piece| piece.split(expression, SplitDelimiterBehavior::Isolated))?;
         }
-        self.bytes.pre_tokenize(text)
+        tokenizers::PreTokenizer::pre_tokenize(&self.bytes, text)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokenizers::{OffsetReferential, OffsetType};
+    use tokenizers::{OffsetReferential, OffsetType, PreTokenizer as _};
 
     fn split<'a>(rule: &Rule, text: &'a str) -> Vec<&'a str> {
         let mut pieces = PreTokenizedString::from(text);
@@ -133,7 +133,7 @@ mod tests {
     fn long_runs_are_split_rightly_or_rejected() {
         let spaces = " ".repeat(LONGEST_SPACE) + "x";
         let lines = "\r\n".repeat(LONGEST_SPACE / 2) + "x";
-        let letters = "é".repeat(1_200_000) + "!";
+        let letters = "é".repeat(300_000) + "!";
         for rule in RULES {
             let last = |text| split(rule, text).last().map(|piece| piece.trim_start().to_owned());
             for (text, expected) in [(&spaces, "x"), (&lines, "x"), (&letters, "!")] {

@@ -342,6 +342,9 @@ fn token_bytes(tokens: &[String], kinds: &[Kind]) -> Result<(Vec<u8>, Vec<u32>),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     const NORMAL: i32 = 1;
     const CONTROL: i32 = 3;
@@ -624,5 +627,41 @@ mod tests {
         let t = t.unwrap();
         assert_eq!(t.vocab_size(), 18);
         assert_eq!(t.token_bytes(17), b"");
+    }
+
+    proptest! {
+        #[test]
+        fn odd_metadata_never_panics(
+            extra in vec(("[abĠ é]{2,4}|<\\|x\\|>|<0x4[0-9]>", prop_oneof![20 => 1i32..5, 1 => -1i32..8]), 0..5),
+            merges in vec(prop_oneof![9 => "a b|b a|a a|Ġ a", 1 => "[ab ]{0,3}"], 0..3),
+            types in prop_oneof![19 => Just(0), 1 => 0usize..3],
+            pre in select(vec!["smollm", "gpt-2", "llama-bpe", "qwen2"]),
+            ids in vec(prop_oneof![9 => 0u32..6, 1 => 6u32..14], 4),
+            add_bos in any::<bool>(),
+            text in "[ab \\né1]{0,8}(<\\|x\\|>)?\\PC{0,4}",
+        ) {
+            let mut m = metadata();
+            let tokens: Vec<_> = ["a", "b", "Ġ", "ab", "ba", "aa", "Ġa"]
+                .map(|token| (token.to_owned(), NORMAL))
+                .into_iter()
+                .chain(extra)
+                .collect();
+            set_tokens(&mut m, &tokens.iter().map(|(t, k)| (t.as_str(), *k)).collect::<Vec<_>>());
+            if types > 0 {
+                m.set("tokenizer.ggml.token_type", Value::Array(Array::I32(vec![1; types])));
+            }
+            set_merges(&mut m, &merges.iter().map(String::as_str).collect::<Vec<_>>());
+            m.set("tokenizer.ggml.pre", Value::String(pre.into()));
+            m.set("tokenizer.ggml.add_bos_token", Value::Bool(add_bos));
+            for (key, id) in [BOS, ENDS[0], ENDS[1], ENDS[2]].iter().zip(ids) {
+                m.set(*key, Value::U32(id));
+            }
+            if let Ok(t) = Tokenizer::from_metadata(&m) {
+                let ids = t.encode(&text).unwrap();
+                prop_assert!(ids.iter().all(|&id| (id as usize) < t.vocab_size()));
+                t.decode(&ids);
+                prop_assert_eq!(t.compatible(&t), Ok(()));
+            }
+        }
     }
 }

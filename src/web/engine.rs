@@ -123,14 +123,13 @@ impl PacelineEngine {
         let options = engines::LoadOptions {
             device: options.device.parse()?,
             capacity: options.capacity,
-            // One that this version does not know is as good as none.
-            variant: options.variant.and_then(|name| name.parse().ok()),
+            tuning: crate::gpu::Tuning::default(),
         };
         let target = observe(target, "target", on_progress, signal)?;
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
         let loaded = engines::load(target, draft, &options).await?;
 
-        let Loaded { engine, tokenizer, template, target, draft, fallback } = loaded;
+        let Loaded { engine, tokenizer, template, target, draft, fallback, .. } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),

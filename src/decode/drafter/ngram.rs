@@ -176,11 +176,11 @@ mod tests {
     #[test]
     fn copies_what_followed_the_longest_match() {
         let mut ngram = NGram::default();
-        assert_eq!(propose(&mut ngram, &[], 10), []);
-        assert_eq!(propose(&mut ngram, &[1, 2, 3, 4, 1], 10), []);
+        assert_eq!(propose(&mut ngram, &[], 10), [0; 0]);
+        assert_eq!(propose(&mut ngram, &[1, 2, 3, 4, 1], 10), [0; 0]);
         assert_eq!(propose(&mut ngram, &[1, 2, 3, 4, 1, 2], 10), [3, 4]);
         assert_eq!(propose(&mut ngram, &[1, 2, 3, 4, 1, 2], 1), [3]);
-        assert_eq!(propose(&mut ngram, &[1, 2, 3, 4, 1, 2], 0), []);
+        assert_eq!(propose(&mut ngram, &[1, 2, 3, 4, 1, 2], 0), [0; 0]);
         // The longer match wins over the later one, the later one over an equal one.
         assert_eq!(propose(&mut ngram, &[7, 1, 2, 3, 8, 1, 2, 4, 7, 1, 2], 10), [3, 8, 1]);
         assert_eq!(propose(&mut ngram, &[1, 2, 3, 8, 1, 2, 4, 7, 1, 2], 10), [4, 7]);
@@ -193,7 +193,7 @@ mod tests {
         let context = [1, 2, 3, 9, 2, 3];
         assert_eq!(propose(&mut NGram::new(1), &context, 1), [9]);
         assert_eq!(propose(&mut NGram::new(2), &context, 1), [9]);
-        assert_eq!(propose(&mut NGram::new(3), &context, 1), []);
+        assert_eq!(propose(&mut NGram::new(3), &context, 1), [0; 0]);
     }
 
     #[test]

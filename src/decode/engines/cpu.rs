@@ -95,7 +95,8 @@ impl CpuEngine {
 
 impl Engine for CpuEngine {
     fn info(&self) -> EngineInfo {
-        EngineInfo { device: "cpu", adapter: std::env::consts::ARCH.into(), ..EngineInfo::default() }
+        let adapter = self.target.model.level().name().into();
+        EngineInfo { device: "cpu", adapter, ..EngineInfo::default() }
     }
 
     fn config(&self) -> &Config {

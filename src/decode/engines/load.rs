@@ -40,14 +40,14 @@ impl std::str::FromStr for Device {
 }
 
 /// How to load.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// Where to run.
     pub device: Device,
     /// Longest context in tokens; `None` is [`DEFAULT_CAPACITY`]. Never more than the target was trained for.
     pub capacity: Option<usize>,
-    /// The matvec variant that an earlier start found best on this adapter; `None` times them.
-    pub variant: Option<gpu::Variant>,
+    /// What earlier starts found out about adapters ([`Loaded::tuning`]).
+    pub tuning: gpu::Tuning,
 }
 
 /// What a file's header says about the model in it.
@@ -63,6 +63,8 @@ pub struct About {
 pub struct Loaded {
     /// Target and draft, ready to decode.
     pub engine: AnyEngine,
+    /// What is known about adapters now: keep it for the next load.
+    pub tuning: gpu::Tuning,
     /// Their tokenizer.
     pub tokenizer: Tokenizer,
     /// The target's chat template. Its absence is an error only for those who want to chat.
@@ -162,10 +164,11 @@ pub async fn load<T: ByteSource, D: ByteSource>(
     }
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
 
+    let mut tuning = options.tuning.clone();
     let (gpu, fallback) = open_gpu(options.device).await?;
     let engine = match gpu {
         Some(device) => {
-            let variant = gpu::choose_variant(&device, options.variant).await?;
+            let variant = gpu::choose_variant(&device, &mut tuning).await?;
             let model = target.load_gpu(&device, variant, capacity).await?;
             let small = match &mut draft {
                 Some(draft) => {
@@ -186,7 +189,7 @@ pub async fn load<T: ByteSource, D: ByteSource>(
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let (about, draft) = (target.about(), draft.map(|draft| draft.about()));
-    Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft, fallback })
+    Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft, tuning, fallback })
 }
 
 /// The GPU, if that is where to run; or why [`Device::Auto`] does not run there.

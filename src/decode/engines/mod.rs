@@ -6,7 +6,7 @@ mod load;
 
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
-pub use load::{About, Device, LoadOptions, Loaded, load};
+pub use load::{About, DEFAULT_CAPACITY, Device, LoadOptions, Loaded, load};
 
 use super::{Counters, Engine, EngineInfo, Proposal, Round};
 use crate::{Error, model};
