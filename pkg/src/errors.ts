@@ -83,7 +83,7 @@ export function abortError(signal?: AbortSignal): unknown {
 /** Describes anything that was thrown, so that it can be posted. */
 export function toMessage(error: unknown): ErrorMessage {
   if (error instanceof WebAssembly.RuntimeError) {
-    return { code: 'engine-crashed', message: `the engine crashed (${error.message}); load the model again` };
+    return crashMessage(error.message);
   }
   if (error instanceof DOMException && error.name === 'AbortError') {
     return { code: 'aborted', message: error.message };
@@ -92,6 +92,11 @@ export function toMessage(error: unknown): ErrorMessage {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   const text = typeof message === 'string' ? message : String(error);
   return { code: typeof code === 'string' ? code : 'internal', message: text };
+}
+
+/** Describes the end of an engine. */
+export function crashMessage(why: string): ErrorMessage {
+  return { code: 'engine-crashed', message: `the engine crashed (${why}); load the model again` };
 }
 
 /** The error that a posted description stands for. */

@@ -3,9 +3,9 @@
  * @module
  */
 
-import init, { load } from './paceline.js';
+import { crashMessage, PacelineError, toMessage } from './errors.js';
+import init, { lastPanic, load } from './paceline.js';
 import type { Reply, Request } from './protocol.js';
-import { PacelineError, toMessage } from './errors.js';
 import type { Backend } from './worker/backend.js';
 import { serve } from './worker/serve.js';
 
@@ -15,7 +15,7 @@ async function start(): Promise<Backend> {
   const url = new URL('./paceline_bg.wasm', import.meta.url);
   try {
     const { memory } = await init({ module_or_path: url });
-    return { load, memory: () => memory.buffer.byteLength };
+    return { load, lastPanic, memory: () => memory.buffer.byteLength };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new PacelineError(
@@ -33,9 +33,9 @@ const handle = serve(() => started, post);
 self.addEventListener('message', (event: MessageEvent<Request>) => handle(event.data));
 
 // A panic traps inside a task that nobody awaits: the request would hang.
-const crash = (error: unknown) => {
-  const { message } = toMessage(error);
-  post({ type: 'crashed', error: { code: 'engine-crashed', message } });
+const crash = async (error: unknown) => {
+  const { lastPanic } = await started;
+  post({ type: 'crashed', error: crashMessage(lastPanic() ?? toMessage(error).message) });
 };
-self.addEventListener('error', event => crash(event.error ?? event.message));
-self.addEventListener('unhandledrejection', event => crash(event.reason));
+self.addEventListener('error', event => void crash(event.error ?? event.message));
+self.addEventListener('unhandledrejection', event => void crash(event.reason));

@@ -185,7 +185,10 @@ describe('the end', () => {
   test('a trap ends the engine with a code that says so', async () => {
     const { engine, backend, worker } = await setUp();
     backend.engine!.fault = new WebAssembly.RuntimeError('unreachable');
-    await expect(engine.generate('a').result).rejects.toMatchObject({ code: 'engine-crashed' });
+    backend.engine!.panic = 'panicked at src/lib.rs:1: overflow';
+    const run = engine.generate('a');
+    await expect(run.result).rejects.toMatchObject({ code: 'engine-crashed' });
+    await expect(run.result).rejects.toThrow('overflow');
     expect(worker.terminated).toBe(true);
     expect(engine.disposed).toBe(true);
     await expect(engine.encode('a')).rejects.toMatchObject({ code: 'engine-crashed' });

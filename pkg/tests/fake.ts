@@ -110,6 +110,10 @@ export class FakeBackend implements Backend {
   memory(): number {
     return 65536;
   }
+
+  lastPanic(): string | undefined {
+    return this.engine?.panic;
+  }
 }
 
 export class FakeEngine implements BackendEngine {
@@ -118,6 +122,7 @@ export class FakeEngine implements BackendEngine {
   steps = 0;
   /** Thrown by the next step. */
   fault: unknown;
+  panic: string | undefined;
 
   info(): EngineInfo {
     return INFO;

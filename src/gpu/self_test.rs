@@ -55,7 +55,7 @@ impl<'a> Bench<'a> {
     fn new(device: &'a Device, variant: Variant) -> Result<Self, Error> {
         let format = Format::Q4_0;
         // Any fixed, varied numbers do.
-        let number = |i: usize| ((i * 7919 % 1009) as f32 - 504.0) / 504.0;
+        let number = |i: usize| ((i % 1009 * 7919 % 1009) as f32 - 504.0) / 504.0;
         let bytes = format.quantize(&(0..ROWS * COLUMNS).map(number).collect::<Vec<_>>());
         let mut weights = vec![0.0; ROWS * COLUMNS];
         format.dequantize(&bytes, &mut weights);

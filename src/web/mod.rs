@@ -8,6 +8,8 @@ mod error;
 mod source;
 mod value;
 
+use std::cell::RefCell;
+
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -15,8 +17,21 @@ const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, B
 import type { Prompt } from './protocol.js';
 import type { ChatMessage, EngineInfo, LoadProgress } from './types.js';";
 
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
 /// Runs once, when the module is instantiated.
 #[wasm_bindgen(start)]
 fn start() {
-    console_error_panic_hook::set_once();
+    std::panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        PANIC.replace(Some(info.to_string()));
+    }));
+}
+
+/// What the module panicked with: JavaScript only sees a trap. Works after the panic too.
+#[wasm_bindgen(js_name = lastPanic)]
+pub fn last_panic() -> Option<String> {
+    PANIC.with_borrow(Clone::clone)
 }

@@ -66,4 +66,6 @@ export interface Backend {
   ): Promise<BackendEngine>;
   /** Bytes of the module's memory. */
   memory(): number;
+  /** What the module panicked with. */
+  lastPanic(): string | undefined;
 }

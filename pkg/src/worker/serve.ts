@@ -3,13 +3,13 @@
  * @module
  */
 
-import { PacelineError, toMessage } from '../errors.js';
+import { crashMessage, PacelineError, toMessage } from '../errors.js';
 import type { Operation, Operations, Reply, Request } from '../protocol.js';
 import type { Piece } from '../types.js';
 import type { Backend, BackendEngine } from './backend.js';
 import { open } from './open.js';
 import { tick } from './tick.js';
-import { adapterKey, recall, remember } from './variant.js';
+import { adapterName, recall, remember } from './variant.js';
 
 /** Shortest time between two progress events, in ms. */
 const PROGRESS_MS = 50;
@@ -47,15 +47,19 @@ export function serve(
     async load({ target, draft, device, capacity }, tell, signal) {
       wasm = await backend();
       const streams = await Promise.all([open(target, signal), draft && open(draft, signal)]);
-      const key = device === 'cpu' ? undefined : await adapterKey();
-      const variant = key && (await recall(key));
+      const adapter = device === 'cpu' ? undefined : await adapterName();
+      const variant = adapter && (await recall(adapter));
       const options = { device, capacity, variant };
       engine = await wasm.load(streams[0], streams[1], options, throttled(tell), signal);
       const info = engine.info();
-      if (key && info.device === 'webgpu' && info.variant !== variant) {
-        await remember(key, info.variant);
+      if (!adapter || info.device !== 'webgpu') {
+        return info;
       }
-      return info;
+      if (info.variant !== variant) {
+        await remember(adapter, info.variant);
+      }
+      // Browsers leave out the description, which is all that the engine sees.
+      return { ...info, adapter: info.adapter || adapter };
     },
 
     async generate({ prompt, maxTokens, gamma, drafter }, tell, signal) {
@@ -93,7 +97,12 @@ export function serve(
         answer => post({ type: 'done', id, answer }),
         thrown => {
           const error = toMessage(thrown);
-          post(error.code === 'engine-crashed' ? { type: 'crashed', error } : { type: 'failed', id, error });
+          if (error.code === 'engine-crashed') {
+            const why = wasm?.lastPanic();
+            post({ type: 'crashed', error: why === undefined ? error : crashMessage(why) });
+          } else {
+            post({ type: 'failed', id, error });
+          }
         },
       )
       .finally(() => aborts.delete(id));

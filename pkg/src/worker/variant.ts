@@ -7,14 +7,6 @@
 const DATABASE = 'paceline';
 const STORE = 'variants';
 
-/** The name under which an adapter's choice is kept; `undefined` where there is no WebGPU. */
-export async function adapterKey(): Promise<string | undefined> {
-  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<{ info: AdapterInfo } | null> } })
-    ?.gpu;
-  const info = (await gpu?.requestAdapter().catch(() => null))?.info;
-  return info && [info.vendor, info.architecture, info.device, info.description].join('/');
-}
-
 interface AdapterInfo {
   vendor: string;
   architecture: string;
@@ -22,15 +14,28 @@ interface AdapterInfo {
   description: string;
 }
 
-/** What was remembered under `key`. */
-export async function recall(key: string): Promise<string | undefined> {
-  const value = await inStore('readonly', store => store.get(key));
+/** What a browser tells of its adapter, such as `nvidia ampere`; `undefined` where there is no WebGPU. */
+export async function adapterName(): Promise<string | undefined> {
+  const { gpu } = globalThis.navigator as {
+    gpu?: { requestAdapter(): Promise<{ info: AdapterInfo } | null> };
+  };
+  const info = (await gpu?.requestAdapter().catch(() => null))?.info;
+  if (!info) {
+    return undefined;
+  }
+  const { vendor, architecture, device, description } = info;
+  return [vendor, architecture, device, description].filter(part => part !== '').join(' ') || 'unknown';
+}
+
+/** What was remembered for `adapter`. */
+export async function recall(adapter: string): Promise<string | undefined> {
+  const value = await inStore('readonly', store => store.get(adapter));
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Remembers `variant` under `key`. */
-export async function remember(key: string, variant: string): Promise<void> {
-  await inStore('readwrite', store => store.put(variant, key));
+/** Remembers `variant` for `adapter`. */
+export async function remember(adapter: string, variant: string): Promise<void> {
+  await inStore('readwrite', store => store.put(variant, adapter));
 }
 
 /** Runs one request; `undefined` where the store fails, which is never worth an error. */

@@ -203,7 +203,7 @@ async fn open_gpu(device: Device) -> Result<(Option<Rc<gpu::Device>>, Option<Str
     }
     Ok(match opened {
         Ok(device) if device.is_software() => {
-            (None, Some(format!("{} is a software adapter, slower than the CPU engine", device.adapter())))
+            (None, Some("the only WebGPU adapter is a software one, slower than the CPU engine".into()))
         }
         Ok(device) => (Some(device), None),
         Err(error) => (None, Some(error.to_string())),
