@@ -65,16 +65,18 @@ impl Attend<'_> {
         let scale = 1.0 / (dim as f32).sqrt();
 
         for (at, keys) in self.head.keys.chunks_exact(dim).take(padded / 8).enumerate() {
-            let mut acc = [lanes.splat(0.0); H];
-            for (d, key) in keys.iter().enumerate() {
-                let key = lanes.load(key);
-                for h in 0..H {
-                    acc[h] = lanes.add(acc[h], lanes.mul(key, lanes.splat(q[h][d])));
+            for part in 0..L::PARTS {
+                let mut acc = [lanes.splat(0.0); H];
+                for (d, key) in keys.iter().enumerate() {
+                    let key = lanes.load(key, part);
+                    for h in 0..H {
+                        acc[h] = lanes.add(acc[h], lanes.mul(key, lanes.splat(q[h][d])));
+                    }
                 }
-            }
-            for h in 0..H {
-                let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(scale)));
-                scores[h * padded + 8 * at..][..8].copy_from_slice(&values);
+                for h in 0..H {
+                    let out = &mut scores[h * padded..][..padded].as_chunks_mut::<8>().0[at];
+                    lanes.store(lanes.mul(acc[h], lanes.splat(scale)), out, part);
+                }
             }
         }
 
@@ -86,17 +88,22 @@ impl Attend<'_> {
         let stride = dim.div_ceil(8);
         let p: [&[f32]; H] = std::array::from_fn(|h| &scores[h * padded..][..self.len]);
         for j in 0..stride {
-            let mut acc = [lanes.splat(0.0); H];
-            for position in 0..self.len {
-                let value = lanes.load(&self.head.values[position * stride + j]);
-                for h in 0..H {
-                    acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][position])));
+            for part in 0..L::PARTS {
+                let mut acc = [lanes.splat(0.0); H];
+                for position in 0..self.len {
+                    let value = lanes.load(&self.head.values[position * stride + j], part);
+                    for h in 0..H {
+                        acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][position])));
+                    }
                 }
-            }
-            for h in 0..H {
-                let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(inverse[h])));
-                let out = &mut self.out[(first + h) * dim..][..dim][8 * j..];
-                out.iter_mut().zip(values).for_each(|(o, v)| *o = v);
+                for h in 0..H {
+                    let mut values = [0.0; 8];
+                    lanes.store(lanes.mul(acc[h], lanes.splat(inverse[h])), &mut values, part);
+                    let width = 8 / L::PARTS;
+                    let out = &mut self.out[(first + h) * dim..][..dim][8 * j..];
+                    let values = values.iter().skip(part * width).take(width);
+                    out.iter_mut().skip(part * width).zip(values).for_each(|(o, v)| *o = *v);
+                }
             }
         }
         H

@@ -7,27 +7,31 @@
 //!   worth. No sum overflows: `255 * 32767 * 32 < 2^28`, plus as much for the zero point.
 //! - floats: column `k` is added to partial sum `k mod 4`, and the result is `(p0 + p1) + (p2 + p3)`.
 //!
-//! Neither depends on how many rows of activations there are: up to [`Lanes::TILE`] of them share a weight once it is
+//! Neither depends on how many rows of activations there are: up to [`Level::tile`] of them share a weight once it is
 //! unpacked, each with accumulators of its own.
 
-use super::activations::{Activations, Group};
+use std::ops::Range;
+
+use super::activations::{Activations, GROUP, Group};
 use super::matrix::{Codes, Data, Matrix, PANEL, Params};
 use super::simd::{Block, Lanes, Level, Op, dispatch};
 
 /// Multiplies each row of activations by `matrix`: `out[m][n] = sum over k of matrix[n][k] * x[m][k]`, row-major.
-/// `quantized` holds `x` where the matrix [is quantized](Matrix::is_quantized), and is not read otherwise.
+/// `quantized_x` holds `x` where the matrix [is quantized](Matrix::is_quantized), and is not read otherwise.
 ///
 /// # Panics
 /// When lengths do not fit.
-pub fn matvec(level: Level, matrix: &Matrix, x: &[f32], quantized: &Activations, out: &mut [f32]) {
+pub fn matvec(level: Level, matrix: &Matrix, x: &[f32], quantized_x: &Activations, out: &mut [f32]) {
     let (n, k) = (matrix.rows(), matrix.columns());
     let rows = x.len() / k;
     assert!(x.len() == rows * k && out.len() == rows * n, "{rows} rows of {k} give {rows} rows of {n}");
+    let sizes = (n, k, rows);
     match &matrix.data {
-        Data::Codes(codes) => dispatch(level, Quantized { codes, n, k, rows, x: quantized, out }),
-        Data::F32(weights) => dispatch(level, Float { weights: F32(weights), n, k, rows, x, out }),
-        Data::F16(weights) => dispatch(level, Float { weights: F16(weights), n, k, rows, x, out }),
-        Data::BF16(weights) => dispatch(level, Float { weights: BF16(weights), n, k, rows, x, out }),
+        Data::Codes(codes) if codes.bits == 4 => quantized::<4>(level, codes, sizes, quantized_x, out),
+        Data::Codes(codes) => quantized::<8>(level, codes, sizes, quantized_x, out),
+        Data::F32(weights) => floats(level, F32(weights), sizes, x, out),
+        Data::F16(weights) => floats(level, F16(weights), sizes, x, out),
+        Data::BF16(weights) => floats(level, BF16(weights), sizes, x, out),
     }
 }
 
@@ -43,92 +47,125 @@ pub fn multiply(matrix: &Matrix, x: &[f32]) -> Vec<f32> {
     out
 }
 
-/// Calls `tile::<M>(first)` for tiles of 8, 4, 2 and 1 rows, no larger than `L::TILE`, until `rows` are covered.
+/// Panels whose weights stay in the nearest cache while every tile of rows passes over them.
+const PANELS: usize = 8;
+
+/// Splits the product into blocks of panels, and these into tiles of 8, 4, 3, 2 and 1 rows: `tile::<M>(panels, first_row)`.
+/// A tile is dispatched by itself, so that each of its variants is compiled as a function of its own.
 macro_rules! tiles {
-    ($lanes:ident, $rows:expr, |$first:ident, $m:ident| $tile:expr) => {{
-        let mut $first = 0;
-        while $first < $rows {
-            let left = $rows - $first;
-            if $lanes::TILE >= 8 && left >= 8 {
-                const $m: usize = 8;
-                $tile;
-                $first += $m;
-            } else if left >= 4 {
-                const $m: usize = 4;
-                $tile;
-                $first += $m;
-            } else if left >= 2 {
-                const $m: usize = 2;
-                $tile;
-                $first += $m;
-            } else {
-                const $m: usize = 1;
-                $tile;
-                $first += $m;
+    ($level:expr, $n:expr, $rows:expr, |$panels:ident, $first:ident, $m:ident| $op:expr) => {{
+        let all = $n.div_ceil(PANEL);
+        for begin in (0..all).step_by(PANELS) {
+            let $panels = begin..all.min(begin + PANELS);
+            let mut $first = 0;
+            while $first < $rows {
+                match $level.tile($rows - $first) {
+                    8 => {
+                        const $m: usize = 8;
+                        dispatch($level, $op);
+                        $first += 8;
+                    }
+                    4 => {
+                        const $m: usize = 4;
+                        dispatch($level, $op);
+                        $first += 4;
+                    }
+                    3 => {
+                        const $m: usize = 3;
+                        dispatch($level, $op);
+                        $first += 3;
+                    }
+                    2 => {
+                        const $m: usize = 2;
+                        dispatch($level, $op);
+                        $first += 2;
+                    }
+                    _ => {
+                        const $m: usize = 1;
+                        dispatch($level, $op);
+                        $first += 1;
+                    }
+                }
             }
         }
     }};
 }
 
-/// Writes a panel's results for rows `first..first + M`; the last panel may be cut short.
-#[inline(always)]
-fn store<L: Lanes, const M: usize>(
-    lanes: L,
-    acc: [L::F; M],
-    out: &mut [f32],
+/// Where a tile's results go: rows of `n` values from row `first` on.
+struct Out<'a> {
+    values: &'a mut [f32],
     n: usize,
-    panel: usize,
     first: usize,
-) {
-    for (m, acc) in acc.into_iter().enumerate() {
-        let out = &mut out[(first + m) * n..][..n][panel * PANEL..];
-        let values = lanes.to_array(acc);
-        match out.first_chunk_mut::<PANEL>() {
-            Some(out) => *out = values,
-            None => out.iter_mut().zip(values).for_each(|(o, v)| *o = v),
+}
+
+impl Out<'_> {
+    /// Writes part of a panel's results; the last panel may be cut short.
+    #[inline(always)]
+    fn store<L: Lanes, const M: usize>(&mut self, lanes: L, panel: usize, part: usize, acc: [L::F; M]) {
+        let width = PANEL / L::PARTS;
+        for (m, acc) in acc.into_iter().enumerate() {
+            let out = &mut self.values[(self.first + m) * self.n..][..self.n][panel * PANEL..];
+            match out.first_chunk_mut::<PANEL>() {
+                Some(out) => lanes.store(acc, out, part),
+                None => {
+                    let mut values = [0.0; PANEL];
+                    lanes.store(acc, &mut values, part);
+                    let values = values[part * width..].iter().take(width);
+                    out.iter_mut().skip(part * width).zip(values).for_each(|(o, v)| *o = *v);
+                }
+            }
         }
     }
 }
 
-struct Quantized<'a> {
-    codes: &'a Codes,
-    n: usize,
-    k: usize,
-    rows: usize,
-    x: &'a Activations,
-    out: &'a mut [f32],
+fn quantized<const BITS: usize>(
+    level: Level,
+    codes: &Codes,
+    (n, k, rows): (usize, usize, usize),
+    x: &Activations,
+    out: &mut [f32],
+) {
+    tiles!(level, n, rows, |panels, first, M| {
+        let x = std::array::from_fn(|m| x.row(first + m));
+        QuantizedTile::<BITS, M> { codes, k, panels: panels.clone(), x, out: Out { values: out, n, first } }
+    });
 }
 
-impl Op for Quantized<'_> {
+/// Some panels times `M` rows of activations.
+struct QuantizedTile<'a, const BITS: usize, const M: usize> {
+    codes: &'a Codes,
+    k: usize,
+    panels: Range<usize>,
+    x: [&'a [Group]; M],
+    out: Out<'a>,
+}
+
+impl<const BITS: usize, const M: usize> Op for QuantizedTile<'_, BITS, M> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        match (self.codes.bits, self.codes.group) {
-            (4, 32) => self.panels::<L, 4, 1>(lanes),
-            (4, _) => self.panels::<L, 4, 2>(lanes),
-            (_, 32) => self.panels::<L, 8, 1>(lanes),
-            _ => self.panels::<L, 8, 2>(lanes),
-        }
-    }
-}
-
-impl Quantized<'_> {
-    #[inline(always)]
-    fn panels<L: Lanes, const BITS: usize, const PARTS: usize>(self, lanes: L) {
-        let groups = self.k / super::activations::GROUP;
-        for (panel, blocks) in self.codes.blocks.chunks_exact(groups * BITS).enumerate() {
+    fn run<L: Lanes>(mut self, lanes: L) {
+        let blocks = self.k / GROUP * BITS;
+        let groups = self.k / self.codes.group;
+        for panel in self.panels {
             let weights = Panel {
-                blocks,
-                scales: self.codes.scales.panel(panel, groups * PARTS),
-                mins: self.codes.mins.as_ref().map(|m| m.panel(panel, groups * PARTS)),
+                blocks: &self.codes.blocks[panel * blocks..][..blocks],
+                scales: self.codes.scales.panel(panel, groups),
+                mins: self.codes.mins.as_ref().map(|m| m.panel(panel, groups)),
                 minus_zero: -self.codes.zero,
+                splits: GROUP / self.codes.group,
             };
-            tiles!(L, self.rows, |first, M| {
-                let x = std::array::from_fn(|m| self.x.row(first + m));
-                let acc = weights.dot::<L, BITS, PARTS, M>(lanes, x);
-                store(lanes, acc, self.out, self.n, panel, first);
-            });
+            if L::PARTS == 2 {
+                // Both halves share the activations.
+                let [low, high] = weights.dot::<L, BITS, 2, M>(lanes, 0, self.x);
+                self.out.store(lanes, panel, 0, low);
+                self.out.store(lanes, panel, 1, high);
+            } else {
+                for part in 0..L::PARTS {
+                    let [acc] = weights.dot::<L, BITS, 1, M>(lanes, part, self.x);
+                    self.out.store(lanes, panel, part, acc);
+                }
+            }
         }
     }
 }
@@ -139,6 +176,9 @@ struct Panel<'a> {
     scales: PanelParams<'a>,
     mins: Option<PanelParams<'a>>,
     minus_zero: i32,
+    /// Groups of weights in a group of activations: 1 or 2. Not a constant, so that loops over it stay loops: unrolled,
+    /// they need more registers than there are.
+    splits: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -159,70 +199,123 @@ impl Params {
 
 impl PanelParams<'_> {
     #[inline(always)]
-    fn load<L: Lanes>(self, lanes: L, index: usize) -> L::F {
+    fn load<L: Lanes>(self, lanes: L, index: usize, part: usize) -> L::F {
         match self {
-            Self::Half(v) => lanes.load_f16(&v[index]),
-            Self::Single(v) => lanes.load(&v[index]),
+            Self::Half(v) => lanes.load_f16(&v[index], part),
+            Self::Single(v) => lanes.load(&v[index], part),
         }
     }
 }
 
+/// Runs `body` for each `m` below `count`, at most 8, unrolled: only with constant indices are accumulators kept in
+/// registers, and unlike a closure the body is compiled with the instructions of the function it stands in.
+macro_rules! each {
+    ($count:ident, |$m:ident| $body:block) => {
+        each!(@ $count, $m, $body, 0, 1, 2, 3, 4, 5, 6, 7)
+    };
+    (@ $count:ident, $m:ident, $body:block, $($index:literal),*) => {
+        $(if $index < $count {
+            let $m: usize = $index;
+            $body
+        })*
+    };
+}
+
 impl Panel<'_> {
-    /// The eight rows times `M` rows of activations. `PARTS` is 1 for groups of 32 and 2 for groups of 16.
+    /// `P` parts of the eight rows, from part `first` on, times `M` rows of activations.
     #[inline(always)]
-    fn dot<L: Lanes, const BITS: usize, const PARTS: usize, const M: usize>(
+    fn dot<L: Lanes, const BITS: usize, const P: usize, const M: usize>(
         &self,
         lanes: L,
+        first: usize,
         x: [&[Group]; M],
-    ) -> [L::F; M] {
+    ) -> [[L::F; M]; P] {
         let mask = lanes.splat_i(if BITS == 4 { 0x000f_000f } else { 0x00ff_00ff });
-        let mut acc = [lanes.splat(0.0); M];
+        let minus_zero = lanes.splat_i(self.minus_zero);
+        let quads = 4 / self.splits;
+        let mut acc = [[lanes.splat(0.0); M]; P];
         for (g, blocks) in self.blocks.chunks_exact(BITS).enumerate() {
-            let x: [&Group; M] = std::array::from_fn(|m| &x[m][g]);
-            for part in 0..PARTS {
-                let sums: [i32; M] = std::array::from_fn(|m| match PARTS {
-                    1 => x[m].sums[0].wrapping_add(x[m].sums[1]),
-                    _ => x[m].sums[part],
+            for split in 0..self.splits {
+                let which = if self.splits == 1 { 0 } else { 1 + (split & 1) };
+                let mut sums = [lanes.splat_i(0); M];
+                let mut dots = [[lanes.splat_i(0); M]; P];
+                each!(M, |m| {
+                    sums[m] = lanes.splat_i(x[m][g].sums[which]);
+                    let zero = lanes.mul_i(sums[m], minus_zero);
+                    each!(P, |p| {
+                        dots[p][m] = zero;
+                    });
                 });
-                let mut dots = sums.map(|sum| lanes.splat_i(sum.wrapping_mul(self.minus_zero)));
-                let mut step = |weights: L::I, pair: usize| {
-                    for m in 0..M {
-                        let product = lanes.dot16(weights, lanes.splat_i(x[m].pairs[pair]));
-                        dots[m] = lanes.add_i(dots[m], product);
-                    }
-                };
-                for b in BITS / PARTS * part..BITS / PARTS * (part + 1) {
-                    let codes = lanes.load_i(&blocks[b]);
-                    if BITS == 4 {
-                        step(lanes.and(codes, mask), 4 * b);
-                        step(lanes.and(lanes.shr16::<4>(codes), mask), 4 * b + 1);
-                        step(lanes.and(lanes.shr16::<8>(codes), mask), 4 * b + 2);
-                        step(lanes.shr16::<12>(codes), 4 * b + 3);
-                    } else {
-                        step(lanes.and(codes, mask), 2 * b);
-                        step(lanes.shr16::<8>(codes), 2 * b + 1);
-                    }
+                for quad in quads * split..quads * (split + 1) {
+                    // Always less than 4, which the compiler cannot know.
+                    let quad = quad & 3;
+                    let mut weights = [[lanes.splat_i(0); 4]; P];
+                    each!(P, |p| {
+                        weights[p] = unpack::<L, BITS>(lanes, mask, blocks, quad, first + p);
+                    });
+                    each!(M, |m| {
+                        let x = &x[m][g].pairs[quad];
+                        each!(P, |p| {
+                            let (mut dot, w) = (dots[p][m], weights[p]);
+                            dot = lanes.add_i(dot, lanes.dot16(w[0], lanes.splat_i(x[0])));
+                            dot = lanes.add_i(dot, lanes.dot16(w[1], lanes.splat_i(x[1])));
+                            dot = lanes.add_i(dot, lanes.dot16(w[2], lanes.splat_i(x[2])));
+                            dots[p][m] = lanes.add_i(dot, lanes.dot16(w[3], lanes.splat_i(x[3])));
+                        });
+                    });
                 }
-                let index = g * PARTS + part;
-                let scale = self.scales.load(lanes, index);
-                let min = self.mins.map(|m| m.load(lanes, index));
-                for m in 0..M {
-                    let mut term = lanes.mul(scale, lanes.to_f32(dots[m]));
-                    if let Some(min) = min {
-                        term = lanes.add(term, lanes.mul(min, lanes.to_f32(lanes.splat_i(sums[m]))));
+                let index = g * self.splits + split;
+                each!(P, |p| {
+                    let scale = self.scales.load(lanes, index, first + p);
+                    let mut terms = [lanes.splat(0.0); M];
+                    each!(M, |m| {
+                        terms[m] = lanes.mul(scale, lanes.to_f32(dots[p][m]));
+                    });
+                    if let Some(mins) = self.mins {
+                        let min = mins.load(lanes, index, first + p);
+                        each!(M, |m| {
+                            let sum = lanes.to_f32(sums[m]);
+                            terms[m] = lanes.add(terms[m], lanes.mul(min, sum));
+                        });
                     }
-                    acc[m] = lanes.add(acc[m], lanes.mul(term, lanes.splat(x[m].scale)));
-                }
+                    each!(M, |m| {
+                        acc[p][m] = lanes.add(acc[p][m], lanes.mul(terms[m], lanes.splat(x[m][g].scale)));
+                    });
+                });
             }
         }
         acc
     }
 }
 
+/// The codes of columns `8 quad..8 quad + 8` of a group, as i16: two columns a vector.
+#[inline(always)]
+fn unpack<L: Lanes, const BITS: usize>(
+    lanes: L,
+    mask: L::I,
+    blocks: &[Block],
+    quad: usize,
+    part: usize,
+) -> [L::I; 4] {
+    if BITS == 4 {
+        let codes = lanes.load_i(&blocks[quad], part);
+        [
+            lanes.and(codes, mask),
+            lanes.and(lanes.shr16::<4>(codes), mask),
+            lanes.and(lanes.shr16::<8>(codes), mask),
+            lanes.shr16::<12>(codes),
+        ]
+    } else {
+        let first = lanes.load_i(&blocks[2 * quad], part);
+        let second = lanes.load_i(&blocks[2 * quad + 1], part);
+        [lanes.and(first, mask), lanes.shr16::<8>(first), lanes.and(second, mask), lanes.shr16::<8>(second)]
+    }
+}
+
 /// A panel-wise matrix of floats.
 trait Floats: Copy {
     /// Eight rows of one column.
-    fn load<L: Lanes>(self, lanes: L, index: usize) -> L::F;
+    fn load<L: Lanes>(self, lanes: L, index: usize, part: usize) -> L::F;
 }
 
 #[derive(Clone, Copy)]
@@ -234,56 +327,68 @@ struct BF16<'a>(&'a [[u16; PANEL]]);
 
 impl Floats for F32<'_> {
     #[inline(always)]
-    fn load<L: Lanes>(self, lanes: L, index: usize) -> L::F {
-        lanes.load(&self.0[index])
+    fn load<L: Lanes>(self, lanes: L, index: usize, part: usize) -> L::F {
+        lanes.load(&self.0[index], part)
     }
 }
 
 impl Floats for F16<'_> {
     #[inline(always)]
-    fn load<L: Lanes>(self, lanes: L, index: usize) -> L::F {
-        lanes.load_f16(&self.0[index])
+    fn load<L: Lanes>(self, lanes: L, index: usize, part: usize) -> L::F {
+        lanes.load_f16(&self.0[index], part)
     }
 }
 
 impl Floats for BF16<'_> {
     #[inline(always)]
-    fn load<L: Lanes>(self, lanes: L, index: usize) -> L::F {
-        lanes.load_bf16(&self.0[index])
+    fn load<L: Lanes>(self, lanes: L, index: usize, part: usize) -> L::F {
+        lanes.load_bf16(&self.0[index], part)
     }
 }
 
-struct Float<'a, W> {
+fn floats<W: Floats>(
+    level: Level,
     weights: W,
-    n: usize,
-    k: usize,
-    rows: usize,
-    x: &'a [f32],
-    out: &'a mut [f32],
+    (n, k, rows): (usize, usize, usize),
+    x: &[f32],
+    out: &mut [f32],
+) {
+    tiles!(level, n, rows, |panels, first, M| {
+        let x: [&[f32]; M] = std::array::from_fn(|m| &x[(first + m) * k..][..k]);
+        FloatTile { weights, panels: panels.clone(), x, out: Out { values: out, n, first } }
+    });
 }
 
-impl<W: Floats> Op for Float<'_, W> {
+/// Some panels times `M` rows of activations.
+struct FloatTile<'a, W, const M: usize> {
+    weights: W,
+    panels: Range<usize>,
+    x: [&'a [f32]; M],
+    out: Out<'a>,
+}
+
+impl<W: Floats, const M: usize> Op for FloatTile<'_, W, M> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let k = self.k;
-        for panel in 0..self.n.div_ceil(PANEL) {
-            tiles!(L, self.rows, |first, M| {
-                let x: [&[f32]; M] = std::array::from_fn(|m| &self.x[(first + m) * k..][..k]);
-                let mut parts = [[lanes.splat(0.0); 4]; M];
+    fn run<L: Lanes>(mut self, lanes: L) {
+        let k = self.x[0].len();
+        let x = self.x.map(|x| &x[..k]);
+        for panel in self.panels {
+            for part in 0..L::PARTS {
+                let mut sums = [[lanes.splat(0.0); 4]; M];
                 for at in (0..k).step_by(4) {
-                    for part in 0..4.min(k - at) {
-                        let weights = self.weights.load(lanes, panel * k + at + part);
+                    for i in 0..4.min(k - at) {
+                        let weights = self.weights.load(lanes, panel * k + at + i, part);
                         for m in 0..M {
-                            let product = lanes.mul(weights, lanes.splat(x[m][at + part]));
-                            parts[m][part] = lanes.add(parts[m][part], product);
+                            let product = lanes.mul(weights, lanes.splat(x[m][at + i]));
+                            sums[m][i] = lanes.add(sums[m][i], product);
                         }
                     }
                 }
-                let acc = parts.map(|[a, b, c, d]| lanes.add(lanes.add(a, b), lanes.add(c, d)));
-                store(lanes, acc, self.out, self.n, panel, first);
-            });
+                let acc = sums.map(|[a, b, c, d]| lanes.add(lanes.add(a, b), lanes.add(c, d)));
+                self.out.store(lanes, panel, part, acc);
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ impl Avx2 {
 impl Lanes for Avx2 {
     type I = __m256i;
     type F = __m256;
-    const TILE: usize = 8;
+    const PARTS: usize = 1;
 
     #[inline(always)]
     fn splat_i(self, x: i32) -> Self::I {
@@ -39,7 +39,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn load_i(self, x: &Block) -> Self::I {
+    fn load_i(self, x: &Block, _: usize) -> Self::I {
         // SAFETY: see above; a `Block` is 32-byte aligned.
         unsafe { _mm256_load_si256(x.0.as_ptr().cast()) }
     }
@@ -69,6 +69,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I {
+        // SAFETY: see above.
+        unsafe { _mm256_mullo_epi32(a, b) }
+    }
+
+    #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
         // SAFETY: see above.
         unsafe { _mm256_cvtepi32_ps(a) }
@@ -81,19 +87,19 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn load(self, x: &[f32; 8]) -> Self::F {
+    fn load(self, x: &[f32; 8], _: usize) -> Self::F {
         // SAFETY: see above.
         unsafe { _mm256_loadu_ps(x.as_ptr()) }
     }
 
     #[inline(always)]
-    fn load_f16(self, x: &[u16; 8]) -> Self::F {
+    fn load_f16(self, x: &[u16; 8], _: usize) -> Self::F {
         // SAFETY: see above.
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())) }
     }
 
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 8]) -> Self::F {
+    fn load_bf16(self, x: &[u16; 8], _: usize) -> Self::F {
         // SAFETY: see above.
         unsafe {
             let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().cast()));
@@ -114,10 +120,8 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn to_array(self, a: Self::F) -> [f32; 8] {
-        let mut out = [0.0; 8];
+    fn store(self, a: Self::F, out: &mut [f32; 8], _: usize) {
         // SAFETY: see above.
-        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), a) };
-        out
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), a) }
     }
 }

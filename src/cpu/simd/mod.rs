@@ -6,6 +6,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
@@ -23,50 +24,54 @@ pub trait Op {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// Vectors of eight 32-bit lanes. A value of the implementing type proves that the machine has the instructions.
+/// Vectors of 32-bit lanes: a part, half or whole, of the eight that data is laid out in. A value of the implementing
+/// type proves that the machine has the instructions.
 pub trait Lanes: Copy {
-    /// Eight i32, or sixteen i16: `i16` element `2i` is the low half of lane `i`.
+    /// i32 lanes, also seen as i16: element `2i` is the low half of lane `i`.
     type I: Copy;
-    /// Eight f32.
+    /// f32 lanes.
     type F: Copy;
-    /// Rows of activations that a matvec keeps in registers at once.
-    const TILE: usize;
+    /// How many vectors eight lanes take: part `p` of `PARTS` holds lanes `p * 8 / PARTS ..`.
+    const PARTS: usize;
 
     /// All lanes `x`.
     fn splat_i(self, x: i32) -> Self::I;
-    /// 32 bytes, little-endian.
-    fn load_i(self, x: &Block) -> Self::I;
+    /// Part of 32 bytes, little-endian.
+    fn load_i(self, x: &Block, part: usize) -> Self::I;
     /// Bitwise and.
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
-    /// Shifts each of the sixteen u16 right by `N`.
+    /// Shifts each u16 right by `N`.
     fn shr16<const N: i32>(self, a: Self::I) -> Self::I;
     /// `a[2i] * b[2i] + a[2i + 1] * b[2i + 1]` of the i16 elements, in lane `i`.
     fn dot16(self, a: Self::I, b: Self::I) -> Self::I;
     /// Wrapping sum.
     fn add_i(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Wrapping product.
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I;
     /// Rounds each i32 to the nearest f32.
     fn to_f32(self, a: Self::I) -> Self::F;
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::F;
-    /// Eight f32.
-    fn load(self, x: &[f32; 8]) -> Self::F;
-    /// Eight halves (IEEE binary16), widened.
-    fn load_f16(self, x: &[u16; 8]) -> Self::F;
-    /// Eight bfloat16, widened.
-    fn load_bf16(self, x: &[u16; 8]) -> Self::F;
+    /// Part of eight f32.
+    fn load(self, x: &[f32; 8], part: usize) -> Self::F;
+    /// Part of eight halves (IEEE binary16), widened.
+    fn load_f16(self, x: &[u16; 8], part: usize) -> Self::F;
+    /// Part of eight bfloat16, widened.
+    fn load_bf16(self, x: &[u16; 8], part: usize) -> Self::F;
     /// Sum.
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     /// Product.
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
-    /// The lanes, in order.
-    fn to_array(self, a: Self::F) -> [f32; 8];
+    /// Writes part of eight f32.
+    fn store(self, a: Self::F, out: &mut [f32; 8], part: usize);
 }
 
 /// An instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Plain Rust.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Scalar,
     /// x86-64 with AVX2 and F16C.
     #[cfg(target_arch = "x86_64")]
@@ -78,20 +83,25 @@ pub enum Level {
 
 impl Level {
     /// The best that this machine has.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    pub fn best() -> Self {
+        Self::Simd128
+    }
+
+    /// The best that this machine has.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     pub fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         if avx2::Avx2::detect().is_some() {
             return Self::Avx2;
         }
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        return Self::Simd128;
-        #[allow(unreachable_code, reason = "with simd128 there is nothing else")]
         Self::Scalar
     }
 
     /// Its name, as shown to users.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Self::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "AVX2",
@@ -99,18 +109,33 @@ impl Level {
             Self::Simd128 => "WebAssembly SIMD",
         }
     }
+
+    /// How many of `rows` rows of activations a product takes at once: what fits in the registers.
+    pub(super) fn tile(self, rows: usize) -> usize {
+        match (self, rows) {
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2, 8..) => 8,
+            (_, 5) => 3,
+            (_, 4..) => 4,
+            _ => rows,
+        }
+    }
 }
 
 /// Runs `op` with the instructions of `level`; without them, in plain Rust.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub fn dispatch<O: Op>(level: Level, op: O) -> O::Output {
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => match avx2::Avx2::detect() {
-            Some(lanes) => lanes.run(op),
-            None => op.run(scalar::Scalar),
-        },
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        Level::Simd128 => op.run(wasm::Simd128),
-        Level::Scalar => op.run(scalar::Scalar),
+    #[cfg(target_arch = "x86_64")]
+    if let (Level::Avx2, Some(lanes)) = (level, avx2::Avx2::detect()) {
+        return lanes.run(op);
     }
+    let _ = level;
+    op.run(scalar::Scalar)
+}
+
+/// Runs `op` with simd128.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(never)]
+pub fn dispatch<O: Op>(_: Level, op: O) -> O::Output {
+    op.run(wasm::Simd128)
 }

@@ -14,7 +14,7 @@ fn halves(x: i32) -> [i16; 2] {
 impl Lanes for Scalar {
     type I = [i32; 8];
     type F = [f32; 8];
-    const TILE: usize = 4;
+    const PARTS: usize = 1;
 
     #[inline(always)]
     fn splat_i(self, x: i32) -> Self::I {
@@ -22,7 +22,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn load_i(self, x: &Block) -> Self::I {
+    fn load_i(self, x: &Block, _: usize) -> Self::I {
         let (lanes, _) = x.0.as_chunks::<4>();
         std::array::from_fn(|i| i32::from_le_bytes(lanes[i]))
     }
@@ -52,6 +52,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| a[i].wrapping_mul(b[i]))
+    }
+
+    #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
         a.map(|x| x as f32)
     }
@@ -62,17 +67,17 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn load(self, x: &[f32; 8]) -> Self::F {
+    fn load(self, x: &[f32; 8], _: usize) -> Self::F {
         *x
     }
 
     #[inline(always)]
-    fn load_f16(self, x: &[u16; 8]) -> Self::F {
+    fn load_f16(self, x: &[u16; 8], _: usize) -> Self::F {
         x.map(|x| half::f16::from_bits(x).to_f32())
     }
 
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 8]) -> Self::F {
+    fn load_bf16(self, x: &[u16; 8], _: usize) -> Self::F {
         x.map(|x| f32::from_bits(u32::from(x) << 16))
     }
 
@@ -87,7 +92,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn to_array(self, a: Self::F) -> [f32; 8] {
-        a
+    fn store(self, a: Self::F, out: &mut [f32; 8], _: usize) {
+        *out = a;
     }
 }

@@ -1,4 +1,4 @@
-//! WebAssembly simd128: two 128-bit vectors a vector. Lanes 0..4 are in the first.
+//! WebAssembly simd128: four lanes a vector.
 
 use core::arch::wasm32::*;
 
@@ -11,102 +11,100 @@ pub struct Simd128;
 /// 2^112: what a half's bits, shifted into a float's place, are too small by.
 const HALF_SCALE: f32 = 5.192_296_858_534_828e33;
 
-/// Four halves in the low 16 bits of each lane, widened. Exact for every finite half; infinities and NaNs, which no
-/// weight is, become finite.
+/// The `part`-th half of eight 16-bit elements, sign-extended.
 #[inline(always)]
-fn widen(x: v128) -> v128 {
-    let magnitude = i32x4_shl(v128_and(x, i32x4_splat(0x7fff)), 13);
-    let sign = i32x4_shl(v128_and(x, i32x4_splat(0x8000)), 16);
-    v128_or(f32x4_mul(magnitude, f32x4_splat(HALF_SCALE)), sign)
+fn widen(x: &[u16; 8], part: usize) -> v128 {
+    let (halves, _) = x.as_chunks::<4>();
+    // SAFETY: four u16 are the eight bytes that are read, at any alignment.
+    unsafe { i32x4_load_extend_i16x4(halves[part].as_ptr().cast()) }
 }
 
 impl Lanes for Simd128 {
-    type I = [v128; 2];
-    type F = [v128; 2];
-    const TILE: usize = 4;
+    type I = v128;
+    type F = v128;
+    const PARTS: usize = 2;
 
     #[inline(always)]
-    fn splat_i(self, x: i32) -> Self::I {
-        [i32x4_splat(x); 2]
+    fn splat_i(self, x: i32) -> v128 {
+        i32x4_splat(x)
     }
 
     #[inline(always)]
-    fn load_i(self, x: &Block) -> Self::I {
-        let p: *const v128 = x.0.as_ptr().cast();
-        // SAFETY: a `Block` is 32 bytes.
-        unsafe { [v128_load(p), v128_load(p.add(1))] }
+    fn load_i(self, x: &Block, part: usize) -> v128 {
+        let (halves, _) = x.0.as_chunks::<16>();
+        // SAFETY: sixteen bytes are read, at any alignment.
+        unsafe { v128_load(halves[part].as_ptr().cast()) }
     }
 
     #[inline(always)]
-    fn and(self, a: Self::I, b: Self::I) -> Self::I {
-        [v128_and(a[0], b[0]), v128_and(a[1], b[1])]
+    fn and(self, a: v128, b: v128) -> v128 {
+        v128_and(a, b)
     }
 
     #[inline(always)]
-    fn shr16<const N: i32>(self, a: Self::I) -> Self::I {
-        [u16x8_shr(a[0], N as u32), u16x8_shr(a[1], N as u32)]
+    fn shr16<const N: i32>(self, a: v128) -> v128 {
+        u16x8_shr(a, N as u32)
     }
 
     #[inline(always)]
-    fn dot16(self, a: Self::I, b: Self::I) -> Self::I {
-        [i32x4_dot_i16x8(a[0], b[0]), i32x4_dot_i16x8(a[1], b[1])]
+    fn dot16(self, a: v128, b: v128) -> v128 {
+        i32x4_dot_i16x8(a, b)
     }
 
     #[inline(always)]
-    fn add_i(self, a: Self::I, b: Self::I) -> Self::I {
-        [i32x4_add(a[0], b[0]), i32x4_add(a[1], b[1])]
+    fn add_i(self, a: v128, b: v128) -> v128 {
+        i32x4_add(a, b)
     }
 
     #[inline(always)]
-    fn to_f32(self, a: Self::I) -> Self::F {
-        [f32x4_convert_i32x4(a[0]), f32x4_convert_i32x4(a[1])]
+    fn mul_i(self, a: v128, b: v128) -> v128 {
+        i32x4_mul(a, b)
     }
 
     #[inline(always)]
-    fn splat(self, x: f32) -> Self::F {
-        [f32x4_splat(x); 2]
+    fn to_f32(self, a: v128) -> v128 {
+        f32x4_convert_i32x4(a)
     }
 
     #[inline(always)]
-    fn load(self, x: &[f32; 8]) -> Self::F {
-        let p: *const v128 = x.as_ptr().cast();
-        // SAFETY: eight f32 are 32 bytes, and `v128_load` needs no alignment.
-        unsafe { [v128_load(p), v128_load(p.add(1))] }
+    fn splat(self, x: f32) -> v128 {
+        f32x4_splat(x)
     }
 
     #[inline(always)]
-    fn load_f16(self, x: &[u16; 8]) -> Self::F {
-        // SAFETY: eight u16 are 16 bytes, and `v128_load` needs no alignment.
-        let x = unsafe { v128_load(x.as_ptr().cast()) };
-        [widen(u32x4_extend_low_u16x8(x)), widen(u32x4_extend_high_u16x8(x))]
+    fn load(self, x: &[f32; 8], part: usize) -> v128 {
+        let (halves, _) = x.as_chunks::<4>();
+        // SAFETY: four f32 are the sixteen bytes that are read, at any alignment.
+        unsafe { v128_load(halves[part].as_ptr().cast()) }
+    }
+
+    /// Exact for every finite half; infinities and NaNs, which no weight is, become finite.
+    #[inline(always)]
+    fn load_f16(self, x: &[u16; 8], part: usize) -> v128 {
+        // Sign, exponent and mantissa in a float's place, less the copies of the sign in between.
+        let bits = v128_and(i32x4_shl(widen(x, part), 13), i32x4_splat(0x8fff_ffff_u32 as i32));
+        f32x4_mul(bits, f32x4_splat(HALF_SCALE))
     }
 
     #[inline(always)]
-    fn load_bf16(self, x: &[u16; 8]) -> Self::F {
-        // SAFETY: as in `load_f16`.
-        let x = unsafe { v128_load(x.as_ptr().cast()) };
-        [i32x4_shl(u32x4_extend_low_u16x8(x), 16), i32x4_shl(u32x4_extend_high_u16x8(x), 16)]
+    fn load_bf16(self, x: &[u16; 8], part: usize) -> v128 {
+        i32x4_shl(widen(x, part), 16)
     }
 
     #[inline(always)]
-    fn add(self, a: Self::F, b: Self::F) -> Self::F {
-        [f32x4_add(a[0], b[0]), f32x4_add(a[1], b[1])]
+    fn add(self, a: v128, b: v128) -> v128 {
+        f32x4_add(a, b)
     }
 
     #[inline(always)]
-    fn mul(self, a: Self::F, b: Self::F) -> Self::F {
-        [f32x4_mul(a[0], b[0]), f32x4_mul(a[1], b[1])]
+    fn mul(self, a: v128, b: v128) -> v128 {
+        f32x4_mul(a, b)
     }
 
     #[inline(always)]
-    fn to_array(self, a: Self::F) -> [f32; 8] {
-        let mut out = [0.0; 8];
-        let p: *mut v128 = out.as_mut_ptr().cast();
-        // SAFETY: eight f32 are 32 bytes, and `v128_store` needs no alignment.
-        unsafe {
-            v128_store(p, a[0]);
-            v128_store(p.add(1), a[1]);
-        }
-        out
+    fn store(self, a: v128, out: &mut [f32; 8], part: usize) {
+        let (halves, _) = out.as_chunks_mut::<4>();
+        // SAFETY: four f32 are the sixteen bytes that are written, at any alignment.
+        unsafe { v128_store(halves[part].as_mut_ptr().cast(), a) }
     }
 }
