@@ -245,6 +245,16 @@ impl Device {
         Ok(out)
     }
 
+    /// Waits until everything submitted so far is done.
+    pub(super) async fn idle(&self) -> Result<(), Error> {
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        self.queue.on_submitted_work_done(move || drop(sender.send(())));
+        #[cfg(not(target_arch = "wasm32"))]
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Lost(e.to_string()))?;
+        receiver.await.map_err(|_| Error::Lost("the queue never became idle".into()))?;
+        self.check()
+    }
+
     /// A buffer to read back through.
     pub(super) fn readback(&self, words: u64) -> wgpu::Buffer {
         self.count(|c| c.objects += 1);

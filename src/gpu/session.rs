@@ -14,9 +14,10 @@ use super::{Device, Error};
 const ROW_COUNTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 /// Most rows of a verify pass.
 pub const MAX_ROWS: usize = 16;
-/// Rows of a prefill pass, in tiles that share a load of weights.
+/// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
-const PREFILL_TILE: usize = 16;
+/// Most rows that share a load of weights: beyond, accumulators no longer fit registers.
+const MAX_TILE: usize = 8;
 /// Words in front of the committed tokens in the result buffer.
 const RESULT_HEADER: usize = 2;
 const RESULT_WORDS: usize = RESULT_HEADER + MAX_ROWS;
@@ -126,9 +127,9 @@ impl Runner {
     ) -> Result<(), Error> {
         let model = &*self.model;
         let c = &model.config;
-        let tile = rows.min(PREFILL_TILE);
+        let tile = tile(rows);
         let matvec = |matrix, x, norm, y, y_stride, epilogue| {
-            let tiles = rows.div_ceil(tile);
+            let tiles = rows / tile;
             let variant = model.variant;
             Matvec { matrix, rows: tile, tiles, x, x_row: 0, norm, y, y_stride, epilogue, variant }
                 .steps(device)
@@ -176,8 +177,8 @@ impl Runner {
         let vocab = model.config.head_vocab;
         let head = Matvec {
             matrix: &model.head,
-            rows,
-            tiles: 1,
+            rows: tile(rows),
+            tiles: rows / tile(rows),
             x: &self.x,
             x_row,
             norm: Some((&model.output_gain, model.config.rms_eps)),
@@ -261,7 +262,8 @@ impl Session {
         if self.draft.is_some() {
             self.fill(true)?;
         }
-        self.device.check()
+        // Progress and abort are only true when the work is done, not when it is queued.
+        self.device.idle().await
     }
 
     /// Submits passes until the cache covers all tokens but the last.
@@ -432,6 +434,11 @@ impl Session {
         runner.plans.insert(pass, plan);
         Ok(())
     }
+}
+
+/// Rows that share a load of weights in a pass over `rows` rows.
+fn tile(rows: usize) -> usize {
+    (1..=MAX_TILE).rev().find(|tile| rows.is_multiple_of(*tile)).unwrap_or(1)
 }
 
 /// The smallest row count of a plan that holds `rows` rows.
