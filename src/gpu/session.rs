@@ -198,7 +198,7 @@ impl Session {
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
-        Ok(Self {
+        let mut session = Self {
             // A padded pass reads a few positions behind the last.
             tokens: device.storage("tokens", (capacity + PREFILL_ROWS) as u64)?,
             state: device.storage("state", 4)?,
@@ -209,7 +209,14 @@ impl Session {
             length: 0,
             capacity,
             device,
-        })
+        };
+        // What every generation needs is compiled while loading; the other row counts when they first come up.
+        session.prepare(false, Pass::Verify { rows: 1 })?;
+        if session.draft.is_some() {
+            session.prepare(true, Pass::DraftFirst)?;
+            session.prepare(true, Pass::DraftNext)?;
+        }
+        Ok(session)
     }
 
     /// The device.

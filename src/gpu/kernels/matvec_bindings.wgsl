@@ -16,7 +16,15 @@ struct Shape {
 {% if norm -%}
 @group(0) @binding(5) var<storage, read> gain: array<vec4<f32>>;
 {% endif %}
-// sum + a . xa + b . xb, in this order. No fma: software adapters emulate it.
+// sum + a . xa + b . xb, in this order.
 fn chain(sum: f32, a: vec4<f32>, xa: vec4<f32>, b: vec4<f32>, xb: vec4<f32>) -> f32 {
   return sum + dot(a, xa) + dot(b, xb);
 }
+{% if half_batches and M > 1 %}
+// The negative control: not what a row alone would read.
+fn read_x(i: u32) -> vec4<f32> {
+  return vec4<f32>(unpack2x16float(pack2x16float(x[i].xy)), unpack2x16float(pack2x16float(x[i].zw)));
+}
+{% else %}
+fn read_x(i: u32) -> vec4<f32> { return x[i]; }
+{% endif %}

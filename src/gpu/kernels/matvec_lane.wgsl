@@ -44,8 +44,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       {%- endfor %}
       {%- for m in range(M) %}
       {
-        var xa = x[x{{ m }} + block * 8u + {{ 2 * o }}u];
-        var xb = x[x{{ m }} + block * 8u + {{ 2 * o + 1 }}u];
+        var xa = read_x(x{{ m }} + block * 8u + {{ 2 * o }}u);
+        var xb = read_x(x{{ m }} + block * 8u + {{ 2 * o + 1 }}u);
         {%- if norm %}
         square{{ m }} = chain(square{{ m }}, xa, xa, xb, xb);
         xa *= gain_a;
