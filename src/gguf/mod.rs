@@ -19,6 +19,6 @@ mod tests;
 pub use error::Error;
 pub use format::Format;
 pub use header::{Header, Tensor};
-pub use stream::{Stream, Window};
+pub use stream::{Stream, WINDOW_BYTES, Window};
 pub use value::{Array, Metadata, Value};
 pub use writer::Writer;
