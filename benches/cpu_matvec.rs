@@ -54,7 +54,7 @@ fn passes(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     let model = pollster::block_on(async {
         let mut stream = Stream::open(FileSource::open(path.as_ref())?).await?;
         let description = paceline::model::Model::describe(stream.header())?;
-        Ok::<_, paceline::Error>(Model::load(&mut stream, &description, 2048).await?)
+        Ok::<_, Box<dyn std::error::Error>>(Model::load(&mut stream, &description, 2048).await?)
     })?;
     println!(
         "{path}: {} MB packed, loaded in {:.2} s",

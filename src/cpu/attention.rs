@@ -83,18 +83,17 @@ impl Attend<'_> {
 
         let mut inverse = [0.0; H];
         for (inverse, scores) in inverse.iter_mut().zip(scores.chunks_exact_mut(padded)) {
-            *inverse = 1.0 / softmax_numerators(scores, self.len);
+            *inverse = 1.0 / softmax_numerators(lanes, scores, self.len);
         }
 
-        let stride = dim.div_ceil(8);
         let mut p = [[].as_slice(); H];
         each!(H, |h| {
             p[h] = &scores[h * padded..][..self.len];
         });
-        for j in 0..stride {
+        for (j, values) in self.head.values.chunks_exact(self.head.capacity).enumerate() {
             let mut acc = [lanes.splat(0.0); H];
-            for (position, row) in self.head.values.chunks_exact(stride).take(self.len).enumerate() {
-                let value = lanes.load(&row[j]);
+            for (position, value) in values[..self.len].iter().enumerate() {
+                let value = lanes.load(value);
                 each!(H, |h| {
                     acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][position])));
                 });
@@ -111,27 +110,20 @@ impl Attend<'_> {
 
 /// Replaces the first `len` scores by `e^(score - max)`, the rest by 0, and returns the sum.
 #[inline(always)]
-fn softmax_numerators(scores: &mut [f32], len: usize) -> f32 {
+fn softmax_numerators<L: Lanes>(lanes: L, scores: &mut [f32], len: usize) -> f32 {
     scores[len..].fill(f32::NEG_INFINITY);
-    let (chunks, _) = scores.as_chunks_mut::<8>();
-    let mut lanes = [f32::NEG_INFINITY; 8];
-    for chunk in chunks.iter() {
-        for (m, s) in lanes.iter_mut().zip(chunk) {
-            *m = if *m < *s { *s } else { *m };
-        }
+    let mut max = lanes.splat(f32::NEG_INFINITY);
+    for chunk in scores.as_chunks::<8>().0 {
+        max = lanes.max(max, lanes.load(chunk));
     }
-    let max = lanes.iter().fold(f32::NEG_INFINITY, |m, s| if m < *s { *s } else { m });
-    for chunk in chunks.iter_mut() {
-        for s in chunk {
-            *s = exp(*s - max);
-        }
+    let max = lanes.to_array(max).into_iter().fold(f32::NEG_INFINITY, |m, s| if m < s { s } else { m });
+    for s in scores.iter_mut() {
+        *s = exp(*s - max);
     }
     scores[len..].fill(0.0);
-    let mut lanes = [0.0_f32; 8];
+    let mut total = lanes.splat(0.0);
     for chunk in scores.as_chunks::<8>().0 {
-        for (total, s) in lanes.iter_mut().zip(chunk) {
-            *total += s;
-        }
+        total = lanes.add(total, lanes.load(chunk));
     }
-    sum(lanes)
+    sum(lanes.to_array(total))
 }

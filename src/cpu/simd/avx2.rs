@@ -119,6 +119,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        // SAFETY: see above. The instruction returns its second operand unless the first is larger.
+        unsafe { _mm256_max_ps(b, a) }
+    }
+
+    #[inline(always)]
     fn to_array(self, a: Self::F) -> [f32; 8] {
         let mut out = [0.0; 8];
         // SAFETY: see above.

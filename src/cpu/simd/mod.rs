@@ -75,6 +75,8 @@ pub trait Lanes: Copy {
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     /// Product.
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a < b ? b : a`.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// The lanes, in order.
     fn to_array(self, a: Self::F) -> [f32; 8];
 }

@@ -91,6 +91,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        std::array::from_fn(|i| if a[i] < b[i] { b[i] } else { a[i] })
+    }
+
+    #[inline(always)]
     fn to_array(self, a: Self::F) -> [f32; 8] {
         a
     }

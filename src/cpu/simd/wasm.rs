@@ -101,6 +101,11 @@ impl Lanes for Simd128 {
     }
 
     #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        [f32x4_pmax(a[0], b[0]), f32x4_pmax(a[1], b[1])]
+    }
+
+    #[inline(always)]
     fn to_array(self, a: Self::F) -> [f32; 8] {
         let mut out = [0.0; 8];
         let p: *mut v128 = out.as_mut_ptr().cast();
