@@ -2,8 +2,9 @@
 //
 //   node benches/browser/ENGINE.mjs --model FILE --chat TEXT [--tokens N] [--runs R] [flags of the engine]
 //
-// Prints one JSON object. Beside the engine's own times each run has its elapsed time and the processor time that the
-// browser got meanwhile, which shows a run that had to share its cores. What happens is told on standard error.
+// Prints one JSON object. In every engine reading the prompt ends with the first token, and decoding is what follows.
+// Beside the engine's own times each run has its elapsed time and the processor time that the browser got meanwhile,
+// which shows a run that had to share its cores. What happens is told on standard error.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -38,7 +38,8 @@ await measure({
     return {
       prompt_tokens: timings.prompt_n,
       prefill_ms: timings.prompt_ms,
-      tokens: timings.predicted_n,
+      // Its clock for these starts when the first token is there.
+      tokens: timings.predicted_n - 1,
       decode_ms: timings.predicted_ms,
       text: choices[0].message.content,
     };

@@ -1,9 +1,8 @@
 //! `paceline generate`: a prompt in, text out.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use paceline::Error;
 use paceline::decode::drafter::{self, DRAFTERS};
 use paceline::decode::engines::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
@@ -78,10 +77,8 @@ struct Output<'a> {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
-    let (drafter, file) = parse_draft(&args.draft)?;
-    let progress = Progress::new("loading");
-    let loaded = load(args, file, &progress).await.with_context(|| format!("{}", args.target.display()))?;
-    drop(progress);
+    let (drafter, draft) = parse_draft(&args.draft)?;
+    let loaded = load(args, draft.as_deref()).await?;
     let prompt = args.prompt.ids(&loaded)?;
     let name = drafter.name();
     let options = Options {
@@ -104,9 +101,13 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         out.write_all(piece.as_bytes())?;
         out.flush()
     };
+    let mut progress = Some(Progress::of_prompt(prompt.len()));
     let finish_reason = loop {
         match generator.step().await? {
-            Event::Prefill { .. } => {}
+            Event::Prefill { done, total } => {
+                progress.as_ref().inspect(|bar| bar.reach(done));
+                progress.take_if(|_| done == total);
+            }
             Event::Tokens { tokens, stopped, .. } => {
                 let said = &tokens[..tokens.len() - usize::from(stopped)];
                 tell(said.iter().map(|&id| stream.push(&loaded.tokenizer, id)).collect())?;
@@ -149,15 +150,33 @@ fn parse_draft(draft: &str) -> Result<(Box<dyn Drafter>, Option<PathBuf>), Error
     Ok((drafter::by_name(draft)?, None))
 }
 
-async fn load(args: &Args, draft: Option<PathBuf>, progress: &Progress) -> Result<Loaded, Error> {
-    let target = progress.open(&args.target)?;
-    let draft = draft.map(|path| progress.open(&path)).transpose().map_err(Error::of_draft)?;
-    let options = LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
-    let loaded = engines::load(target, draft, &options).await?;
-    if loaded.tuning != options.tuning {
-        tuning::write(&loaded.tuning);
-    }
-    Ok(loaded)
+/// Loads both models, with a progress bar. Errors name the file that they are about.
+async fn load(args: &Args, draft: Option<&Path>) -> anyhow::Result<Loaded> {
+    let progress = Progress::of_bytes("loading");
+    let load = async || -> Result<Loaded, Error> {
+        let target = progress.open(&args.target)?;
+        let draft = draft.map(|path| progress.open(path)).transpose().map_err(Error::of_draft)?;
+        let options =
+            LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
+        let loaded = engines::load(target, draft, &options).await?;
+        if loaded.tuning != options.tuning {
+            tuning::write(&loaded.tuning);
+        }
+        Ok(loaded)
+    };
+    load().await.map_err(|error| {
+        let file = match &error {
+            Error::Gguf(_) | Error::Text(_) | Error::Model(_) => Some(args.target.as_path()),
+            Error::Draft(_) => draft,
+            _ => None,
+        };
+        let file = file.map(|file| file.display().to_string());
+        let error = anyhow::Error::from(error);
+        match file {
+            Some(file) => error.context(file),
+            None => error,
+        }
+    })
 }
 
 fn summary(stats: &Stats, drafter: &str, device: &str, reason: FinishReason) -> String {

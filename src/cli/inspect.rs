@@ -64,7 +64,7 @@ fn hyper_parameters(config: &Config) -> Vec<(&'static str, Json)> {
         ("head_vocab", json!(config.head_vocab)),
         ("tied", json!(config.tied)),
         ("context", json!(config.context)),
-        ("rms_eps", json!(config.rms_eps)),
+        ("rms_eps", float_json(config.rms_eps)),
         ("rope_base", json!(config.rope.base)),
         ("rope_dim", json!(config.rope.dim)),
         ("rope_scale", json!(config.rope.scale)),
@@ -167,7 +167,7 @@ fn value_json(value: &Value) -> Json {
         Value::I16(v) => json!(v),
         Value::U32(v) => json!(v),
         Value::I32(v) => json!(v),
-        Value::F32(v) => json!(v),
+        Value::F32(v) => float_json(*v),
         Value::Bool(v) => json!(v),
         Value::String(v) => json!(v),
         Value::Array(v) => array_json(v),
@@ -175,6 +175,11 @@ fn value_json(value: &Value) -> Json {
         Value::I64(v) => json!(v),
         Value::F64(v) => json!(v),
     }
+}
+
+/// The shortest number that is `value` in single precision: 1e-5, not 9.999999747378752e-6.
+fn float_json(value: f32) -> Json {
+    value.to_string().parse::<f64>().map_or(Json::Null, |v| json!(v))
 }
 
 fn array_json(array: &Array) -> Json {
@@ -189,7 +194,7 @@ fn array_json(array: &Array) -> Json {
         Array::I16(v) => cut(v, |v| json!(v)),
         Array::U32(v) => cut(v, |v| json!(v)),
         Array::I32(v) => cut(v, |v| json!(v)),
-        Array::F32(v) => cut(v, |v| json!(v)),
+        Array::F32(v) => cut(v, |v| float_json(*v)),
         Array::Bool(v) => cut(v, |v| json!(v)),
         Array::String(v) => cut(v, |v| json!(v)),
         Array::Array(v) => cut(v, array_json),

@@ -40,7 +40,7 @@ struct Kept {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
-    let progress = Progress::new("reading");
+    let progress = Progress::of_bytes("reading");
     let draft = prune(args, &progress).await.with_context(|| format!("{}", args.target.display()))?;
     drop(progress);
     write(&args.out, &draft).with_context(|| format!("cannot write {}", args.out.display()))?;

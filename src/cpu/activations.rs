@@ -13,16 +13,16 @@ pub const GROUP: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C, align(16))]
 pub struct Group {
-    /// Elements `2i` (low half) and `2i + 1` (high half).
-    pub pairs: [i32; 16],
-    /// Sums of the first and the second sixteen.
-    pub sums: [i32; 2],
+    /// Elements `2i` (low half) and `2i + 1` (high half), four pairs together.
+    pub pairs: [[i32; 4]; 4],
+    /// Sums of all, of the first and of the second sixteen.
+    pub sums: [i32; 3],
     /// What one unit is worth.
     pub scale: f32,
 }
 
 impl Group {
-    const ZERO: Self = Self { pairs: [0; 16], sums: [0; 2], scale: 0.0 };
+    const ZERO: Self = Self { pairs: [[0; 4]; 4], sums: [0; 3], scale: 0.0 };
 }
 
 /// Quantized rows.
@@ -66,11 +66,12 @@ impl Op for Quantize<'_> {
             for (q, x) in q.iter_mut().zip(x) {
                 *q = round(x * inverse);
             }
-            for (pair, q) in group.pairs.iter_mut().zip(q.as_chunks::<2>().0) {
+            for (pair, q) in group.pairs.as_flattened_mut().iter_mut().zip(q.as_chunks::<2>().0) {
                 *pair = (q[0] & 0xffff) | q[1] << 16;
             }
             let total = |q: &[i32]| q.iter().fold(0_i32, |s, q| s.wrapping_add(*q));
-            group.sums = [total(&q[..16]), total(&q[16..])];
+            let (first, second) = (total(&q[..16]), total(&q[16..]));
+            group.sums = [first.wrapping_add(second), first, second];
             group.scale = absmax * (1.0 / 32767.0);
         }
     }
@@ -89,11 +90,12 @@ mod tests {
         assert_eq!(*zero, Group::ZERO);
         let mut sum = 0;
         for (i, x) in x[32..].iter().enumerate() {
-            let q = group.pairs[i / 2] >> (16 * (i % 2)) << 16 >> 16;
+            let q = group.pairs[i / 8][i / 2 % 4] >> (16 * (i % 2)) << 16 >> 16;
             assert!((q as f32 * group.scale - x).abs() <= group.scale * 0.5001);
             sum += q;
         }
-        assert_eq!(sum, group.sums[0] + group.sums[1]);
+        assert_eq!(sum, group.sums[0]);
+        assert_eq!(sum, group.sums[1] + group.sums[2]);
     }
 
     #[test]
@@ -102,7 +104,7 @@ mod tests {
         for x in [f32::MAX, f32::MIN, 1e-29, 1e-38] {
             a.quantize(Level::best(), &[x; 32], 32);
             let group = a.row(0)[0];
-            let q = group.pairs[0] >> 16;
+            let q = group.pairs[0][0] >> 16;
             assert!((q as f32 * group.scale - x).abs() <= x.abs() * 1e-4 + 1e-30, "{x}: {group:?}");
         }
         a.quantize(Level::best(), &[f32::NAN; 32], 32);

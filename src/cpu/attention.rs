@@ -6,7 +6,7 @@
 
 use super::cache::Head;
 use super::math::{exp, sum};
-use super::simd::{Lanes, Level, Op, dispatch};
+use super::simd::{Lanes, Level, Op, dispatch, each};
 
 /// `out[h] = softmax(q[h] . keys / sqrt(head_dim)) . values` over positions `0..len`, for each of the query heads in `q`.
 /// `scores` is scratch of [`scores_len`] values.
@@ -59,7 +59,10 @@ impl Attend<'_> {
     #[inline(always)]
     fn heads<L: Lanes, const H: usize>(&mut self, lanes: L, first: usize) -> usize {
         let dim = self.head_dim;
-        let q: [&[f32]; H] = std::array::from_fn(|h| &self.q[(first + h) * dim..][..dim]);
+        let mut q = [[].as_slice(); H];
+        each!(H, |h| {
+            q[h] = &self.q[(first + h) * dim..][..dim];
+        });
         let padded = self.len.next_multiple_of(8);
         let scores = &mut self.scores[..H * padded];
         let scale = 1.0 / (dim as f32).sqrt();
@@ -68,36 +71,38 @@ impl Attend<'_> {
             let mut acc = [lanes.splat(0.0); H];
             for (d, key) in keys.iter().enumerate() {
                 let key = lanes.load(key);
-                for h in 0..H {
+                each!(H, |h| {
                     acc[h] = lanes.add(acc[h], lanes.mul(key, lanes.splat(q[h][d])));
-                }
+                });
             }
-            for h in 0..H {
+            each!(H, |h| {
                 let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(scale)));
                 scores[h * padded + 8 * at..][..8].copy_from_slice(&values);
-            }
+            });
         }
 
         let mut inverse = [0.0; H];
         for (inverse, scores) in inverse.iter_mut().zip(scores.chunks_exact_mut(padded)) {
-            *inverse = 1.0 / softmax_numerators(scores, self.len);
+            *inverse = 1.0 / softmax_numerators(lanes, scores, self.len);
         }
 
-        let stride = dim.div_ceil(8);
-        let p: [&[f32]; H] = std::array::from_fn(|h| &scores[h * padded..][..self.len]);
-        for j in 0..stride {
+        let mut p = [[].as_slice(); H];
+        each!(H, |h| {
+            p[h] = &scores[h * padded..][..self.len];
+        });
+        for (j, values) in self.head.values.chunks_exact(self.head.capacity).enumerate() {
             let mut acc = [lanes.splat(0.0); H];
-            for position in 0..self.len {
-                let value = lanes.load(&self.head.values[position * stride + j]);
-                for h in 0..H {
+            for (position, value) in values[..self.len].iter().enumerate() {
+                let value = lanes.load(value);
+                each!(H, |h| {
                     acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][position])));
-                }
+                });
             }
-            for h in 0..H {
+            each!(H, |h| {
                 let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(inverse[h])));
                 let out = &mut self.out[(first + h) * dim..][..dim][8 * j..];
                 out.iter_mut().zip(values).for_each(|(o, v)| *o = v);
-            }
+            });
         }
         H
     }
@@ -105,27 +110,20 @@ impl Attend<'_> {
 
 /// Replaces the first `len` scores by `e^(score - max)`, the rest by 0, and returns the sum.
 #[inline(always)]
-fn softmax_numerators(scores: &mut [f32], len: usize) -> f32 {
+fn softmax_numerators<L: Lanes>(lanes: L, scores: &mut [f32], len: usize) -> f32 {
     scores[len..].fill(f32::NEG_INFINITY);
-    let (chunks, _) = scores.as_chunks_mut::<8>();
-    let mut lanes = [f32::NEG_INFINITY; 8];
-    for chunk in chunks.iter() {
-        for (m, s) in lanes.iter_mut().zip(chunk) {
-            *m = if *m < *s { *s } else { *m };
-        }
+    let mut max = lanes.splat(f32::NEG_INFINITY);
+    for chunk in scores.as_chunks::<8>().0 {
+        max = lanes.max(max, lanes.load(chunk));
     }
-    let max = lanes.iter().fold(f32::NEG_INFINITY, |m, s| if m < *s { *s } else { m });
-    for chunk in chunks.iter_mut() {
-        for s in chunk {
-            *s = exp(*s - max);
-        }
+    let max = lanes.to_array(max).into_iter().fold(f32::NEG_INFINITY, |m, s| if m < s { s } else { m });
+    for s in scores.iter_mut() {
+        *s = exp(*s - max);
     }
     scores[len..].fill(0.0);
-    let mut lanes = [0.0_f32; 8];
+    let mut total = lanes.splat(0.0);
     for chunk in scores.as_chunks::<8>().0 {
-        for (total, s) in lanes.iter_mut().zip(chunk) {
-            *total += s;
-        }
+        total = lanes.add(total, lanes.load(chunk));
     }
-    sum(lanes)
+    sum(lanes.to_array(total))
 }

@@ -4,7 +4,8 @@
 //!
 //! - keys: eight positions a group, `[position / 8][element][position % 8]`, so that scores of eight positions are
 //!   computed at once without adding across lanes;
-//! - values: eight elements a group, `[position][element / 8][element % 8]`, rows padded with zeros.
+//! - values: eight elements a group, `[element / 8][position][element % 8]`, padded with zeros: a kernel reads one group
+//!   of every position, in order.
 
 use super::scratch::Scratch;
 use crate::model::Config;
@@ -25,8 +26,10 @@ pub struct Cache {
 pub struct Head<'a> {
     /// `[position / 8][element][position % 8]`.
     pub keys: &'a [[f32; 8]],
-    /// `[position][element / 8][element % 8]`.
+    /// `[element / 8][position][element % 8]`, `capacity` positions.
     pub values: &'a [[f32; 8]],
+    /// Positions that fit.
+    pub capacity: usize,
 }
 
 impl Cache {
@@ -62,19 +65,23 @@ impl Cache {
     pub fn head(&self, layer: usize, kv_head: usize) -> Head<'_> {
         let (keys, values) = self.sizes();
         let head = layer * self.kv_heads + kv_head;
-        Head { keys: &self.keys[head * keys..][..keys], values: &self.values[head * values..][..values] }
+        Head {
+            keys: &self.keys[head * keys..][..keys],
+            values: &self.values[head * values..][..values],
+            capacity: self.capacity,
+        }
     }
 
     /// Writes one position's keys and values, all heads of `layer` one after the other.
     pub fn write(&mut self, layer: usize, position: usize, key: &[f32], value: &[f32]) {
         let (keys, values) = self.sizes();
-        let (dim, stride) = (self.head_dim, self.head_dim.div_ceil(8));
+        let dim = self.head_dim;
         let heads = layer * self.kv_heads..(layer + 1) * self.kv_heads;
         for ((head, key), value) in heads.zip(key.chunks_exact(dim)).zip(value.chunks_exact(dim)) {
             let groups = &mut self.keys[head * keys + position / 8 * dim..][..dim];
             groups.iter_mut().zip(key).for_each(|(group, k)| group[position % 8] = *k);
-            let groups = &mut self.values[head * values + position * stride..][..stride];
-            groups.as_flattened_mut()[..dim].copy_from_slice(value);
+            let groups = self.values[head * values..][..values].chunks_exact_mut(self.capacity);
+            groups.zip(value.chunks(8)).for_each(|(group, v)| group[position][..v.len()].copy_from_slice(v));
         }
     }
 }

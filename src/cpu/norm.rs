@@ -17,18 +17,18 @@ pub fn rms_norm_in_place(level: Level, x: &mut [f32], weight: &[f32], eps: f32) 
 
 /// What a row is multiplied with.
 #[inline(always)]
-fn factor(x: &[f32], eps: f32) -> f32 {
-    let mut lanes = [0.0_f32; 8];
+fn factor<L: Lanes>(lanes: L, x: &[f32], eps: f32) -> f32 {
+    let mut squares = lanes.splat(0.0);
     let (chunks, rest) = x.as_chunks::<8>();
     for chunk in chunks {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane += x * x;
-        }
+        let chunk = lanes.load(chunk);
+        squares = lanes.add(squares, lanes.mul(chunk, chunk));
     }
-    for (lane, x) in lanes.iter_mut().zip(rest) {
+    let mut squares = lanes.to_array(squares);
+    for (lane, x) in squares.iter_mut().zip(rest) {
         *lane += x * x;
     }
-    1.0 / (sum(lanes) / x.len() as f32 + eps).sqrt()
+    1.0 / (sum(squares) / x.len() as f32 + eps).sqrt()
 }
 
 struct RmsNorm<'a> {
@@ -42,10 +42,10 @@ impl Op for RmsNorm<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Lanes>(self, lanes: L) {
         let width = self.weight.len();
         for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-            let factor = factor(x, self.eps);
+            let factor = factor(lanes, x, self.eps);
             for ((o, x), w) in out.iter_mut().zip(x).zip(self.weight) {
                 *o = x * factor * w;
             }
@@ -63,9 +63,9 @@ impl Op for InPlace<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Lanes>(self, lanes: L) {
         for x in self.x.chunks_exact_mut(self.weight.len()) {
-            let factor = factor(x, self.eps);
+            let factor = factor(lanes, x, self.eps);
             for (x, w) in x.iter_mut().zip(self.weight) {
                 *x = *x * factor * w;
             }

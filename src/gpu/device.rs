@@ -28,6 +28,9 @@ pub struct Counters {
 pub struct DeviceOptions {
     /// Lowers the device's buffer and binding limits to this many bytes: tests of models that are too large.
     pub max_buffer_bytes: Option<u64>,
+    /// Rounds activations to half precision wherever a pass has more than one row, as an engine with a separate kernel
+    /// for batches might: the negative control of the tests that speculation changes nothing. Never for use.
+    pub break_batch_invariance: bool,
 }
 
 /// A WebGPU device.
@@ -36,6 +39,7 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     max_buffer_bytes: u64,
+    pub(super) break_batch_invariance: bool,
     counters: Cell<Counters>,
     templates: Templates,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
@@ -92,6 +96,7 @@ impl Device {
             device,
             queue,
             max_buffer_bytes,
+            break_batch_invariance: options.break_batch_invariance,
             counters: Cell::default(),
             templates: Templates::new().map_err(|e| Error::Device(format!("{e:#}")))?,
             pipelines: RefCell::default(),
@@ -243,6 +248,18 @@ impl Device {
         drop(view);
         buffer.unmap();
         Ok(out)
+    }
+
+    /// Waits until everything submitted so far is done.
+    pub(super) async fn idle(&self) -> Result<(), Error> {
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        self.queue.on_submitted_work_done(move || {
+            let _ = sender.send(());
+        });
+        #[cfg(not(target_arch = "wasm32"))]
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Lost(e.to_string()))?;
+        receiver.await.map_err(|_| Error::Lost("the queue never became idle".into()))?;
+        self.check()
     }
 
     /// A buffer to read back through.

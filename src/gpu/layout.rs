@@ -19,13 +19,22 @@ pub(super) enum Codes {
     Q8,
 }
 
-/// Where a row's quads lie.
+/// Where a matrix' words lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Order {
-    /// One after the other: what the invocations that share a row want.
+    /// Row after row: what invocations that share a row want.
     RowMajor,
-    /// Quad q of all rows, then quad q + 1: what invocations with a row each want.
-    QuadMajor,
+    /// Word w of all rows, then word w + 1: what invocations with a row each want.
+    WordMajor,
+}
+
+impl Order {
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Self::RowMajor => "orders/row_major.wgsl",
+            Self::WordMajor => "orders/word_major.wgsl",
+        }
+    }
 }
 
 /// A layout.
@@ -104,10 +113,6 @@ impl Layout {
         }
     }
 
-    pub(super) fn params_file(self) -> &'static str {
-        if self.half_params { "layouts/params_half.wgsl" } else { "layouts/params_full.wgsl" }
-    }
-
     /// Appends a row of `columns` weights stored as `format`: its quads' words, then (apart) its parameters'.
     pub(super) fn pack_row(
         self,
@@ -158,7 +163,7 @@ impl Layout {
         for block in bytes.chunks_exact(spec.block_bytes) {
             unpack(block, codes, affine);
             let nibbles = |c: &[i8]| c.iter().rev().fold(0, |word, &v| word << 4 | u32::from(v as u8 & 15));
-            let word = |c: &[i8]| c.iter().rev().fold(0, |word, &v| word << 8 | u32::from(v as u8));
+            let word = |c: &[i8]| c.iter().rev().fold(0, |word, &v| word << 8 | u32::from(v as u8 ^ 0x80));
             match self.codes {
                 Codes::Q4 => out.extend(codes.chunks_exact(8).map(nibbles)),
                 _ => out.extend(codes.chunks_exact(4).map(word)),

@@ -62,17 +62,9 @@ impl Matrix {
         self.parts.iter().map(|p| p.codes.size() + p.params.as_ref().map_or(0, wgpu::Buffer::size)).sum()
     }
 
-    /// `row_stride, quad_stride, params_row_stride, params_stride` of a part, as the kernels' `Shape` has them.
-    pub(super) fn strides(&self, part: &Part) -> [u32; 4] {
-        let rows = part.rows as u32;
-        match self.order {
-            Order::RowMajor => {
-                let quads = (self.blocks() * self.layout.quads()) as u32;
-                let groups = (self.blocks() * self.layout.groups()) as u32;
-                [quads, 1, groups, 1]
-            }
-            Order::QuadMajor => [1, rows, 1, rows],
-        }
+    /// `row_quads, row_groups`, as the kernels' `Shape` has them.
+    pub(super) fn row_sizes(&self) -> [u32; 2] {
+        [(self.blocks() * self.layout.quads()) as u32, (self.blocks() * self.layout.groups()) as u32]
     }
 
     /// Writes rows from `first_row` on, stored as `format` in `bytes`.
@@ -91,32 +83,14 @@ impl Matrix {
             }
             let within = begin - first_row..end - first_row;
             let to = begin - part.first_row;
-            self.upload(
-                device,
-                &part.codes,
-                part.rows,
-                to,
-                slice_rows(&codes, rows, &within),
-                within.len(),
-                4,
-            );
+            self.upload(device, &part.codes, part.rows, to, slice_rows(&codes, rows, &within), within.len());
             if let Some(buffer) = &part.params {
-                let unit = self.layout.params_words();
-                self.upload(
-                    device,
-                    buffer,
-                    part.rows,
-                    to,
-                    slice_rows(&params, rows, &within),
-                    within.len(),
-                    unit,
-                );
+                self.upload(device, buffer, part.rows, to, slice_rows(&params, rows, &within), within.len());
             }
         }
     }
 
-    /// Writes `rows` rows of whole `unit`s (words that stay together) at row `to` of a buffer for `part_rows` rows.
-    #[allow(clippy::too_many_arguments, reason = "one strided copy")]
+    /// Writes `rows` rows of `words` from row `to` on into a buffer for `part_rows` rows.
     fn upload(
         &self,
         device: &Device,
@@ -125,18 +99,14 @@ impl Matrix {
         to: usize,
         words: &[u32],
         rows: usize,
-        unit: usize,
     ) {
         let row_words = words.len() / rows;
         match self.order {
             Order::RowMajor => device.write(buffer, (to * row_words) as u64, words),
-            Order::QuadMajor => {
-                let mut plane = vec![0u32; rows * unit];
-                for at in 0..row_words / unit {
-                    for (to, from) in plane.chunks_exact_mut(unit).zip(words.chunks_exact(row_words)) {
-                        to.copy_from_slice(&from[at * unit..(at + 1) * unit]);
-                    }
-                    device.write(buffer, ((at * part_rows + to) * unit) as u64, &plane);
+            Order::WordMajor => {
+                for at in 0..row_words {
+                    let plane: Vec<u32> = words.iter().skip(at).step_by(row_words).copied().collect();
+                    device.write(buffer, (at * part_rows + to) as u64, &plane);
                 }
             }
         }

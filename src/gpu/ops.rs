@@ -65,8 +65,14 @@ pub(super) struct Matvec<'a> {
     pub variant: Variant,
 }
 
-fn layout_context(matrix: &Matrix) -> Value {
-    context! { file => matrix.layout.file() }
+/// What the kernels' `order` and `layout` files need.
+fn weights_context(matrix: &Matrix) -> Value {
+    context! {
+        order => context! { file => matrix.order.file() },
+        layout => context! { file => matrix.layout.file() },
+        params => matrix.layout.params_words(),
+        group => matrix.layout.group,
+    }
 }
 
 fn part_buffers<'a>(part: &'a Part) -> impl Iterator<Item = (u32, &'a wgpu::Buffer)> {
@@ -81,15 +87,13 @@ impl Matvec<'_> {
 
     fn step(&self, device: &Device, part: &Part) -> Result<Step, Error> {
         let matrix = self.matrix;
-        let [row_stride, quad_stride, params_row_stride, params_stride] = matrix.strides(part);
+        let [row_quads, row_groups] = matrix.row_sizes();
         let shape = [
             part.rows as u32,
             matrix.columns as u32,
             matrix.blocks() as u32,
-            row_stride,
-            quad_stride,
-            params_row_stride,
-            params_stride,
+            row_quads,
+            row_groups,
             self.x_row as u32,
             (padded(matrix.columns) / 4) as u32,
             self.y_stride as u32,
@@ -108,10 +112,9 @@ impl Matvec<'_> {
             lanes,
             workgroup => self.variant.workgroup(),
             norm => self.norm.is_some(),
-            layout => layout_context(matrix),
-            params_file => matrix.layout.params_file(),
-            group => matrix.layout.group,
+            half_batches => device.break_batch_invariance,
             epilogue => context! { file => self.epilogue.file() },
+            ..weights_context(matrix)
         };
         let mut buffers = vec![(0, &shape), (1, self.x), (2, self.y)];
         buffers.extend(part_buffers(part));
@@ -146,23 +149,17 @@ pub(super) fn embed(
     x: &wgpu::Buffer,
 ) -> Result<Vec<Step>, Error> {
     let step = |part: &Part| {
-        let [row_stride, quad_stride, params_row_stride, params_stride] = table.strides(part);
+        let [row_quads, row_groups] = table.row_sizes();
         let shape = device.uniform(&[
             part.rows as u32,
             part.first_row as u32,
             table.blocks() as u32,
-            row_stride,
-            quad_stride,
-            params_row_stride,
-            params_stride,
+            row_quads,
+            row_groups,
             (padded(table.columns) / 4) as u32,
             table.rows as u32,
         ]);
-        let context = context! {
-            layout => layout_context(table),
-            params_file => table.layout.params_file(),
-            group => table.layout.group,
-        };
+        let context = weights_context(table);
         let mut buffers = vec![(0, &shape), (1, tokens), (2, x), (7, positions.state), (8, positions.pass)];
         buffers.extend(part_buffers(part));
         Step::new(device, "embed.wgsl", &context, &buffers, [table.blocks().div_ceil(64), rows])
@@ -216,8 +213,11 @@ impl Rope<'_> {
     }
 }
 
-/// Keys that one workgroup of the attention kernel takes at once.
-const ATTENTION_CHUNK: usize = 64;
+/// Invocations of an attention workgroup: a chunk has four keys for each.
+const ATTENTION_WORKGROUP: usize = 16;
+
+/// Positions that the caches hold more than their capacity, so that attention can read whole quads of them.
+pub(super) const CACHE_SLACK: usize = 3;
 
 /// Softmax attention over the cache.
 pub(super) struct Attention<'a> {
@@ -235,11 +235,18 @@ impl Attention<'_> {
         let c = self.config;
         let shape = device.uniform(&[
             (c.heads / c.kv_heads) as u32,
-            c.q_width() as u32,
-            padded(c.q_width()) as u32,
+            (c.q_width() / 4) as u32,
+            (padded(c.q_width()) / 4) as u32,
             (1.0 / (c.head_dim as f32).sqrt()).to_bits(),
         ]);
-        let context = context! { head_dim => c.head_dim, chunk => ATTENTION_CHUNK };
+        let shared = c.heads / c.kv_heads;
+        let heads = (1..=8).rev().find(|n| shared % n == 0).unwrap_or(1);
+        let context = context! {
+            head_dim => c.head_dim,
+            heads,
+            workgroup => ATTENTION_WORKGROUP,
+            columns => (c.head_dim / 4).div_ceil(ATTENTION_WORKGROUP),
+        };
         let buffers = [
             (0, &shape),
             (1, self.q),
@@ -249,7 +256,7 @@ impl Attention<'_> {
             (7, self.positions.state),
             (8, self.positions.pass),
         ];
-        Step::new(device, "attention.wgsl", &context, &buffers, [c.heads, self.rows])
+        Step::new(device, "attention.wgsl", &context, &buffers, [c.heads / heads, self.rows])
     }
 }
 

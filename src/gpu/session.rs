@@ -6,7 +6,7 @@ use std::rc::Rc;
 use web_time::Instant;
 
 use super::model::Model;
-use super::ops::{self, Attention, Epilogue, Matvec, Positions, Rope, padded};
+use super::ops::{self, Attention, CACHE_SLACK, Epilogue, Matvec, Positions, Rope, padded};
 use super::plan::{Cost, Plan};
 use super::{Device, Error};
 
@@ -14,9 +14,10 @@ use super::{Device, Error};
 const ROW_COUNTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 /// Most rows of a verify pass.
 pub const MAX_ROWS: usize = 16;
-/// Rows of a prefill pass, in tiles that share a load of weights.
+/// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
-const PREFILL_TILE: usize = 16;
+/// Most rows that share a load of weights: beyond, accumulators no longer fit registers.
+const MAX_TILE: usize = 8;
 /// Words in front of the committed tokens in the result buffer.
 const RESULT_HEADER: usize = 2;
 const RESULT_WORDS: usize = RESULT_HEADER + MAX_ROWS;
@@ -97,7 +98,8 @@ pub struct Session {
 impl Runner {
     fn new(device: &Device, model: Rc<Model>) -> Result<Self, Error> {
         let c = &model.config;
-        let cache = |what| device.storage(what, (c.kv_width() * model.capacity) as u64);
+        let cache =
+            |what| device.storage(what, (c.kv_width() * model.capacity + CACHE_SLACK * c.head_dim) as u64);
         let caches = (0..c.layers).map(|_| Ok([cache("a layer's keys")?, cache("a layer's values")?]));
         let rows = |what, width: usize, rows: usize| device.storage(what, (width * rows) as u64);
         Ok(Self {
@@ -125,9 +127,9 @@ impl Runner {
     ) -> Result<(), Error> {
         let model = &*self.model;
         let c = &model.config;
-        let tile = rows.min(PREFILL_TILE);
+        let tile = tile(rows);
         let matvec = |matrix, x, norm, y, y_stride, epilogue| {
-            let tiles = rows.div_ceil(tile);
+            let tiles = rows / tile;
             let variant = model.variant;
             Matvec { matrix, rows: tile, tiles, x, x_row: 0, norm, y, y_stride, epilogue, variant }
                 .steps(device)
@@ -175,8 +177,8 @@ impl Runner {
         let vocab = model.config.head_vocab;
         let head = Matvec {
             matrix: &model.head,
-            rows,
-            tiles: 1,
+            rows: tile(rows),
+            tiles: rows / tile(rows),
             x: &self.x,
             x_row,
             norm: Some((&model.output_gain, model.config.rms_eps)),
@@ -196,7 +198,7 @@ impl Session {
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
-        Ok(Self {
+        let mut session = Self {
             // A padded pass reads a few positions behind the last.
             tokens: device.storage("tokens", (capacity + PREFILL_ROWS) as u64)?,
             state: device.storage("state", 4)?,
@@ -207,7 +209,14 @@ impl Session {
             length: 0,
             capacity,
             device,
-        })
+        };
+        // What every generation needs is compiled while loading; the other row counts when they first come up.
+        session.prepare(false, Pass::Verify { rows: 1 })?;
+        if session.draft.is_some() {
+            session.prepare(true, Pass::DraftFirst)?;
+            session.prepare(true, Pass::DraftNext)?;
+        }
+        Ok(session)
     }
 
     /// The device.
@@ -260,7 +269,8 @@ impl Session {
         if self.draft.is_some() {
             self.fill(true)?;
         }
-        self.device.check()
+        // Progress and abort are only true when the work is done, not when it is queued.
+        self.device.idle().await
     }
 
     /// Submits passes until the cache covers all tokens but the last.
@@ -362,6 +372,13 @@ impl Session {
         Ok(timings)
     }
 
+    /// The target's logits of the last round, as bits.
+    #[cfg(test)]
+    pub(super) async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
+        let words = rows * self.target.model.config.head_vocab;
+        self.device.download(&self.target.logits, words).await
+    }
+
     fn runner(&mut self, draft: bool) -> Option<&mut Runner> {
         if draft { self.draft.as_mut() } else { Some(&mut self.target) }
     }
@@ -424,6 +441,11 @@ impl Session {
         runner.plans.insert(pass, plan);
         Ok(())
     }
+}
+
+/// Rows that share a load of weights in a pass over `rows` rows.
+fn tile(rows: usize) -> usize {
+    (1..=MAX_TILE).rev().find(|tile| rows.is_multiple_of(*tile)).unwrap_or(1)
 }
 
 /// The smallest row count of a plan that holds `rows` rows.

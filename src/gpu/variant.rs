@@ -42,7 +42,7 @@ impl Variant {
     /// The order of weights that its memory accesses want.
     pub(super) fn order(self) -> Order {
         match self {
-            Self::Lane { .. } => Order::QuadMajor,
+            Self::Lane { .. } => Order::WordMajor,
             Self::Group { .. } => Order::RowMajor,
         }
     }

@@ -53,42 +53,61 @@ pub struct Seen {
     pub accepted: usize,
 }
 
-/// Generates 64 tokens for 40 prompts and every drafter, and compares them with plain decoding on an engine of its
-/// own. Returns a line a difference, and what each drafter got through.
+/// A drafter to be checked.
+pub struct Case {
+    pub name: &'static str,
+    make: fn() -> Box<dyn Drafter>,
+    gamma: Option<usize>,
+}
+
+/// Every drafter as users get it, then other settings.
+pub const CASES: [Case; 6] = [
+    Case { name: "ngram", make: || Box::new(NGram::default()), gamma: None },
+    Case { name: "model", make: || Box::new(drafter::Model), gamma: None },
+    Case { name: "alternating", make: || Box::<Alternating>::default(), gamma: Some(7) },
+    Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Some(15) },
+    Case { name: "model, gamma 1", make: || Box::new(drafter::Model), gamma: Some(1) },
+    Case { name: "model, gamma 15", make: || Box::new(drafter::Model), gamma: Some(15) },
+];
+
+/// Generates 64 tokens for 40 prompts with every drafter of `cases`, and compares them with plain decoding on an
+/// engine of its own. Returns a line a difference, and what each drafter got through.
 pub fn differences<E: Engine>(
     pair: &Pair,
+    cases: &[Case],
     make: impl Fn(&Pair) -> E,
-) -> (Vec<String>, Vec<(&'static str, Seen)>) {
-    type Make = fn() -> Box<dyn Drafter>;
-    let drafters: [(&str, Make, Option<usize>); 6] = [
-        ("ngram", || Box::new(NGram::default()), None),
-        ("eager ngram", || Box::new(NGram::new(1)), Some(15)),
-        ("model", || Box::new(drafter::Model), None),
-        ("model, gamma 1", || Box::new(drafter::Model), Some(1)),
-        ("model, gamma 15", || Box::new(drafter::Model), Some(15)),
-        ("alternating", || Box::<Alternating>::default(), Some(7)),
-    ];
+) -> (Vec<String>, Vec<Seen>) {
     let mut plain = Generator::new(make(pair));
     let mut speculative = Generator::new(make(pair));
     let vocab = plain.engine().config().vocab as u32;
     let mut differences = Vec::new();
-    let mut seen = drafters.map(|(name, ..)| (name, Seen::default()));
+    let mut seen = vec![Seen::default(); cases.len()];
     for (i, prompt) in prompts(vocab).iter().enumerate() {
         let options = || Options { max_tokens: TOKENS, ..Options::default() };
         let (expected, _) = generate(&mut plain, prompt, options());
-        for ((name, drafter, gamma), (_, seen)) in drafters.iter().zip(&mut seen) {
-            let options = Options { gamma: *gamma, drafter: drafter(), ..options() };
+        for (case, seen) in cases.iter().zip(&mut seen) {
+            let options = Options { gamma: case.gamma, drafter: (case.make)(), ..options() };
             let (ids, _) = generate(&mut speculative, prompt, options);
             let stats = speculative.stats();
             seen.drafted += stats.drafted;
             seen.accepted += stats.accepted;
             if ids != expected {
                 let at = ids.iter().zip(&expected).take_while(|(a, b)| a == b).count();
-                differences.push(format!("{}: prompt {i}, {name}: token {at} differs", pair.name));
+                differences.push(format!("{}: prompt {i}, {}: token {at} differs", pair.name, case.name));
             }
         }
     }
-    (differences, seen.to_vec())
+    (differences, seen)
+}
+
+/// Fails where a drafter changes a token, or hardly drafts, so that nothing was tested.
+pub fn assert_lossless<E: Engine>(pair: &Pair, cases: &[Case], make: impl Fn(&Pair) -> E) {
+    let (differences, seen) = differences(pair, cases, make);
+    assert!(differences.is_empty(), "{differences:#?}");
+    for (Case { name, .. }, seen) in cases.iter().zip(seen) {
+        println!("{}, {name}: {seen:?}", pair.name);
+        assert!(seen.accepted > 100, "{}, {name} hardly drafts: {seen:?}", pair.name);
+    }
 }
 
 /// Model, n-gram and nobody in turn: a draft model that lags behind must catch up.

@@ -30,7 +30,6 @@ impl Avx2 {
 impl Lanes for Avx2 {
     type I = __m256i;
     type F = __m256;
-    const TILE: usize = 8;
 
     #[inline(always)]
     fn splat_i(self, x: i32) -> Self::I {
@@ -66,6 +65,12 @@ impl Lanes for Avx2 {
     fn add_i(self, a: Self::I, b: Self::I) -> Self::I {
         // SAFETY: see above.
         unsafe { _mm256_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I {
+        // SAFETY: see above.
+        unsafe { _mm256_mullo_epi32(a, b) }
     }
 
     #[inline(always)]
@@ -111,6 +116,12 @@ impl Lanes for Avx2 {
     fn mul(self, a: Self::F, b: Self::F) -> Self::F {
         // SAFETY: see above.
         unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        // SAFETY: see above. The instruction returns its second operand unless the first is larger.
+        unsafe { _mm256_max_ps(b, a) }
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
@@ -14,6 +15,21 @@ mod wasm;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(32))]
 pub struct Block(pub [u8; 32]);
+
+/// Runs `body` for each `i` below `count`, at most 8, unrolled: only with constant indices are accumulators kept in
+/// registers, and unlike a closure the body is compiled with the instructions of the function it stands in.
+macro_rules! each {
+    ($count:ident, |$i:ident| $body:block) => {
+        $crate::cpu::simd::each!(@ $count, $i, $body, 0, 1, 2, 3, 4, 5, 6, 7)
+    };
+    (@ $count:ident, $i:ident, $body:block, $($index:literal),*) => {
+        $(if $index < $count {
+            let $i: usize = $index;
+            $body
+        })*
+    };
+}
+pub(super) use each;
 
 /// A kernel, written over any instruction set.
 pub trait Op {
@@ -25,12 +41,10 @@ pub trait Op {
 
 /// Vectors of eight 32-bit lanes. A value of the implementing type proves that the machine has the instructions.
 pub trait Lanes: Copy {
-    /// Eight i32, or sixteen i16: `i16` element `2i` is the low half of lane `i`.
+    /// Eight i32, also seen as sixteen i16: element `2i` is the low half of lane `i`.
     type I: Copy;
     /// Eight f32.
     type F: Copy;
-    /// Rows of activations that a matvec keeps in registers at once.
-    const TILE: usize;
 
     /// All lanes `x`.
     fn splat_i(self, x: i32) -> Self::I;
@@ -38,12 +52,14 @@ pub trait Lanes: Copy {
     fn load_i(self, x: &Block) -> Self::I;
     /// Bitwise and.
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
-    /// Shifts each of the sixteen u16 right by `N`.
+    /// Shifts each u16 right by `N`.
     fn shr16<const N: i32>(self, a: Self::I) -> Self::I;
     /// `a[2i] * b[2i] + a[2i + 1] * b[2i + 1]` of the i16 elements, in lane `i`.
     fn dot16(self, a: Self::I, b: Self::I) -> Self::I;
     /// Wrapping sum.
     fn add_i(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Wrapping product.
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I;
     /// Rounds each i32 to the nearest f32.
     fn to_f32(self, a: Self::I) -> Self::F;
 
@@ -59,6 +75,8 @@ pub trait Lanes: Copy {
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
     /// Product.
     fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a < b ? b : a`.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// The lanes, in order.
     fn to_array(self, a: Self::F) -> [f32; 8];
 }
@@ -67,6 +85,7 @@ pub trait Lanes: Copy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// Plain Rust.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Scalar,
     /// x86-64 with AVX2 and F16C.
     #[cfg(target_arch = "x86_64")]
@@ -78,20 +97,25 @@ pub enum Level {
 
 impl Level {
     /// The best that this machine has.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    pub fn best() -> Self {
+        Self::Simd128
+    }
+
+    /// The best that this machine has.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     pub fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         if avx2::Avx2::detect().is_some() {
             return Self::Avx2;
         }
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        return Self::Simd128;
-        #[allow(unreachable_code, reason = "with simd128 there is nothing else")]
         Self::Scalar
     }
 
     /// Its name, as shown to users.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Self::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "AVX2",
@@ -99,18 +123,33 @@ impl Level {
             Self::Simd128 => "WebAssembly SIMD",
         }
     }
+
+    /// How many of `rows` rows of activations a product takes at once: what fits in the registers.
+    pub(super) fn tile(self, rows: usize) -> usize {
+        match (self, rows) {
+            #[cfg(target_arch = "x86_64")]
+            (Self::Avx2, 8..) => 8,
+            (_, 5) => 3,
+            (_, 4..) => 4,
+            _ => rows,
+        }
+    }
 }
 
 /// Runs `op` with the instructions of `level`; without them, in plain Rust.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub fn dispatch<O: Op>(level: Level, op: O) -> O::Output {
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => match avx2::Avx2::detect() {
-            Some(lanes) => lanes.run(op),
-            None => op.run(scalar::Scalar),
-        },
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        Level::Simd128 => op.run(wasm::Simd128),
-        Level::Scalar => op.run(scalar::Scalar),
+    #[cfg(target_arch = "x86_64")]
+    if let (Level::Avx2, Some(lanes)) = (level, avx2::Avx2::detect()) {
+        return lanes.run(op);
     }
+    let _ = level;
+    op.run(scalar::Scalar)
+}
+
+/// Runs `op` with simd128.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(never)]
+pub fn dispatch<O: Op>(_: Level, op: O) -> O::Output {
+    op.run(wasm::Simd128)
 }

@@ -14,7 +14,6 @@ fn halves(x: i32) -> [i16; 2] {
 impl Lanes for Scalar {
     type I = [i32; 8];
     type F = [f32; 8];
-    const TILE: usize = 4;
 
     #[inline(always)]
     fn splat_i(self, x: i32) -> Self::I {
@@ -52,6 +51,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| a[i].wrapping_mul(b[i]))
+    }
+
+    #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
         a.map(|x| x as f32)
     }
@@ -84,6 +88,11 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn mul(self, a: Self::F, b: Self::F) -> Self::F {
         std::array::from_fn(|i| a[i] * b[i])
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        std::array::from_fn(|i| if a[i] < b[i] { b[i] } else { a[i] })
     }
 
     #[inline(always)]

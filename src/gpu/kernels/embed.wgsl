@@ -2,16 +2,15 @@
 //
 // Dispatch: (ceil(blocks / 64), M), workgroup 64. Where the table is split, each part writes the rows it holds.
 {% include "pass.wgsl" %}
+{% include order.file %}
 {% include layout.file %}
 {% import layout.file as weights %}
 struct Shape {
   rows: u32,
   first_row: u32,   // first token id of this part of the table
   blocks: u32,
-  row_stride: u32,
-  quad_stride: u32,
-  params_row_stride: u32,
-  params_stride: u32,
+  row_quads: u32,
+  row_groups: u32,
   x_stride: u32,    // vec4<f32> between rows of x
   vocab: u32,       // rows of the whole table
 }

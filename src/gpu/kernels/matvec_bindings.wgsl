@@ -2,10 +2,8 @@ struct Shape {
   rows: u32,        // rows of w: outputs
   columns: u32,     // columns of w: inputs
   blocks: u32,      // blocks of 32 columns, the last one padded with zeros
-  row_stride: u32,  // vec4<u32> between rows of w
-  quad_stride: u32, // vec4<u32> between the quads of a row
-  params_row_stride: u32,
-  params_stride: u32, // parameters between the groups of a row
+  row_quads: u32,   // vec4<u32> of a row
+  row_groups: u32,  // groups of a row
   x_row: u32,       // first row of x
   x_stride: u32,    // vec4<f32> between rows of x
   y_stride: u32,    // f32 between rows of y
@@ -20,6 +18,13 @@ struct Shape {
 {% endif %}
 // sum + a . xa + b . xb, in this order.
 fn chain(sum: f32, a: vec4<f32>, xa: vec4<f32>, b: vec4<f32>, xb: vec4<f32>) -> f32 {
-  let low = fma(a.w, xa.w, fma(a.z, xa.z, fma(a.y, xa.y, fma(a.x, xa.x, sum))));
-  return fma(b.w, xb.w, fma(b.z, xb.z, fma(b.y, xb.y, fma(b.x, xb.x, low))));
+  return sum + dot(a, xa) + dot(b, xb);
 }
+{% if half_batches and M > 1 %}
+// The negative control: not what a row alone would read.
+fn read_x(i: u32) -> vec4<f32> {
+  return vec4<f32>(unpack2x16float(pack2x16float(x[i].xy)), unpack2x16float(pack2x16float(x[i].zw)));
+}
+{% else %}
+fn read_x(i: u32) -> vec4<f32> { return x[i]; }
+{% endif %}

@@ -8,6 +8,7 @@
 // Fused RMS norm: x is scaled by `gain` while it is read, the sum by rsqrt(mean(x^2) + eps) at the end.
 {% endif %}
 {% include "matvec_bindings.wgsl" %}
+{% include order.file %}
 {% include layout.file %}
 {% include epilogue.file %}
 {% import layout.file as weights %}
@@ -44,8 +45,8 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
       {{ weights.octet(1, o, group) }}
       {%- for m in range(M) %}
       {
-        var xa = x[x{{ m }} + block * 8u + {{ 2 * o }}u];
-        var xb = x[x{{ m }} + block * 8u + {{ 2 * o + 1 }}u];
+        var xa = read_x(x{{ m }} + block * 8u + {{ 2 * o }}u);
+        var xb = read_x(x{{ m }} + block * 8u + {{ 2 * o + 1 }}u);
         {%- if norm %}
         square{{ m }} = chain(square{{ m }}, xa, xa, xb, xb);
         xa *= gain_a;

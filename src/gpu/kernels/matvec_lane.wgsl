@@ -2,21 +2,23 @@
 //
 // For software adapters and small GPUs. The weights of a block are unpacked once and used for all {{ M }} rows of x.
 // Dispatch: (ceil(rows / R / {{ workgroup }}), row tiles of x), workgroup {{ workgroup }}.
-// Reduction order: k ascending, one chain of fma per (n, m), whatever M and R are: batch-invariant.
+// Reduction order: k ascending, one chain of sums per (n, m), whatever M and R are: batch-invariant.
 {% if norm -%}
 // Fused RMS norm: x is scaled by `gain` while it is read, the sum by rsqrt(mean(x^2) + eps) at the end.
 {% endif %}
 {% include "matvec_bindings.wgsl" %}
+{% include order.file %}
 {% include layout.file %}
 {% include epilogue.file %}
 {% import layout.file as weights %}
 
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let pair0 = id.x * {{ R // 2 }}u;
-  if (pair0 >= pairs()) { return; }
+  // Invocation i takes pairs i, i + threads, ...: neighbours read neighbouring rows.
+  let threads = (pairs() + {{ R // 2 - 1 }}u) / {{ R // 2 }}u;
+  if (id.x >= threads) { return; }
 {%- for r in range(R) %}
-  let row{{ r }} = min(pair_row(pair0 + {{ r // 2 }}u, {{ r % 2 }}u), shape.rows - 1u);
+  let row{{ r }} = min(pair_row(id.x + {{ r // 2 }}u * threads, {{ r % 2 }}u), shape.rows - 1u);
 {%- endfor %}
 {%- for m in range(M) %}
   let x{{ m }} = (shape.x_row + id.y * {{ M }}u + {{ m }}u) * shape.x_stride;
@@ -42,8 +44,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       {%- endfor %}
       {%- for m in range(M) %}
       {
-        var xa = x[x{{ m }} + block * 8u + {{ 2 * o }}u];
-        var xb = x[x{{ m }} + block * 8u + {{ 2 * o + 1 }}u];
+        var xa = read_x(x{{ m }} + block * 8u + {{ 2 * o }}u);
+        var xb = read_x(x{{ m }} + block * 8u + {{ 2 * o + 1 }}u);
         {%- if norm %}
         square{{ m }} = chain(square{{ m }}, xa, xa, xb, xb);
         xa *= gain_a;
@@ -65,8 +67,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let scale = 1.0;
     {%- endif %}
     {%- for p in range(R // 2) %}
-    if (pair0 + {{ p }}u < pairs()) {
-      finish(pair0 + {{ p }}u, id.y * {{ M }}u + {{ m }}u, vec2<f32>(sum{{ 2 * p }}_{{ m }}, sum{{ 2 * p + 1 }}_{{ m }}) * scale);
+    if (id.x + {{ p }}u * threads < pairs()) {
+      finish(id.x + {{ p }}u * threads, id.y * {{ M }}u + {{ m }}u, vec2<f32>(sum{{ 2 * p }}_{{ m }}, sum{{ 2 * p + 1 }}_{{ m }}) * scale);
     }
     {%- endfor %}
   }

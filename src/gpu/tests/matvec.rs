@@ -178,7 +178,7 @@ fn rows_are_bitwise_the_same_in_every_batch() {
 #[test]
 fn a_split_matrix_gives_the_same_bits() {
     let whole = device();
-    let options = crate::gpu::DeviceOptions { max_buffer_bytes: Some(16 << 10) };
+    let options = crate::gpu::DeviceOptions { max_buffer_bytes: Some(16 << 10), ..Default::default() };
     let small = pollster::block_on(Device::open(options)).unwrap();
     let case = || Case {
         format: Format::Q8_0,

@@ -1,6 +1,7 @@
 //! Every kernel against a plain f64 oracle, and bitwise against itself in other batches.
 
 mod matvec;
+mod session;
 
 use std::rc::Rc;
 

@@ -63,7 +63,7 @@ pub fn ensure(project: &Project, args: &Args) -> Result<()> {
         return Ok(());
     }
     stamp.clear();
-    wasm::build(project, args.dev)?;
+    wasm::build(project, args.dev, args.force)?;
     execute("the npm package, into pkg/dist", cmd!(project.sh, "npm run build -w pkg"))?;
     execute("the demo page, into www/dist", cmd!(project.sh, "npm run build -w www"))?;
     stamp.write(&wanted)

@@ -1,15 +1,19 @@
 // 4-bit codes: one quad holds a block of 32, code i of word o in bits 4i..4i+4. weight = code * scale + min.
-@group(0) @binding(3) var<storage, read> codes: array<vec4<u32>>;
-{% include params_file -%}
+// Codes stay where they are in the word and the scale is divided instead, exactly, by a power of two: shifts are slow
+// on software adapters.
+fn nibbles(word: u32) -> vec4<f32> {
+  return vec4<f32>(vec4<i32>(vec4<u32>(word) & vec4<u32>(0xfu, 0xf0u, 0xf00u, 0xf000u)));
+}
+const PLACES = vec4<f32>(1.0, 0.0625, 0.00390625, 0.000244140625);
 {% macro load(r, group) -%}
-let quad{{ r }} = codes[row{{ r }} * shape.row_stride + block * shape.quad_stride];
+let quad{{ r }} = quad(row{{ r }}, block);
     {% for g in range(32 // group) -%}
     let affine{{ r }}_{{ g }} = affine(row{{ r }}, block * {{ 32 // group }}u + {{ g }}u);
+    let scale{{ r }}_{{ g }} = affine{{ r }}_{{ g }}.x * PLACES;
     {% endfor %}
 {%- endmacro %}
 {% macro octet(r, o, group) -%}
-{% set affine = "affine" ~ r ~ "_" ~ (o * 8 // group) -%}
-let word{{ r }} = quad{{ r }}[{{ o }}];
-      let a{{ r }} = fma(vec4<f32>((vec4<u32>(word{{ r }}) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u)), vec4<f32>({{ affine }}.x), vec4<f32>({{ affine }}.y));
-      let b{{ r }} = fma(vec4<f32>((vec4<u32>(word{{ r }}) >> vec4<u32>(16u, 20u, 24u, 28u)) & vec4<u32>(15u)), vec4<f32>({{ affine }}.x), vec4<f32>({{ affine }}.y));
+{% set g = r ~ "_" ~ (o * 8 // group) -%}
+let a{{ r }} = nibbles(quad{{ r }}[{{ o }}]) * scale{{ g }} + affine{{ g }}.y;
+      let b{{ r }} = nibbles(quad{{ r }}[{{ o }}] >> 16u) * scale{{ g }} + affine{{ g }}.y;
 {%- endmacro %}

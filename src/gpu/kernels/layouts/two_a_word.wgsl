@@ -1,6 +1,6 @@
 {% macro load(r, group) -%}
 {% for o in range(4) -%}
-let quad{{ r }}_{{ o }} = codes[row{{ r }} * shape.row_stride + (block * 4u + {{ o }}u) * shape.quad_stride];
+let quad{{ r }}_{{ o }} = quad(row{{ r }}, block * 4u + {{ o }}u);
     {% endfor %}
 {%- endmacro %}
 {% macro octet(r, o, group) -%}

@@ -1,0 +1,160 @@
+//! The CPU forward pass on small models of every family: against float64, against itself row by row, and against
+//! plain Rust.
+
+use paceline::cpu::{Cache, Level, Logits, Model, reference};
+use paceline::gguf::{Format, Stream};
+use paceline::model::{self, Role, tiny::Tiny};
+
+fn load(bytes: &[u8], capacity: usize) -> Model {
+    pollster::block_on(async {
+        let mut stream = Stream::open(bytes).await.unwrap();
+        let description = model::Model::describe(stream.header()).unwrap();
+        Model::load(&mut stream, &description, capacity).await.unwrap()
+    })
+}
+
+fn load_reference(bytes: &[u8]) -> reference::Model {
+    pollster::block_on(async {
+        let mut stream = Stream::open(bytes).await.unwrap();
+        let description = model::Model::describe(stream.header()).unwrap();
+        reference::Model::load(&mut stream, &description).await.unwrap()
+    })
+}
+
+/// Models that differ in everything the pass looks at.
+fn models() -> Vec<(&'static str, Tiny)> {
+    let base = Tiny::default();
+    vec![
+        ("llama, tied", base.clone()),
+        (
+            "llama 3: untied, factors, a short head",
+            Tiny {
+                tied: false,
+                head_vocab: 261,
+                rope_factors: true,
+                formats: vec![(Role::Output, Format::F16)],
+                ..base.clone()
+            },
+        ),
+        ("qwen2", Tiny { family: "qwen2", heads: 6, kv_heads: 2, head_dim: 16, ..base.clone() }),
+        (
+            "qwen3, wide heads",
+            Tiny { family: "qwen3", head_dim: 32, kv_heads: 1, format: Format::Q8_0, ..base.clone() },
+        ),
+        ("half of each head rotated", Tiny { rope_dim: Some(8), rope_scale: 2.0, ..base.clone() }),
+        (
+            "floats with odd sizes",
+            Tiny {
+                width: 30,
+                heads: 3,
+                kv_heads: 3,
+                head_dim: 10,
+                ff: 37,
+                format: Format::F32,
+                ..base.clone()
+            },
+        ),
+        (
+            "formats mixed",
+            Tiny {
+                width: 256,
+                head_dim: 64,
+                ff: 256,
+                format: Format::Q4_K,
+                formats: vec![
+                    (Role::Q, Format::BF16),
+                    (Role::K, Format::Q6_K),
+                    (Role::V, Format::F16),
+                    (Role::Gate, Format::Q5_0),
+                    (Role::Down, Format::Q3_K),
+                    (Role::TokenEmbedding, Format::Q8_0),
+                ],
+                ..base
+            },
+        ),
+    ]
+}
+
+fn tokens(len: usize, vocab: usize) -> Vec<u32> {
+    let mut rng = fastrand::Rng::with_seed(5);
+    (0..len).map(|_| rng.u32(..vocab as u32)).collect()
+}
+
+#[test]
+fn logits_match_float64() {
+    for (name, tiny) in models() {
+        let bytes = tiny.gguf();
+        let model = load(&bytes, 64);
+        let tokens = tokens(41, tiny.vocab);
+        let expected = load_reference(&bytes).forward(&tokens);
+        let got = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
+        assert_eq!(got.len(), expected.len(), "{name}");
+        let error = got.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let size = expected.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+        println!("{name}: logits up to {size}, error {error:e}");
+        assert!(error < 2e-4 * size.max(1.0), "{name}: error {error} of logits up to {size}");
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_others() {
+    for (name, tiny) in models() {
+        let model = load(&tiny.gguf(), 64);
+        let vocab = model.config().head_vocab;
+        let tokens = tokens(40, tiny.vocab);
+        let mut cache = Cache::new(model.config(), 64);
+        let alone: Vec<f32> =
+            (0..40).flat_map(|i| model.forward(&mut cache, &tokens[i..i + 1], i, Logits::Last)).collect();
+        for rows in (1..=16).chain([33, 40]) {
+            let mut cache = Cache::new(model.config(), 64);
+            let mut together = Vec::new();
+            for (chunk, tokens) in tokens.chunks(rows).enumerate() {
+                together.extend(model.forward(&mut cache, tokens, chunk * rows, Logits::All));
+            }
+            assert_eq!(together.len(), 40 * vocab);
+            assert!(together == alone, "{name}: {rows} rows at a time");
+        }
+    }
+}
+
+#[test]
+fn the_last_row_is_the_last_of_all_and_prefill_is_the_same_pass() {
+    for (name, tiny) in models() {
+        let model = load(&tiny.gguf(), 128);
+        let vocab = model.config().head_vocab;
+        let tokens = tokens(100, tiny.vocab);
+        let all = model.forward(&mut Cache::new(model.config(), 128), &tokens, 0, Logits::All);
+        let last = model.forward(&mut Cache::new(model.config(), 128), &tokens, 0, Logits::Last);
+        assert!(all[99 * vocab..] == last, "{name}");
+        let mut cache = Cache::new(model.config(), 128);
+        assert!(model.forward(&mut cache, &tokens[..67], 0, Logits::None).is_empty());
+        let rest = model.forward(&mut cache, &tokens[67..], 67, Logits::All);
+        assert!(all[67 * vocab..] == rest, "{name}: after a prefill");
+        assert!(model.forward(&mut cache, &[], 100, Logits::Last).is_empty());
+    }
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_bits() {
+    for (name, tiny) in models() {
+        let mut model = load(&tiny.gguf(), 64);
+        let tokens = tokens(41, tiny.vocab);
+        let fast = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
+        model.set_level(Level::Scalar);
+        let plain = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
+        assert!(fast == plain, "{name}: {:?} differs", Level::best());
+    }
+}
+
+#[test]
+fn rolling_back_is_writing_over() {
+    let tiny = Tiny::default();
+    let model = load(&tiny.gguf(), 64);
+    let tokens = tokens(30, tiny.vocab);
+    let mut cache = Cache::new(model.config(), 64);
+    let first = model.forward(&mut cache, &tokens, 0, Logits::All);
+    // Other tokens from position 11 on, then the same again.
+    model.forward(&mut cache, &[1, 2, 3, 4, 5, 6, 7, 8, 9], 11, Logits::None);
+    let again = model.forward(&mut cache, &tokens[11..], 11, Logits::All);
+    assert!(first[11 * tiny.vocab..] == again);
+}
