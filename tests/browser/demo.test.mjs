@@ -11,7 +11,11 @@ import { serve } from './server.mjs';
 
 const TARGET = '/models/SmolLM2-135M-Instruct.Q4_1.gguf';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
+const SIZES = {
+  small: { width: 320, height: 640 },
+  phone: { width: 390, height: 844 },
+  desktop: { width: 1280, height: 800 },
+};
 const ARTIFACTS = join(ROOT, 'artifacts');
 
 let folder;
