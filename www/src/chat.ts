@@ -6,8 +6,8 @@ import { showDevice, showStats } from './figures';
 
 const EXAMPLES = [
   'Why is the sky blue?',
-  'Write a haiku about a bicycle race.',
-  'Count from one to twenty, then count again.',
+  'Write a nursery rhyme with a refrain.',
+  'Write a Python class for a bank account.',
 ];
 
 const DRAFTER_HINTS: Record<Drafter, string> = {

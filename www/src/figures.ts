@@ -44,7 +44,7 @@ export function showDevice(info: EngineInfo, memory: MemoryInfo): void {
 function inALine({ tokensPerSecond, blockEfficiency, drafted, accepted }: Stats): string {
   const parts = [`${tokensPerSecond.toFixed(1)} tokens/s`, `${blockEfficiency.toFixed(2)} a pass`];
   if (drafted > 0) {
-    parts.push(`${percent(accepted / drafted)} of drafts accepted`);
+    parts.push(`${percent(accepted / drafted)} accepted`);
   }
   return parts.join(' · ');
 }

@@ -114,6 +114,7 @@ export async function setUp(onLoaded: (engine: Paceline) => void): Promise<void>
     loading.hidden = false;
     byId('cancel').focus();
     announce('Loading');
+    const showProgress = progressOf({ target: target.choice.bytes, draft: draft.choice?.bytes ?? 0 });
     showProgress({ part: 'target', loaded: 0, total: target.choice.bytes });
     try {
       const engine = await Paceline.load({
@@ -150,21 +151,26 @@ export async function setUp(onLoaded: (engine: Paceline) => void): Promise<void>
   }
 }
 
-function showProgress({ part, loaded, total }: LoadProgress): void {
+/** Shows the progress of all files together. */
+function progressOf(
+  totals: Record<LoadProgress['part'], number | undefined>,
+): (progress: LoadProgress) => void {
   const bar = byId<HTMLProgressElement>('loading-bar');
-  const read = total === undefined ? megabytes(loaded) : `${megabytes(loaded)} of ${megabytes(total)}`;
-  const done = total !== undefined && loaded >= total;
-  byId('loading-text').textContent = done
-    ? 'Preparing…'
-    : part === 'draft'
-      ? 'Loading the draft model…'
-      : 'Loading the model…';
-  byId('loading-bytes').textContent = read;
-  if (total === undefined) {
-    bar.removeAttribute('value');
-  } else {
-    bar.value = loaded / total;
-  }
+  const loaded = { target: 0, draft: 0 };
+  return progress => {
+    loaded[progress.part] = progress.loaded;
+    totals[progress.part] ??= progress.total;
+    const [read, { target, draft }] = [loaded.target + loaded.draft, totals];
+    const total = target === undefined || draft === undefined ? undefined : target + draft;
+    byId('loading-text').textContent = total !== undefined && read >= total ? 'Preparing…' : 'Loading…';
+    byId('loading-bytes').textContent =
+      total === undefined ? megabytes(read) : `${megabytes(read)} of ${megabytes(total)}`;
+    if (total === undefined) {
+      bar.removeAttribute('value');
+    } else {
+      bar.value = read / total;
+    }
+  };
 }
 
 function acceptDrops(take: (file: File) => void): void {
