@@ -3,6 +3,8 @@
 //! The reference was made once (`greedy_reference.json`: prompts, greedy ids, the three best log-probabilities of each
 //! step). Ids must agree wherever the reference prefers its choice by at least [`MARGIN`]; below that, rounding decides.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
 use paceline::cpu::{Cache, Logits, Model};
@@ -28,30 +30,18 @@ struct Run {
     top3: Vec<Vec<(u32, f32)>>,
 }
 
-fn model_path() -> PathBuf {
-    std::env::var_os("PACELINE_MODEL").map(PathBuf::from).unwrap_or_else(|| {
-        let cache = dirs::cache_dir().unwrap_or_default();
-        cache.join("paceline/SmolLM2-135M-Instruct.Q4_1.gguf")
-    })
-}
-
 fn shared_path() -> PathBuf {
     std::env::var_os("PACELINE_SHARED")
         .map(PathBuf::from)
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"))
 }
 
-fn missing(path: &Path, error: impl std::fmt::Display) -> ! {
-    panic!("{}: {error}; `cargo xtask setup` fetches what the tests need", path.display())
-}
-
 fn load(capacity: usize) -> Model {
-    let path = model_path();
-    let source = FileSource::open(&path).unwrap_or_else(|e| missing(&path, e));
+    let source = FileSource::open(&common::real_model()).expect("a file that can be read");
     pollster::block_on(async {
-        let mut stream = Stream::open(source).await.unwrap();
-        let description = model::Model::describe(stream.header()).unwrap();
-        Model::load(&mut stream, &description, capacity).await.unwrap()
+        let mut stream = Stream::open(source).await.expect("a GGUF file");
+        let description = model::Model::describe(stream.header()).expect("a model we know");
+        Model::load(&mut stream, &description, capacity).await.expect("a whole file")
     })
 }
 
@@ -66,42 +56,67 @@ fn argmax(x: &[f32]) -> u32 {
     x.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i as u32)
 }
 
+fn reference() -> Reference {
+    let path = shared_path().join("greedy_reference.json");
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|e| panic!("{}: {e}: run cargo xtask setup, or set PACELINE_SHARED", path.display()));
+    serde_json::from_str(&text).expect("the reference's fields")
+}
+
 #[test]
 fn greedy_ids_are_the_float32_reference() {
-    let path = shared_path().join("greedy_reference.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| missing(&path, e));
-    let reference: Reference = serde_json::from_str(&text).unwrap();
+    let reference = reference();
     assert_eq!(reference.runs.len(), 26);
-
     let model = load(1024);
+    let vocab = model.config().head_vocab;
     let (mut steps, mut binding, mut largest, mut total) = (0, 0, 0.0_f32, 0.0_f64);
     let mut open = Vec::new();
     for run in &reference.runs {
+        // All steps in one pass over the reference's ids, so that a near-tie does not end the comparison.
         let mut cache = Cache::new(model.config(), 1024);
         let mut logits = model.forward(&mut cache, &run.prompt_ids, 0, Logits::Last);
-        let mut position = run.prompt_ids.len();
-        for (step, (id, top3)) in run.ids.iter().zip(&run.top3).enumerate() {
-            let log_probs = log_softmax(&logits);
+        let ids = &run.ids[..run.ids.len() - 1];
+        logits.extend(model.forward(&mut cache, ids, run.prompt_ids.len(), Logits::All));
+        let rows = logits.chunks_exact(vocab).zip(&run.ids).zip(&run.top3);
+        for (step, ((logits, id), top3)) in rows.enumerate() {
+            let log_probs = log_softmax(logits);
             for (id, expected) in top3 {
                 let error = (log_probs[*id as usize] - expected).abs();
                 assert!(error < TOLERANCE, "{} step {step}: {error}", run.question_id);
                 largest = largest.max(error);
                 total += f64::from(error);
             }
-            let greedy = argmax(&logits);
-            let decided = top3[0].1 - top3[1].1 >= MARGIN;
-            assert!(greedy == *id || !decided, "{} step {step}: {greedy} for {id}", run.question_id);
+            let (greedy, margin) = (argmax(logits), top3[0].1 - top3[1].1);
+            assert!(greedy == *id || margin < MARGIN, "{} step {step}: {greedy} for {id}", run.question_id);
             if greedy != *id {
-                open.push((run.question_id, step, top3[0].1 - top3[1].1));
+                open.push((run.question_id, step, margin));
             }
             steps += 1;
-            binding += usize::from(decided);
-            // The reference's id, so that every later step is compared as well.
-            logits = model.forward(&mut cache, &[*id], position, Logits::Last);
-            position += 1;
+            binding += usize::from(margin >= MARGIN);
         }
     }
     let mean = total / (3 * steps) as f64;
     println!("{steps} steps, {binding} binding, other ids in near-ties: {open:?}");
     println!("log-probabilities: largest error {largest:e}, mean {mean:e}");
+}
+
+#[test]
+fn a_row_of_the_real_model_does_not_depend_on_the_others() {
+    let reference = reference();
+    let model = load(1024);
+    let run = &reference.runs[0];
+    let tokens: Vec<u32> = run.prompt_ids.iter().chain(&run.ids).copied().collect();
+    let mut cache = Cache::new(model.config(), 1024);
+    let mut alone = Vec::new();
+    for (position, token) in tokens.iter().enumerate() {
+        alone.extend(model.forward(&mut cache, &[*token], position, Logits::Last));
+    }
+    for rows in [5, 8, tokens.len()] {
+        let mut cache = Cache::new(model.config(), 1024);
+        let mut together = Vec::new();
+        for (chunk, tokens) in tokens.chunks(rows).enumerate() {
+            together.extend(model.forward(&mut cache, tokens, chunk * rows, Logits::All));
+        }
+        assert!(together == alone, "{rows} rows at a time");
+    }
 }
