@@ -22,9 +22,17 @@ pub enum Error {
     /// The request cannot be decoded (prompt too long, draft does not fit the target ...).
     #[error(transparent)]
     Decode(#[from] crate::decode::Error),
+    /// One of the above, in the draft's file.
+    #[error("the draft cannot be loaded: {0}")]
+    Draft(Box<Error>),
 }
 
 impl Error {
+    /// Says that `error` is about the draft's file.
+    pub fn of_draft(error: impl Into<Self>) -> Self {
+        Self::Draft(Box::new(error.into()))
+    }
+
     /// A stable, machine-readable name, the `code` of the JavaScript `PacelineError`.
     pub fn code(&self) -> &'static str {
         match self {
@@ -34,6 +42,7 @@ impl Error {
             Self::Model(e) => e.code(),
             Self::Gpu(e) => e.code(),
             Self::Decode(e) => e.code(),
+            Self::Draft(e) => e.code(),
         }
     }
 }

@@ -1,2 +1,7 @@
-//! The native command line.
-fn main() {}
+//! The native command line: [`cli`] has one file a command.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,40 +1,17 @@
 //! SmolLM2-135M-Instruct against float32 transformers: 26 greedy runs, token by token.
 //!
 //! The reference was made once (`greedy_reference.json`: prompts, greedy ids, the three best log-probabilities of each
-//! step). Ids must agree wherever the reference prefers its choice by at least [`MARGIN`]; below that, rounding decides.
+//! step). Ids must agree wherever the reference prefers its choice by at least `MARGIN`; below that, rounding decides.
 
 mod common;
-
-use std::path::{Path, PathBuf};
 
 use paceline::cpu::{Cache, Logits, Model};
 use paceline::gguf::Stream;
 use paceline::model;
 use paceline::source::FileSource;
 
-/// Log-probability by which the best id must lead for its choice to be binding.
-const MARGIN: f32 = 0.02;
 /// How far a log-probability may be from the reference's.
 const TOLERANCE: f32 = 0.02;
-
-#[derive(serde::Deserialize)]
-struct Reference {
-    runs: Vec<Run>,
-}
-
-#[derive(serde::Deserialize)]
-struct Run {
-    question_id: u32,
-    prompt_ids: Vec<u32>,
-    ids: Vec<u32>,
-    top3: Vec<Vec<(u32, f32)>>,
-}
-
-fn shared_path() -> PathBuf {
-    std::env::var_os("PACELINE_SHARED")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"))
-}
 
 fn load(capacity: usize) -> Model {
     let source = FileSource::open(&common::real_model()).expect("a file that can be read");
@@ -56,22 +33,15 @@ fn argmax(x: &[f32]) -> u32 {
     x.iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i as u32)
 }
 
-fn reference() -> Reference {
-    let path = shared_path().join("greedy_reference.json");
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|e| panic!("{}: {e}: run cargo xtask setup, or set PACELINE_SHARED", path.display()));
-    serde_json::from_str(&text).expect("the reference's fields")
-}
-
 #[test]
 fn greedy_ids_are_the_float32_reference() {
-    let reference = reference();
-    assert_eq!(reference.runs.len(), 26);
+    let runs = common::reference_runs();
+    assert_eq!(runs.len(), 26);
     let model = load(1024);
     let vocab = model.config().head_vocab;
     let (mut steps, mut binding, mut largest, mut total) = (0, 0, 0.0_f32, 0.0_f64);
     let mut open = Vec::new();
-    for run in &reference.runs {
+    for run in &runs {
         // All steps in one pass over the reference's ids, so that a near-tie does not end the comparison.
         let mut cache = Cache::new(model.config(), 1024);
         let mut logits = model.forward(&mut cache, &run.prompt_ids, 0, Logits::Last);
@@ -87,12 +57,12 @@ fn greedy_ids_are_the_float32_reference() {
                 total += f64::from(error);
             }
             let (greedy, margin) = (argmax(logits), top3[0].1 - top3[1].1);
-            assert!(greedy == *id || margin < MARGIN, "{} step {step}: {greedy} for {id}", run.question_id);
+            assert!(greedy == *id || margin < common::MARGIN, "{} step {step}: {greedy} for {id}", run.question_id);
             if greedy != *id {
                 open.push((run.question_id, step, margin));
             }
             steps += 1;
-            binding += usize::from(margin >= MARGIN);
+            binding += usize::from(margin >= common::MARGIN);
         }
     }
     let mean = total / (3 * steps) as f64;
@@ -102,9 +72,9 @@ fn greedy_ids_are_the_float32_reference() {
 
 #[test]
 fn a_row_of_the_real_model_does_not_depend_on_the_others() {
-    let reference = reference();
+    let runs = common::reference_runs();
     let model = load(1024);
-    let run = &reference.runs[0];
+    let run = &runs[0];
     let tokens: Vec<u32> = run.prompt_ids.iter().chain(&run.ids).copied().collect();
     let mut cache = Cache::new(model.config(), 1024);
     let mut alone = Vec::new();

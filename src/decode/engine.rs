@@ -1,6 +1,7 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
 use crate::Error;
+pub use crate::gpu::Counters;
 
 /// Who proposes the tokens of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,19 +43,6 @@ pub struct EngineInfo {
     pub software: bool,
     /// The matvec variant in use (GPU).
     pub variant: String,
-}
-
-/// Work since the engine was made. GPU only; a CPU engine leaves zeros.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counters {
-    /// Dispatches encoded.
-    pub dispatches: u64,
-    /// Command buffers submitted.
-    pub submits: u64,
-    /// Buffers mapped to read back.
-    pub readbacks: u64,
-    /// GPU objects (buffers, bind groups, pipelines) created.
-    pub objects: u64,
 }
 
 /// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.

@@ -1,8 +1,18 @@
 //! Speculative decoding: drafters propose, an [`Engine`] verifies a round at a time, a [`Generator`] drives it.
 
+pub mod drafter;
 mod engine;
+pub mod engines;
+mod generate;
+mod stats;
+pub mod verifier;
 
+pub use drafter::Drafter;
 pub use engine::{Counters, Engine, EngineInfo, Proposal, Round};
+pub use engines::{AnyEngine, CpuEngine, GpuEngine};
+pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
+pub use stats::Stats;
+pub use verifier::Verifier;
 
 /// A request that cannot be decoded.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +20,8 @@ pub use engine::{Counters, Engine, EngineInfo, Proposal, Round};
 pub enum Error {
     /// The prompt does not fit.
     #[error(
-        "the prompt has {tokens} tokens and the context holds {capacity}; shorten it or load with a longer context"
+        "the prompt has {tokens} tokens and the context holds {capacity}, one of them for the answer; \
+         shorten it or load with a longer context"
     )]
     PromptTooLong {
         /// Tokens in the prompt.
@@ -27,6 +38,28 @@ pub enum Error {
     /// A draft was asked for and none is loaded.
     #[error("no draft model is loaded; load one, or use the n-gram drafter")]
     NoDraft,
+    /// A token id that the target does not have.
+    #[error("token id {id} is not below the target's {vocab}; encode the prompt with the target's tokenizer")]
+    TokenRange {
+        /// The id.
+        id: u32,
+        /// Token ids that the target reads.
+        vocab: usize,
+    },
+    /// No drafter of that name.
+    #[error("there is no drafter {name:?}; use one of {known}")]
+    UnknownDrafter {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// No device of that name.
+    #[error("there is no device {0:?}; use auto, webgpu or cpu")]
+    UnknownDevice(String),
+    /// A step without a generation.
+    #[error("no generation is under way, or it failed; start one first")]
+    NotStarted,
 }
 
 impl Error {
@@ -37,6 +70,10 @@ impl Error {
             Self::EmptyPrompt => "prompt-empty",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
             Self::NoDraft => "draft-missing",
+            Self::TokenRange { .. } => "token-range",
+            Self::UnknownDrafter { .. } => "drafter-unknown",
+            Self::UnknownDevice(_) => "device-unknown",
+            Self::NotStarted => "not-started",
         }
     }
 }

@@ -8,7 +8,7 @@ pub enum Error {
     #[error(transparent)]
     Source(#[from] crate::source::Error),
     /// The first four bytes are not `GGUF`.
-    #[error("this is not a GGUF file (it begins with {0:?}); choose a file that ends in .gguf")]
+    #[error("this is not a GGUF file (it begins with \"{}\"); choose a file that ends in .gguf", .0.escape_ascii())]
     Magic([u8; 4]),
     /// A version that we do not read.
     #[error("GGUF version {0} is not supported, only 2 and 3; convert the file with a current llama.cpp")]

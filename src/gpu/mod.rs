@@ -1,5 +1,27 @@
 //! The forward pass and whole rounds on WebGPU: WGSL kernels, static plans, nothing created in the loop.
+//!
+//! A [`Device`] is opened once; a [`Model`] is weights on it; a [`Session`] is a sequence with its KV caches and the
+//! plans over them. Every kernel is batch-invariant: a row's result is bitwise the same whatever other rows share
+//! its pass, so greedy speculative output is plain greedy output, bit for bit.
 
+mod device;
 mod error;
+mod kernel;
+mod layout;
+mod matrix;
+mod model;
+mod ops;
+mod plan;
+mod self_test;
+mod session;
+#[cfg(test)]
+mod tests;
+mod variant;
 
+pub use device::{Counters, Device, DeviceOptions};
 pub use error::Error;
+pub use model::Model;
+pub use plan::Cost;
+pub use self_test::choose_variant;
+pub use session::{MAX_ROWS, Outcome, Propose, Session, Timing};
+pub use variant::{Tuning, Variant};

@@ -92,10 +92,15 @@ impl Config {
             base: metadata.float(&key("rope.freq_base")).unwrap_or(10_000.0),
             scale,
         };
-        if heads % kv_heads != 0 {
+        if !heads.is_multiple_of(kv_heads) {
             return Err(Error::Config(format!("{heads} heads cannot share {kv_heads} key/value heads")));
         }
-        if head_dim == 0 || head_dim % 2 != 0 || rope.dim % 2 != 0 || rope.dim > head_dim || rope.dim == 0 {
+        if head_dim == 0
+            || !head_dim.is_multiple_of(4)
+            || !rope.dim.is_multiple_of(2)
+            || rope.dim > head_dim
+            || rope.dim == 0
+        {
             return Err(Error::Config(format!("rope over {} of {head_dim} elements a head", rope.dim)));
         }
         if !(rope.base > 0.0 && rope.base.is_finite() && scale > 0.0 && scale.is_finite() && rms_eps >= 0.0) {

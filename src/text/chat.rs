@@ -1,7 +1,20 @@
-//! The chat template that a GGUF file carries (Jinja), rendered by `minijinja`.
+//! The chat template that a GGUF file carries (Jinja), rendered by `minijinja` as `transformers` would with
+//! Jinja2. Templates are untrusted: their work and memory are bounded by fuel.
 
 use super::Error;
+use super::python_json::to_python_json;
+use super::strftime::strftime_now;
 use crate::gguf::Metadata;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{Environment, ErrorKind, context};
+
+/// Fuel of a rendering, whatever the messages: about that many instructions or 64 bytes each.
+const FUEL: u64 = 1_000_000;
+/// More fuel for each byte of the messages: some templates walk through them several times.
+const FUEL_PER_BYTE: u64 = 4;
+/// Nesting while rendering, a macro call counting for about ten; wasm stacks are small.
+const DEPTH: usize = 200;
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -12,17 +25,157 @@ pub struct Message {
     pub content: String,
 }
 
-/// A compiled template.
-pub struct ChatTemplate {}
+/// A chat template that compiles.
+#[derive(Debug, Clone)]
+pub struct ChatTemplate {
+    source: String,
+    bos: Option<String>,
+    eos: Option<String>,
+}
 
 impl ChatTemplate {
     /// Compiles `tokenizer.chat_template`.
-    pub fn from_metadata(_metadata: &Metadata) -> Result<Self, Error> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Error::NoTemplate`] where there is none, [`Error::Template`] where it is not a template.
+    pub fn from_metadata(metadata: &Metadata) -> Result<Self, Error> {
+        let source = metadata.string("tokenizer.chat_template").ok_or(Error::NoTemplate)?;
+        environment(0).and_then(|e| e.template_from_str(source).map(drop)).map_err(failed)?;
+        let token = |key| {
+            let id = metadata.uint(key)?;
+            metadata.strings("tokenizer.ggml.tokens")?.get(usize::try_from(id).ok()?).cloned()
+        };
+        Ok(Self {
+            source: source.into(),
+            bos: token("tokenizer.ggml.bos_token_id"),
+            eos: token("tokenizer.ggml.eos_token_id"),
+        })
     }
 
     /// The prompt for `messages`, ready for the assistant's answer (`add_generation_prompt`).
-    pub fn render(&self, _messages: &[Message]) -> Result<String, Error> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Error::Template`] with the template's own words where it rejects the messages, and where it does more
+    /// work than any honest template.
+    pub fn render(&self, messages: &[Message]) -> Result<String, Error> {
+        let bytes: usize = messages.iter().map(|m| m.role.len() + m.content.len()).sum();
+        let values = context! {
+            messages => Serde(messages),
+            add_generation_prompt => true,
+            tools => Value::from(()),
+            documents => Value::from(()),
+            bos_token => self.bos.as_deref().map_or(Value::UNDEFINED, Value::from),
+            eos_token => self.eos.as_deref().map_or(Value::UNDEFINED, Value::from),
+        };
+        let fuel = FUEL + FUEL_PER_BYTE * bytes as u64;
+        environment(fuel).and_then(|e| e.render_str(&self.source, values)).map_err(failed)
+    }
+}
+
+/// Jinja as `transformers` sets it up.
+fn environment(fuel: u64) -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_recursion_limit(DEPTH);
+    environment.set_fuel(Some(fuel));
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+    });
+    environment.add_function("strftime_now", |format: String| {
+        strftime_now(&format).map_err(|words| minijinja::Error::new(ErrorKind::InvalidOperation, words))
+    });
+    environment.add_filter("tojson", |value: &Value, options: Kwargs| {
+        let indent = options.get("indent")?;
+        to_python_json(value, indent)
+            .map_err(|e| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string()))
+    });
+    Ok(environment)
+}
+
+fn failed(error: minijinja::Error) -> Error {
+    Error::Template(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gguf::{self, Array};
+
+    fn template(source: &str) -> Result<ChatTemplate, Error> {
+        let mut metadata = Metadata::default();
+        metadata.set("tokenizer.chat_template", gguf::Value::String(source.into()));
+        let tokens = ["<s>", "</s>"].map(String::from).to_vec();
+        metadata.set("tokenizer.ggml.tokens", gguf::Value::Array(Array::String(tokens)));
+        metadata.set("tokenizer.ggml.bos_token_id", gguf::Value::U32(0));
+        metadata.set("tokenizer.ggml.eos_token_id", gguf::Value::U32(7));
+        ChatTemplate::from_metadata(&metadata)
+    }
+
+    fn render(source: &str) -> Result<String, Error> {
+        let message = |role: &str, content: &str| Message { role: role.into(), content: content.into() };
+        template(source)?.render(&[message("system", " Be <brief>. "), message("user", "Hi")])
+    }
+
+    fn error(source: &str) -> String {
+        let error = render(source).unwrap_err();
+        assert_eq!(error.code(), "template-failed");
+        error.to_string()
+    }
+
+    #[test]
+    fn blocks_are_trimmed_as_in_transformers() {
+        let source = "{% for m in messages %}\n  {% if m.role == 'user' %}\n{{ m.content }}\n  {% endif %}\n{% endfor %}\n";
+        assert_eq!(render(source).unwrap(), "Hi\n");
+    }
+
+    #[test]
+    fn variables_and_python_methods() {
+        let source =
+            "{{ bos_token }}{{ eos_token }}{{ messages[0]['content'].strip() }}{{ add_generation_prompt }}";
+        assert_eq!(render(source).unwrap(), "<s>Be <brief>.True");
+        let source = "{{ messages[0].get('name', 'none') }} {{ messages[-1].content.startswith('H') }} \
+            {{ tools is none }} {{ 'role' in messages[0] }} {{ messages[0].name is defined }}";
+        assert_eq!(render(source).unwrap(), "none True True True False");
+        assert_eq!(render("{{ messages[0].content | tojson }}").unwrap(), "\" Be <brief>. \"");
+        assert_eq!(render("{{ strftime_now('%Y') | length }}").unwrap(), "4");
+    }
+
+    #[test]
+    fn the_templates_own_words_reach_the_user() {
+        let source =
+            "{% if messages[0].role == 'system' %}{{ raise_exception('no system role here') }}{% endif %}";
+        assert!(error(source).contains("no system role here"));
+        assert!(error("{{ strftime_now('%Q') }}").contains("%Q"));
+    }
+
+    #[test]
+    fn hostile_templates_end() {
+        let forever = "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}";
+        assert!(error(forever).contains("fuel"), "{}", error(forever));
+        let doubling =
+            "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}";
+        assert!(error(doubling).contains("fuel"), "{}", error(doubling));
+        assert!(error("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}").contains("recursion"));
+        error("{{ 'x' * 99999999999 }}");
+    }
+
+    #[test]
+    fn broken_and_missing_templates() {
+        assert_eq!(template("{% for %}").unwrap_err().code(), "template-failed");
+        assert_eq!(
+            template(&"(".repeat(100_000).replace('(', "{{ (")).unwrap_err().code(),
+            "template-failed"
+        );
+        let missing = ChatTemplate::from_metadata(&Metadata::default()).unwrap_err();
+        assert_eq!(missing.code(), "template-missing");
+    }
+
+    #[test]
+    fn long_messages_have_fuel() {
+        let template = template("{% for m in messages %}{{ m.content | trim }}{% endfor %}").unwrap();
+        let content = "word ".repeat(1_000_000);
+        let prompt = template.render(&[Message { role: "user".into(), content }]).unwrap();
+        assert_eq!(prompt.len(), 4_999_999);
     }
 }

@@ -1,7 +1,12 @@
 //! Text in and out: the tokenizer and the chat template that a GGUF file carries, and streaming decode.
 
+mod byte_level;
 mod chat;
+mod fnv;
+mod pre_tokenizers;
+mod python_json;
 mod stream;
+mod strftime;
 mod tokenizer;
 
 pub use chat::{ChatTemplate, Message};
@@ -28,6 +33,9 @@ pub enum Error {
     /// The tokenizer's data contradicts itself.
     #[error("the tokenizer cannot be built: {0}; the file is corrupt or incomplete, download it again")]
     Tokenizer(String),
+    /// A text that the tokenizer cannot take.
+    #[error("the text cannot be tokenized: {0}")]
+    Encode(String),
     /// The file has no chat template.
     #[error("the file has no chat template; use a plain prompt instead of a chat")]
     NoTemplate,
@@ -43,6 +51,7 @@ impl Error {
             Self::Metadata(e) => e.code(),
             Self::Unsupported { .. } => "tokenizer-unsupported",
             Self::Tokenizer(_) => "tokenizer-corrupt",
+            Self::Encode(_) => "text-rejected",
             Self::NoTemplate => "template-missing",
             Self::Template(_) => "template-failed",
         }

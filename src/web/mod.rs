@@ -1,1 +1,37 @@
-//! The wasm-bindgen surface. No logic here.
+//! The wasm-bindgen surface. No logic here: it turns JavaScript values into calls and results into plain objects.
+//!
+//! The TypeScript half is `pkg/src/worker/backend.ts`; the signatures below name its types, and building the package
+//! checks the two against each other.
+
+mod engine;
+mod error;
+mod source;
+mod value;
+
+use std::cell::RefCell;
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, ByteStream, StepEvent, Tuning } from './worker/backend.js';
+import type { Prompt } from './protocol.js';
+import type { ChatMessage, EngineInfo, LoadProgress } from './types.js';";
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs once, when the module is instantiated.
+#[wasm_bindgen(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        PANIC.replace(Some(info.to_string()));
+    }));
+}
+
+/// What the module panicked with: JavaScript only sees a trap. Works after the panic too.
+#[wasm_bindgen(js_name = lastPanic)]
+pub fn last_panic() -> Option<String> {
+    PANIC.with_borrow(Clone::clone)
+}

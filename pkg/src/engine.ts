@@ -1,0 +1,129 @@
+/**
+ * The engine, as a page sees it.
+ * @module
+ */
+
+import { Connection } from './connection.js';
+import { PacelineError } from './errors.js';
+import type { Prompt } from './protocol.js';
+import { Run } from './run.js';
+import { postable } from './source.js';
+import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo } from './types.js';
+
+/**
+ * A loaded target, and maybe a draft, in a worker of its own.
+ *
+ * ```ts
+ * const engine = await Paceline.load({ target: 'model.gguf', draft: 'draft.gguf' });
+ * for await (const piece of engine.chat([{ role: 'user', content: 'Why is the sky blue?' }])) {
+ *   document.body.append(piece.text);
+ * }
+ * ```
+ *
+ * An engine does one generation at a time; further ones wait their turn.
+ */
+export class Paceline {
+  /** What runs, and on what. */
+  readonly info: EngineInfo;
+
+  readonly #connection: Connection;
+
+  private constructor(connection: Connection, info: EngineInfo) {
+    this.#connection = connection;
+    this.info = info;
+  }
+
+  /**
+   * Loads a target, and a draft where one is given. Model files are streamed: neither the page nor the worker ever
+   * holds one as a whole.
+   *
+   * @throws {@link PacelineError} where a file cannot be used or the device cannot run it; its message names the remedy
+   * @throws the signal's reason, an `AbortError` `DOMException` unless it was given another, after an abort
+   */
+  static async load(options: LoadOptions): Promise<Paceline> {
+    const { device = 'auto', capacity, onProgress, signal } = options;
+    signal?.throwIfAborted();
+    const target = postable(options.target);
+    const draft = options.draft === undefined ? undefined : postable(options.draft);
+    const connection = new Connection((options.worker ?? makeWorker)());
+    try {
+      const request = { target: target.message, draft: draft?.message, device, capacity };
+      const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
+      const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
+      return new Paceline(connection, info);
+    } catch (error) {
+      // A worker holds all of a load's memory: ending it frees everything.
+      connection.close(new PacelineError('engine-disposed', 'the load failed'));
+      target.cancel();
+      draft?.cancel();
+      throw error;
+    }
+  }
+
+  /** Continues `prompt`: text, or token ids. */
+  generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Run {
+    return this.#run(
+      typeof prompt === 'string' ? { type: 'text', text: prompt } : { type: 'ids', ids: Array.from(prompt) },
+      options,
+    );
+  }
+
+  /** Answers a conversation, laid out by the model's own chat template. */
+  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): Run {
+    return this.#run({ type: 'chat', messages: [...messages] }, options);
+  }
+
+  /** Token ids of `text`. */
+  encode(text: string): Promise<number[]> {
+    return this.#connection.request('encode', { text });
+  }
+
+  /** Text of token ids, special tokens left out. */
+  decode(ids: ArrayLike<number>): Promise<string> {
+    return this.#connection.request('decode', { ids: Array.from(ids) });
+  }
+
+  /** The text that the model reads for a conversation. */
+  render(messages: readonly ChatMessage[]): Promise<string> {
+    return this.#connection.request('render', { messages: [...messages] });
+  }
+
+  /** Bytes in use. */
+  memory(): Promise<MemoryInfo> {
+    return this.#connection.request('memory', {});
+  }
+
+  /** Whether the engine is gone: it was disposed of, or it crashed. */
+  get disposed(): boolean {
+    return this.#connection.closed;
+  }
+
+  /** Frees everything. What is still running rejects with the code `engine-disposed`. */
+  dispose(): void {
+    this.#connection.close(
+      new PacelineError('engine-disposed', 'the engine was disposed of; load the model again'),
+    );
+  }
+
+  #run(prompt: Prompt, { maxTokens, gamma, drafter, signal, onPrefill }: GenerateOptions): Run {
+    const left = new AbortController();
+    const signals = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
+    return new Run(
+      ({ push }) =>
+        this.#connection.request(
+          'generate',
+          { prompt, maxTokens, gamma, drafter },
+          {
+            signal: signals,
+            onEvent: event =>
+              event.type === 'piece' ? push(event.piece) : onPrefill?.(event.done, event.total),
+          },
+        ),
+      () => left.abort(),
+    );
+  }
+}
+
+function makeWorker(): Worker {
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'paceline' });
+}

@@ -1,0 +1,105 @@
+/**
+ * Errors: what they are called, and how they cross the worker's border.
+ * @module
+ */
+
+/**
+ * The `code` of a {@link PacelineError}. Codes are stable; messages are for people and may change.
+ *
+ * Those that begin with `gguf-`, `tokenizer-`, `template-` and `model-` say that a file cannot be used, `source-` that
+ * its bytes did not come, `gpu-` that the GPU cannot do it, `draft-` and `prompt-` that a request cannot be
+ * carried out, `engine-` that the engine is gone.
+ */
+export type ErrorCode =
+  | 'source-io'
+  | 'source-http'
+  | 'source-network'
+  | 'source-invalid'
+  | 'gguf-magic'
+  | 'gguf-version'
+  | 'gguf-truncated'
+  | 'gguf-too-large'
+  | 'gguf-header'
+  | 'gguf-metadata'
+  | 'gguf-format'
+  | 'tokenizer-unsupported'
+  | 'tokenizer-corrupt'
+  | 'template-missing'
+  | 'template-failed'
+  | 'model-architecture'
+  | 'model-rope-scaling'
+  | 'model-missing-tensor'
+  | 'model-shape'
+  | 'model-config'
+  | 'gpu-no-adapter'
+  | 'gpu-no-device'
+  | 'gpu-too-large'
+  | 'gpu-lost'
+  | 'gpu-self-test'
+  | 'gpu-error'
+  | 'prompt-too-long'
+  | 'prompt-empty'
+  | 'draft-tokenizer'
+  | 'draft-missing'
+  | 'drafter-unknown'
+  | 'device-unknown'
+  | 'token-range'
+  | 'not-started'
+  | 'invalid-option'
+  | 'engine-busy'
+  | 'engine-disposed'
+  | 'engine-crashed'
+  | 'engine-missing'
+  | (string & {});
+
+/** Anything that goes wrong in Paceline, except an abort: that is a `DOMException` named `AbortError`, as in Fetch. */
+export class PacelineError extends Error {
+  override readonly name = 'PacelineError';
+
+  /** What went wrong, for programs. */
+  readonly code: ErrorCode;
+
+  /**
+   * @param code - what went wrong, for programs
+   * @param message - what went wrong and what to do about it, for people
+   */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** An error as it crosses the worker's border. `code` is `aborted` for an abort. */
+export interface ErrorMessage {
+  code: ErrorCode;
+  message: string;
+}
+
+/** The error that an aborted operation rejects with: the signal's reason, an `AbortError` unless it was given another. */
+export function abortError(signal?: AbortSignal): unknown {
+  return signal?.reason ?? new DOMException('The operation was aborted.', 'AbortError');
+}
+
+/** Describes anything that was thrown, so that it can be posted. */
+export function toMessage(error: unknown): ErrorMessage {
+  if (error instanceof WebAssembly.RuntimeError) {
+    return crashMessage(error.message);
+  }
+  if (error instanceof DOMException && error.name === 'AbortError') {
+    return { code: 'aborted', message: error.message };
+  }
+  // What the wasm module throws is a plain object or an Error with `code` and `message`.
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const text = typeof message === 'string' ? message : String(error);
+  return { code: typeof code === 'string' ? code : 'internal', message: text };
+}
+
+/** Describes the end of an engine. */
+export function crashMessage(why: string): ErrorMessage {
+  return { code: 'engine-crashed', message: `the engine crashed (${why}); load the model again` };
+}
+
+/** The error that a posted description stands for. */
+export function fromMessage(error: ErrorMessage, signal?: AbortSignal): unknown {
+  return error.code === 'aborted' ? abortError(signal) : new PacelineError(error.code, error.message);
+}

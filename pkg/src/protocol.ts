@@ -1,0 +1,78 @@
+/**
+ * The messages between the page and the worker: this file is the whole schema.
+ *
+ * The page sends requests, each with an id of its own; the worker answers each with any number of events and one
+ * `done` or `failed`. `abort` and `crashed` stand outside: the first has no answer, the second belongs to no request.
+ * @module
+ */
+
+import type { ErrorMessage } from './errors.js';
+import type {
+  ChatMessage,
+  Device,
+  Drafter,
+  EngineInfo,
+  LoadProgress,
+  MemoryInfo,
+  Piece,
+  Result,
+} from './types.js';
+
+/** Where a file comes from, in a form that can be posted. */
+export type SourceMessage =
+  | { type: 'url'; url: string }
+  | { type: 'blob'; blob: Blob }
+  | { type: 'port'; port: MessagePort; size?: number };
+
+/** What to continue. */
+export type Prompt =
+  { type: 'text'; text: string } | { type: 'ids'; ids: number[] } | { type: 'chat'; messages: ChatMessage[] };
+
+/** The operations: what the page asks, what the worker tells on the way, and what it answers. */
+export interface Operations {
+  load: {
+    request: {
+      target: SourceMessage;
+      draft?: SourceMessage | undefined;
+      device: Device;
+      capacity?: number | undefined;
+    };
+    event: LoadProgress;
+    answer: EngineInfo;
+  };
+  generate: {
+    request: {
+      prompt: Prompt;
+      maxTokens?: number | undefined;
+      gamma?: number | undefined;
+      drafter?: Drafter | undefined;
+    };
+    event: { type: 'prefill'; done: number; total: number } | { type: 'piece'; piece: Piece };
+    answer: Result;
+  };
+  encode: { request: { text: string }; event: never; answer: number[] };
+  decode: { request: { ids: number[] }; event: never; answer: string };
+  render: { request: { messages: ChatMessage[] }; event: never; answer: string };
+  memory: { request: Record<never, never>; event: never; answer: MemoryInfo };
+}
+
+/** The name of an operation. */
+export type Operation = keyof Operations;
+
+/** What the page sends. */
+export type Request =
+  | { [K in Operation]: { type: K; id: number } & Operations[K]['request'] }[Operation]
+  | { type: 'abort'; id: number };
+
+/** What the worker sends. */
+export type Reply =
+  | { type: 'event'; id: number; event: Operations[Operation]['event'] }
+  | { type: 'done'; id: number; answer: Operations[Operation]['answer'] }
+  | { type: 'failed'; id: number; error: ErrorMessage }
+  | { type: 'crashed'; error: ErrorMessage };
+
+/** What a page asks of a {@link SourceMessage} port: the next chunk, or no more of them. */
+export type PortRequest = 'pull' | 'cancel';
+
+/** What a {@link SourceMessage} port answers to `pull`. */
+export type PortReply = { chunk: Uint8Array<ArrayBuffer> } | { end: true } | { error: string };

@@ -1,0 +1,105 @@
+/**
+ * Model files on the page's side: whatever the caller has becomes something that can be posted to the worker.
+ * @module
+ */
+
+import { PacelineError } from './errors.js';
+import type { PortReply, PortRequest, SourceMessage } from './protocol.js';
+import type { Source } from './types.js';
+
+/** A source on its way to the worker. */
+export interface PostedSource {
+  /** What is posted. */
+  message: SourceMessage;
+  /** What is transferred with it. */
+  transfer: Transferable[];
+  /** Lets go of the source, where the load failed. */
+  cancel: () => void;
+}
+
+/**
+ * Makes `source` postable. Addresses are resolved against the page and fetched by the worker; files are handles and
+ * are posted as they are; a stream is read here, a chunk whenever the worker asks for one.
+ */
+export function postable(source: Source): PostedSource {
+  if (typeof source === 'string' || source instanceof URL) {
+    return { message: { type: 'url', url: resolve(source) }, transfer: [], cancel: () => {} };
+  }
+  if (source instanceof Blob) {
+    return { message: { type: 'blob', blob: source }, transfer: [], cancel: () => {} };
+  }
+  if (source instanceof Response) {
+    const { stream, size } = bodyOf(source);
+    return throughPort(stream, size);
+  }
+  if (source instanceof ReadableStream) {
+    return throughPort(source);
+  }
+  throw invalid('a model source is an address, a File, a Blob, a Response or a ReadableStream');
+}
+
+/** The body of a response and its length in bytes, where the server says it. */
+export function bodyOf(response: Response): { stream: ReadableStream<Uint8Array>; size: number | undefined } {
+  if (!response.ok) {
+    const where = response.url === '' ? 'the server' : response.url;
+    throw new PacelineError(
+      'source-http',
+      `${where} answered ${response.status} ${response.statusText}; check the address`,
+    );
+  }
+  if (response.bodyUsed || response.body === null) {
+    throw invalid('the response has no body, or it has been read before; fetch it again');
+  }
+  // The length of a compressed body says nothing about the file's.
+  const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
+  return { stream: response.body, size: length === null ? undefined : Number(length) };
+}
+
+function resolve(url: string | URL): string {
+  try {
+    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  } catch {
+    throw invalid(`${url} is not an address`);
+  }
+}
+
+/**
+ * A port through which the worker pulls `stream`. Streams cannot be transferred in every browser; this works in all,
+ * and holds one chunk at a time.
+ */
+function throughPort(stream: ReadableStream<Uint8Array>, size?: number): PostedSource {
+  if (stream.locked) {
+    throw invalid('the stream is being read elsewhere; give one that nobody has begun to read');
+  }
+  const reader = stream.getReader();
+  const { port1, port2 } = new MessageChannel();
+  const answer = (reply: PortReply, transfer: Transferable[] = []) => port1.postMessage(reply, transfer);
+  const cancel = () => {
+    port1.close();
+    reader.cancel().catch(() => {});
+  };
+  port1.onmessage = async ({ data }: MessageEvent<PortRequest>) => {
+    if (data === 'cancel') {
+      cancel();
+      return;
+    }
+    try {
+      const { done, value } = await reader.read();
+      if (done) {
+        answer({ end: true });
+      } else {
+        // A copy: the chunk may be a small part of a buffer that its producer goes on using.
+        const chunk = new Uint8Array(value);
+        answer({ chunk }, [chunk.buffer]);
+      }
+    } catch (error) {
+      answer({ error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  const message: SourceMessage = { type: 'port', port: port2 };
+  return { message: size === undefined ? message : { ...message, size }, transfer: [port2], cancel };
+}
+
+function invalid(message: string): PacelineError {
+  return new PacelineError('source-invalid', message);
+}

@@ -1,0 +1,188 @@
+/**
+ * A worker that is none: the real message handling on this thread, with a toy in the wasm module's place. Messages are
+ * cloned and arrive in later tasks, as they would.
+ */
+
+import type { Reply, Request } from '../src/protocol.js';
+import type { Backend, BackendEngine, StepEvent } from '../src/worker/backend.js';
+import type { EngineInfo, Stats } from '../src/types.js';
+import { serve } from '../src/worker/serve.js';
+
+export class FakeWorker extends EventTarget implements Pick<Worker, 'postMessage' | 'terminate'> {
+  terminated = false;
+  readonly sent: Request[] = [];
+  readonly received: Reply[] = [];
+  readonly #handle: (request: Request) => void;
+
+  constructor(backend: Backend = new FakeBackend()) {
+    super();
+    this.#handle = serve(
+      async () => backend,
+      reply => this.emit(reply),
+    );
+  }
+
+  postMessage(request: Request, transfer: Transferable[] | StructuredSerializeOptions = []): void {
+    const message = structuredClone(request, { transfer: Array.isArray(transfer) ? transfer : [] });
+    this.sent.push(message);
+    setTimeout(() => this.terminated || this.#handle(message));
+  }
+
+  emit(reply: Reply): void {
+    const message = structuredClone(reply);
+    this.received.push(message);
+    setTimeout(() => {
+      if (!this.terminated) {
+        this.dispatchEvent(Object.assign(new Event('message'), { data: message }));
+      }
+    });
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+
+  /** What `LoadOptions.worker` takes. */
+  get factory(): () => Worker {
+    return () => this as unknown as Worker;
+  }
+}
+
+export const STATS: Stats = {
+  promptTokens: 0,
+  reusedTokens: 0,
+  tokens: 0,
+  rounds: 0,
+  drafted: 0,
+  accepted: 0,
+  targetPasses: 0,
+  blockEfficiency: 1,
+  dispatches: 0,
+  submits: 0,
+  readbacks: 0,
+  prefillMs: 0,
+  draftMs: 0,
+  verifyMs: 0,
+  decodeMs: 0,
+  tokensPerSecond: 0,
+};
+
+export const INFO: EngineInfo = {
+  version: '0.0.0',
+  device: 'cpu',
+  adapter: 'toy',
+  software: false,
+  variant: '',
+  capacity: 64,
+  maxGamma: 4,
+  hasChatTemplate: true,
+  target: { name: 'toy', architecture: 'llama', layers: 1, width: 8, vocab: 256, context: 64 },
+};
+
+/** Reads its sources to the end, then says the prompt's letters back, two a round, the first of them drafted. */
+export class FakeBackend implements Backend {
+  engine: FakeEngine | undefined;
+  bytes = 0;
+
+  async load(...[target, draft, , onProgress, signal]: Parameters<Backend['load']>): Promise<BackendEngine> {
+    for (const [part, source] of [['target', target] as const, ['draft', draft] as const]) {
+      const reader = source?.stream.getReader();
+      let loaded = 0;
+      for (;;) {
+        const chunk = await reader?.read();
+        if (signal.aborted) {
+          throw { code: 'aborted', message: 'loading was aborted' };
+        }
+        if (!chunk?.value) {
+          break;
+        }
+        loaded += chunk.value.length;
+        this.bytes += chunk.value.length;
+        onProgress({ part, loaded, total: source?.size });
+      }
+    }
+    if (this.bytes === 0) {
+      throw { code: 'gguf-truncated', message: 'the file ends inside the header' };
+    }
+    return (this.engine = new FakeEngine());
+  }
+
+  memory(): number {
+    return 65536;
+  }
+
+  lastPanic(): string | undefined {
+    return this.engine?.panic;
+  }
+}
+
+export class FakeEngine implements BackendEngine {
+  #left: number[] = [];
+  #max = 0;
+  steps = 0;
+  /** Thrown by the next step. */
+  fault: unknown;
+  panic: string | undefined;
+
+  info(): EngineInfo {
+    return INFO;
+  }
+
+  tuning(): Record<string, string> {
+    return {};
+  }
+
+  encode(text: string): Uint32Array {
+    return Uint32Array.from(text, c => c.codePointAt(0) ?? 0);
+  }
+
+  decode(ids: Uint32Array): string {
+    return String.fromCodePoint(...ids);
+  }
+
+  render(messages: { content: string }[]): string {
+    return messages.map(m => m.content).join('\n');
+  }
+
+  start(...[prompt, options]: Parameters<BackendEngine['start']>): Uint32Array {
+    const ids =
+      prompt.type === 'ids'
+        ? Uint32Array.from(prompt.ids)
+        : this.encode(prompt.type === 'text' ? prompt.text : this.render(prompt.messages));
+    if (ids.length === 0) {
+      throw Object.assign(new Error('the prompt is empty; give at least one token'), {
+        code: 'prompt-empty',
+      });
+    }
+    this.#left = Array.from(ids);
+    this.#max = options.maxTokens ?? 256;
+    return ids;
+  }
+
+  async step(): Promise<StepEvent> {
+    this.steps++;
+    if (this.fault !== undefined) {
+      const fault = this.fault;
+      this.fault = undefined;
+      throw fault;
+    }
+    const tokens = this.#left.splice(0, Math.min(2, this.#max)).map((id, i) => ({
+      id,
+      text: String.fromCodePoint(id),
+      accepted: i === 0,
+    }));
+    this.#max -= tokens.length;
+    if (tokens.length > 0) {
+      return { type: 'tokens', tokens, drafted: 1, stats: STATS };
+    }
+    return { type: 'finished', reason: this.#max === 0 ? 'length' : 'stop', rest: '', stats: STATS };
+  }
+}
+
+/** A stream of `count` chunks of `size` bytes. */
+export function chunks(count: number, size = 4): ReadableStream<Uint8Array> {
+  let left = count;
+  return new ReadableStream({
+    pull: controller => (left-- > 0 ? controller.enqueue(new Uint8Array(size)) : controller.close()),
+  });
+}

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import type { Reply, Request } from '../src/protocol.js';
+import { FakeWorker } from './fake.js';
+
+/** Sends `requests` and gives the replies once `count` of them have come. */
+async function replies(requests: Request[], count: number): Promise<Reply[]> {
+  const worker = new FakeWorker();
+  for (const request of requests) {
+    worker.postMessage(request);
+  }
+  while (worker.received.length < count) {
+    await new Promise(resolve => setTimeout(resolve));
+  }
+  return worker.received;
+}
+
+const load: Request = {
+  type: 'load',
+  id: 1,
+  device: 'cpu',
+  target: { type: 'blob', blob: new Blob(['abc']) },
+};
+
+test('a load has progress, then one answer, under its own id', async () => {
+  expect(await replies([load], 2)).toMatchObject([
+    { type: 'event', id: 1, event: { part: 'target', loaded: 3, total: 3 } },
+    { type: 'done', id: 1, answer: { device: 'cpu' } },
+  ]);
+});
+
+test('a request before a load fails under its own id', async () => {
+  expect(await replies([{ type: 'encode', id: 7, text: 'x' }], 1)).toMatchObject([
+    { type: 'failed', id: 7, error: { code: 'engine-disposed' } },
+  ]);
+});
+
+test('a generation has one event a piece, then the result', async () => {
+  const worker = new FakeWorker();
+  worker.postMessage(load);
+  await new Promise(resolve => setTimeout(resolve, 20));
+  worker.received.length = 0;
+  worker.postMessage({ type: 'generate', id: 2, prompt: { type: 'text', text: 'abc' } });
+  await new Promise(resolve => setTimeout(resolve, 20));
+  expect(worker.received).toMatchObject([
+    { type: 'event', id: 2, event: { type: 'piece', piece: { text: 'ab' } } },
+    { type: 'event', id: 2, event: { type: 'piece', piece: { text: 'c' } } },
+    { type: 'done', id: 2, answer: { text: 'abc', finishReason: 'stop' } },
+  ]);
+});
+
+test('an abort of an unknown id is no error', async () => {
+  expect(await replies([{ type: 'abort', id: 99 }, load], 2)).toHaveLength(2);
+});

@@ -1,0 +1,199 @@
+//! `paceline generate`: a prompt in, text out.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use paceline::Error;
+use paceline::decode::drafter::{self, DRAFTERS};
+use paceline::decode::engines::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
+use paceline::decode::{Drafter, Engine, Event, FinishReason, Generator, Options, Stats};
+use paceline::text::{Message, TextStream};
+
+use super::progress::Progress;
+use super::tuning;
+
+/// Continue a prompt, or answer in a chat, with speculative decoding.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The model that speaks: a GGUF file.
+    #[arg(long, value_name = "FILE")]
+    target: PathBuf,
+    /// Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`.
+    #[arg(long, value_name = "FILE|NAME", default_value = "none")]
+    draft: String,
+    #[command(flatten)]
+    prompt: Prompt,
+    /// Most tokens to generate.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    max_tokens: usize,
+    /// Tokens to propose a round, at most 15 [default: 10 for ngram, 4 for a model].
+    #[arg(long, value_name = "G")]
+    gamma: Option<usize>,
+    /// Where to run: `webgpu`, `cpu`, or `auto`: the GPU if there is one that is not software.
+    #[arg(long, default_value = "auto")]
+    device: Device,
+    /// Longest context in tokens, prompt and answer together; never more than the model's own.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_CAPACITY)]
+    capacity: usize,
+    /// Print one JSON object at the end instead of the text as it comes.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Prompt {
+    /// A text to continue as it is.
+    #[arg(long, value_name = "TEXT")]
+    prompt: Option<String>,
+    /// What the user says in a chat: goes through the model's own chat template.
+    #[arg(long, value_name = "TEXT")]
+    chat: Option<String>,
+}
+
+impl Prompt {
+    fn ids(&self, loaded: &Loaded) -> Result<Vec<u32>, Error> {
+        let text = self.prompt.as_deref().unwrap_or_default();
+        let ids = match &self.chat {
+            Some(text) => loaded.chat_ids(&[Message { role: "user".into(), content: text.clone() }]),
+            None => loaded.tokenizer.encode(text),
+        };
+        Ok(ids?)
+    }
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Output<'a> {
+    text: String,
+    token_ids: &'a [u32],
+    prompt_ids: &'a [u32],
+    finish_reason: FinishReason,
+    device: &'a str,
+    adapter: &'a str,
+    drafter: &'a str,
+    stats: Stats,
+}
+
+/// Runs the command.
+pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let (drafter, draft) = parse_draft(&args.draft)?;
+    let loaded = load(args, draft.as_deref()).await?;
+    let prompt = args.prompt.ids(&loaded)?;
+    let name = drafter.name();
+    let options = Options {
+        max_tokens: args.max_tokens,
+        gamma: args.gamma,
+        stop_ids: loaded.tokenizer.stop_ids().to_vec(),
+        drafter,
+    };
+    let mut generator = Generator::new(loaded.engine);
+    generator.start(&prompt, options).map_err(Error::from)?;
+
+    let mut stream = TextStream::default();
+    let mut text = String::new();
+    let mut tell = |piece: String| -> io::Result<()> {
+        if args.json {
+            text.push_str(&piece);
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(piece.as_bytes())?;
+        out.flush()
+    };
+    let mut progress = Some(Progress::of_prompt(prompt.len()));
+    let finish_reason = loop {
+        match generator.step().await? {
+            Event::Prefill { done, total } => {
+                progress.as_ref().inspect(|bar| bar.reach(done));
+                progress.take_if(|_| done == total);
+            }
+            Event::Tokens { tokens, stopped, .. } => {
+                let said = &tokens[..tokens.len() - usize::from(stopped)];
+                tell(said.iter().map(|&id| stream.push(&loaded.tokenizer, id)).collect())?;
+            }
+            Event::Finished(reason) => break reason,
+        }
+    };
+    tell(stream.finish())?;
+
+    let stats = generator.stats();
+    let info = generator.engine().info();
+    if !args.json {
+        tell("\n".into())?;
+        eprintln!("{}", summary(&stats, name, info.device, finish_reason));
+        return Ok(());
+    }
+    let (device, adapter) = (info.device, &info.adapter);
+    let token_ids = generator.generated();
+    let prompt_ids = &prompt;
+    super::print_json(&Output {
+        text,
+        token_ids,
+        prompt_ids,
+        finish_reason,
+        device,
+        adapter,
+        drafter: name,
+        stats,
+    })
+}
+
+/// A drafter's name, or the file of a draft model.
+fn parse_draft(draft: &str) -> Result<(Box<dyn Drafter>, Option<PathBuf>), Error> {
+    let file = PathBuf::from(draft);
+    let is_file = file.exists() || file.extension().is_some() || file.components().count() > 1;
+    let named = DRAFTERS.iter().any(|spec| spec.name == draft);
+    if is_file && !named {
+        return Ok((Box::new(drafter::Model), Some(file)));
+    }
+    Ok((drafter::by_name(draft)?, None))
+}
+
+/// Loads both models, with a progress bar. Errors name the file that they are about.
+async fn load(args: &Args, draft: Option<&Path>) -> anyhow::Result<Loaded> {
+    let progress = Progress::of_bytes("loading");
+    let load = async || -> Result<Loaded, Error> {
+        let target = progress.open(&args.target)?;
+        let draft = draft.map(|path| progress.open(path)).transpose().map_err(Error::of_draft)?;
+        let options =
+            LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
+        let loaded = engines::load(target, draft, &options).await?;
+        if loaded.tuning != options.tuning {
+            tuning::write(&loaded.tuning);
+        }
+        Ok(loaded)
+    };
+    load().await.map_err(|error| {
+        let file = match &error {
+            Error::Gguf(_) | Error::Text(_) | Error::Model(_) => Some(args.target.as_path()),
+            Error::Draft(_) => draft,
+            _ => None,
+        };
+        let file = file.map(|file| file.display().to_string());
+        let error = anyhow::Error::from(error);
+        match file {
+            Some(file) => error.context(file),
+            None => error,
+        }
+    })
+}
+
+fn summary(stats: &Stats, drafter: &str, device: &str, reason: FinishReason) -> String {
+    let mut line = format!(
+        "{} tokens in {:.0} ms ({:.1} tokens/s) on {device}, after {} prompt tokens in {:.0} ms; finished: {}",
+        stats.tokens,
+        stats.decode_ms,
+        stats.tokens_per_second,
+        stats.prompt_tokens,
+        stats.prefill_ms,
+        reason.name(),
+    );
+    if stats.drafted > 0 {
+        line += &format!(
+            "\n{drafter}: {} of {} proposed tokens accepted, {:.2} tokens a target pass",
+            stats.accepted, stats.drafted, stats.block_efficiency
+        );
+    }
+    line
+}

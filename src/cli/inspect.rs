@@ -1,0 +1,205 @@
+//! `paceline inspect`: what a GGUF file says it is. Reads the header only.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use paceline::Error;
+use paceline::gguf::{Array, Header, Stream, Tensor, Value};
+use paceline::model::{Config, Model};
+use paceline::source::FileSource;
+use serde_json::{Value as Json, json};
+
+/// Show a GGUF file's header, hyper-parameters and tensors.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The file.
+    file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Values of an array that are shown before the rest is counted.
+const SHOWN: usize = 8;
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let header = read(&args.file).with_context(|| format!("{}", args.file.display()))?;
+    let model = Model::describe(&header);
+    if args.json {
+        return super::print_json(&as_json(&header, &model));
+    }
+    io::stdout().write_all(as_text(&header, &model).as_bytes())?;
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Header, Error> {
+    let stream = pollster::block_on(Stream::open(FileSource::open(file)?))?;
+    Ok(stream.header().clone())
+}
+
+/// Tensors and bytes of each format.
+fn formats(header: &Header) -> BTreeMap<&'static str, (usize, u64)> {
+    let mut formats = BTreeMap::new();
+    for tensor in &header.tensors {
+        let (count, bytes) = formats.entry(tensor.format.spec().name).or_default();
+        *count += 1;
+        *bytes += tensor.bytes();
+    }
+    formats
+}
+
+fn hyper_parameters(config: &Config) -> Vec<(&'static str, Json)> {
+    vec![
+        ("architecture", json!(config.family.name)),
+        ("layers", json!(config.layers)),
+        ("width", json!(config.width)),
+        ("heads", json!(config.heads)),
+        ("kv_heads", json!(config.kv_heads)),
+        ("head_dim", json!(config.head_dim)),
+        ("ff", json!(config.ff)),
+        ("vocab", json!(config.vocab)),
+        ("head_vocab", json!(config.head_vocab)),
+        ("tied", json!(config.tied)),
+        ("context", json!(config.context)),
+        ("rms_eps", float_json(config.rms_eps)),
+        ("rope_base", json!(config.rope.base)),
+        ("rope_dim", json!(config.rope.dim)),
+        ("rope_scale", json!(config.rope.scale)),
+    ]
+}
+
+fn as_json(header: &Header, model: &Result<Model, paceline::model::Error>) -> Json {
+    let formats: serde_json::Map<String, Json> = formats(header)
+        .into_iter()
+        .map(|(name, (tensors, bytes))| (name.into(), json!({"tensors": tensors, "bytes": bytes})))
+        .collect();
+    let tensor = |t: &Tensor| {
+        json!({
+            "name": t.name,
+            "shape": t.shape,
+            "format": t.format.spec().name,
+            "offset": t.offset,
+            "bytes": t.bytes(),
+        })
+    };
+    let metadata: serde_json::Map<String, Json> =
+        header.metadata.0.iter().map(|(key, value)| (key.clone(), value_json(value))).collect();
+    let (parameters, problem) = match model {
+        Ok(model) => {
+            let pairs = hyper_parameters(&model.config).into_iter();
+            (Json::Object(pairs.map(|(key, value)| (key.into(), value)).collect()), Json::Null)
+        }
+        Err(error) => (Json::Null, json!({"code": error.code(), "message": error.to_string()})),
+    };
+    json!({
+        "version": header.version,
+        "alignment": header.alignment,
+        "data_offset": header.data_offset,
+        "model": parameters,
+        "problem": problem,
+        "formats": formats,
+        "metadata": metadata,
+        "tensors": header.tensors.iter().map(tensor).collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(header: &Header, model: &Result<Model, paceline::model::Error>) -> String {
+    let mut lines = vec![format!(
+        "GGUF version {}, {} metadata keys, {} tensors, data at byte {} aligned to {}",
+        header.version,
+        header.metadata.0.len(),
+        header.tensors.len(),
+        header.data_offset,
+        header.alignment
+    )];
+    lines.push("\nMetadata".into());
+    for (key, value) in &header.metadata.0 {
+        lines.push(format!("  {key} = {}", value_text(value)));
+    }
+    lines.push("\nHyper-parameters".into());
+    match model {
+        Ok(model) => {
+            let pairs = hyper_parameters(&model.config).into_iter();
+            lines.extend(pairs.map(|(key, value)| format!("  {key:<14}{value}")));
+        }
+        Err(error) => lines.push(format!("  Paceline cannot run this model: {error}")),
+    }
+    lines.push("\nFormats".into());
+    for (name, (tensors, bytes)) in formats(header) {
+        lines.push(format!("  {name:<6}{tensors:>6} tensors {bytes:>14} bytes"));
+    }
+    lines.push("\nTensors (innermost dimension first)".into());
+    let width = header.tensors.iter().map(|t| t.name.len()).max().unwrap_or(0);
+    for tensor in &header.tensors {
+        let Tensor { name, shape, format, .. } = tensor;
+        lines.push(format!(
+            "  {name:<width$}  {:<6}{:>12} bytes  {shape:?}",
+            format.spec().name,
+            tensor.bytes()
+        ));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// A value in a line: long texts and arrays are cut.
+fn value_text(value: &Value) -> String {
+    let json = value_json(value);
+    match &json {
+        Json::Object(long) => format!("{} values: {} ...", long["length"], long["first"]),
+        _ => {
+            let text = json.to_string();
+            let cut = text.char_indices().nth(100).map(|(i, _)| i);
+            cut.map_or(text.clone(), |i| format!("{} ...", &text[..i]))
+        }
+    }
+}
+
+/// Scalars and short arrays are themselves; long arrays are `{"length", "first"}`.
+fn value_json(value: &Value) -> Json {
+    match value {
+        Value::U8(v) => json!(v),
+        Value::I8(v) => json!(v),
+        Value::U16(v) => json!(v),
+        Value::I16(v) => json!(v),
+        Value::U32(v) => json!(v),
+        Value::I32(v) => json!(v),
+        Value::F32(v) => float_json(*v),
+        Value::Bool(v) => json!(v),
+        Value::String(v) => json!(v),
+        Value::Array(v) => array_json(v),
+        Value::U64(v) => json!(v),
+        Value::I64(v) => json!(v),
+        Value::F64(v) => json!(v),
+    }
+}
+
+/// The shortest number that is `value` in single precision: 1e-5, not 9.999999747378752e-6.
+fn float_json(value: f32) -> Json {
+    value.to_string().parse::<f64>().map_or(Json::Null, |v| json!(v))
+}
+
+fn array_json(array: &Array) -> Json {
+    fn cut<T>(values: &[T], json: impl Fn(&T) -> Json) -> Json {
+        let first: Vec<Json> = values.iter().take(SHOWN).map(json).collect();
+        if values.len() <= SHOWN { json!(first) } else { json!({"length": values.len(), "first": first}) }
+    }
+    match array {
+        Array::U8(v) => cut(v, |v| json!(v)),
+        Array::I8(v) => cut(v, |v| json!(v)),
+        Array::U16(v) => cut(v, |v| json!(v)),
+        Array::I16(v) => cut(v, |v| json!(v)),
+        Array::U32(v) => cut(v, |v| json!(v)),
+        Array::I32(v) => cut(v, |v| json!(v)),
+        Array::F32(v) => cut(v, |v| float_json(*v)),
+        Array::Bool(v) => cut(v, |v| json!(v)),
+        Array::String(v) => cut(v, |v| json!(v)),
+        Array::Array(v) => cut(v, array_json),
+        Array::U64(v) => cut(v, |v| json!(v)),
+        Array::I64(v) => cut(v, |v| json!(v)),
+        Array::F64(v) => cut(v, |v| json!(v)),
+    }
+}

@@ -1,0 +1,65 @@
+//! What the commands share: arguments, exit codes, how errors are told.
+
+mod generate;
+mod inspect;
+mod progress;
+mod prune;
+mod tuning;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Speculative decoding: a small draft proposes tokens, the target verifies them, the text is the target's own.
+#[derive(Parser)]
+#[command(name = "paceline", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inspect(inspect::Args),
+    Generate(generate::Args),
+    Prune(prune::Args),
+}
+
+/// Runs the command line. Exit codes: 0, 1 for an error, 2 for wrong arguments, 141 where nobody reads the output.
+pub fn main() -> ExitCode {
+    let (json, result) = match Cli::parse().command {
+        Command::Inspect(args) => (args.json, inspect::run(&args)),
+        Command::Generate(args) => (args.json, pollster::block_on(generate::run(&args))),
+        Command::Prune(args) => (false, pollster::block_on(prune::run(&args))),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(141),
+        Err(error) => {
+            let message = format!("{error:#}");
+            if json {
+                let _ = print_json(&serde_json::json!({"error": {"code": code(&error), "message": message}}));
+            }
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints one JSON object and a newline.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    io::stdout().write_all(&line)?;
+    Ok(())
+}
+
+/// The library's name for the error; `command` for what only the command line knows.
+fn code(error: &anyhow::Error) -> &'static str {
+    error.downcast_ref().map_or("command", paceline::Error::code)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}

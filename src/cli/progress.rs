@@ -1,0 +1,51 @@
+//! Progress bars, on stderr; nothing is drawn where that is no terminal.
+
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use paceline::source::{self, ByteSource, FileSource, Observed};
+
+/// A bar, wiped away in the end.
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar for the bytes of files, labelled `what`.
+    pub fn of_bytes(what: &'static str) -> Self {
+        Self::new(what, 0, "{msg} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec})")
+    }
+
+    /// A bar for the prompt's tokens.
+    pub fn of_prompt(tokens: usize) -> Self {
+        Self::new("reading the prompt", tokens as u64, "{msg} [{bar:30}] {pos} of {len} tokens")
+    }
+
+    fn new(what: &'static str, length: u64, style: &str) -> Self {
+        let bar = ProgressBar::new(length).with_message(what);
+        bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self(bar)
+    }
+
+    /// Moves the bar to `done`.
+    pub fn reach(&self, done: usize) {
+        self.0.set_position(done as u64);
+    }
+
+    /// Opens a file whose bytes the bar counts.
+    pub fn open(&self, path: &Path) -> Result<impl ByteSource + use<>, source::Error> {
+        let file = FileSource::open(path)?;
+        self.0.inc_length(file.total().unwrap_or(0));
+        let bar = self.0.clone();
+        let mut before = 0;
+        Ok(Observed::new(file, move |done, _| {
+            bar.inc(done - before);
+            before = done;
+            true
+        }))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

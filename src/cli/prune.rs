@@ -1,0 +1,130 @@
+//! `paceline prune`: a first draft from a target, without training: some of its layers, and a head for the most
+//! frequent tokens.
+//!
+//! Byte-level BPE numbers its tokens by merge rank, so the lowest ids are roughly the most frequent ones: a head cut
+//! to the first `N` keeps most of what a text needs and reads far fewer weights a token (ALGORITHMS 2.5). Weights are
+//! copied as they are, never quantized again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use paceline::gguf::{Header, Metadata, Stream, Value, Writer};
+use paceline::model::{Model, Role, Slot};
+
+use super::progress::Progress;
+
+/// Make a draft of some layers of a target, predicting its most frequent tokens.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The target: a GGUF file.
+    #[arg(long, value_name = "FILE")]
+    target: PathBuf,
+    /// Layers to keep, counted from 0, such as `0,1,28,29`.
+    #[arg(long, value_name = "LIST", required = true, value_delimiter = ',')]
+    layers: Vec<usize>,
+    /// Predict only the first N token ids [default: all].
+    #[arg(long, value_name = "N")]
+    vocab_top: Option<usize>,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// A tensor of the draft.
+struct Kept {
+    name: String,
+    /// Rows to keep, from the first.
+    rows: usize,
+    bytes: Vec<u8>,
+}
+
+/// Runs the command.
+pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let progress = Progress::of_bytes("reading");
+    let draft = prune(args, &progress).await.with_context(|| format!("{}", args.target.display()))?;
+    drop(progress);
+    write(&args.out, &draft).with_context(|| format!("cannot write {}", args.out.display()))?;
+    eprintln!("{}: {} bytes", args.out.display(), draft.len());
+    Ok(())
+}
+
+async fn prune(args: &Args, progress: &Progress) -> anyhow::Result<Vec<u8>> {
+    let source = progress.open(&args.target).map_err(paceline::Error::from)?;
+    let mut stream = Stream::open(source).await.map_err(paceline::Error::from)?;
+    let model = Model::describe(stream.header()).map_err(paceline::Error::from)?;
+    let mut plan = plan(args, stream.header(), &model)?;
+
+    while let Some(window) = stream.next_window().await.map_err(paceline::Error::from)? {
+        let row_bytes = window.bytes.len() / window.rows;
+        for kept in &mut plan[window.tensor] {
+            let rows = kept.rows.saturating_sub(window.first_row).min(window.rows);
+            kept.bytes.extend_from_slice(&window.bytes[..rows * row_bytes]);
+        }
+    }
+
+    let header = stream.header();
+    let mut writer = Writer::default();
+    writer.metadata = metadata(header, args, &model);
+    for (tensor, copies) in header.tensors.iter().zip(plan) {
+        for kept in copies {
+            let mut shape = tensor.shape.clone();
+            if let Some(rows) = shape.get_mut(1) {
+                *rows = kept.rows;
+            }
+            writer.tensor(kept.name, &shape, tensor.format, kept.bytes);
+        }
+    }
+    Ok(writer.finish())
+}
+
+/// What becomes of each tensor of the target. The head of a tied target becomes a second copy of the embedding.
+fn plan(args: &Args, header: &Header, model: &Model) -> anyhow::Result<Vec<Vec<Kept>>> {
+    let config = &model.config;
+    for (i, layer) in args.layers.iter().enumerate() {
+        ensure!(*layer < config.layers, "there is no layer {layer}, only 0 to {}", config.layers - 1);
+        ensure!(!args.layers[..i].contains(layer), "layer {layer} is named twice");
+    }
+    let head_rows = match args.vocab_top {
+        Some(0) => bail!("a draft must predict at least one token: --vocab-top is 0"),
+        Some(n) => n.min(config.head_vocab),
+        None => config.head_vocab,
+    };
+    let untie = config.tied && head_rows < config.head_vocab;
+    let plan = header.tensors.iter().zip(&model.slots).map(|(tensor, slot)| {
+        let keep = |name: &str, rows| Kept { name: name.into(), rows, bytes: Vec::new() };
+        let whole = keep(&tensor.name, tensor.rows());
+        match slot {
+            None => vec![],
+            Some(Slot { layer: Some(layer), .. }) => {
+                let new = args.layers.iter().position(|kept| kept == layer);
+                let name = |new| tensor.name.replacen(&format!("blk.{layer}."), &format!("blk.{new}."), 1);
+                new.map(|new: usize| keep(&name(new), tensor.rows())).into_iter().collect()
+            }
+            Some(Slot { role: Role::Output, .. }) => vec![keep(&tensor.name, head_rows)],
+            Some(Slot { role: Role::TokenEmbedding, .. }) if untie => {
+                vec![whole, keep("output.weight", head_rows)]
+            }
+            Some(_) => vec![whole],
+        }
+    });
+    Ok(plan.collect())
+}
+
+/// The target's metadata, tokenizer and all, for fewer layers.
+fn metadata(header: &Header, args: &Args, model: &Model) -> Metadata {
+    let mut metadata = header.metadata.clone();
+    let layers = args.layers.len();
+    metadata.set(format!("{}.block_count", model.config.family.name), Value::U32(layers as u32));
+    let name = metadata.string("general.name").unwrap_or("model").to_string();
+    let list = args.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    metadata.set("general.name", Value::String(format!("{name} (layers {list})")));
+    metadata
+}
+
+/// Writes next to `path` first, so that an interrupted run leaves no half file there.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    std::fs::write(&part, bytes)?;
+    std::fs::rename(&part, path)
+}

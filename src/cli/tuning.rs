@@ -1,0 +1,23 @@
+//! What earlier starts found out about adapters, kept in the user's cache folder. Losing it costs a short timing.
+
+use std::path::PathBuf;
+
+use paceline::gpu::Tuning;
+
+fn path() -> Option<PathBuf> {
+    Some(dirs::cache_dir()?.join("paceline").join("tuning.json"))
+}
+
+pub fn read() -> Tuning {
+    let read = || serde_json::from_slice(&std::fs::read(path()?).ok()?).ok();
+    read().unwrap_or_default()
+}
+
+pub fn write(tuning: &Tuning) {
+    let write = || {
+        let path = path()?;
+        std::fs::create_dir_all(path.parent()?).ok()?;
+        std::fs::write(path, serde_json::to_vec(tuning).ok()?).ok()
+    };
+    let _ = write();
+}

@@ -1,0 +1,85 @@
+//! Verifiers: how much of a proposal is kept, and which token of the target's own follows. One file a verifier, one
+//! line in [`VERIFIERS`]. They run on the host; the GPU engine has kernels of the same names.
+
+mod greedy;
+
+pub use greedy::{Greedy, argmax};
+
+/// Rows of logits, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    values: &'a [f32],
+    width: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// `values` is a whole number of rows of `width` logits.
+    pub fn new(values: &'a [f32], width: usize) -> Self {
+        debug_assert!(width > 0 && values.len().is_multiple_of(width));
+        Self { values, width }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The logits after the context and the first `i` tokens of the proposal.
+    pub fn row(&self, i: usize) -> &'a [f32] {
+        &self.values[i * self.width..(i + 1) * self.width]
+    }
+}
+
+/// What a verifier decides on.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Block<'a> {
+    /// The proposed tokens.
+    pub proposal: &'a [u32],
+    /// The target's logits: one row more than the proposal has tokens.
+    pub target: Rows<'a>,
+}
+
+impl<'a> Block<'a> {
+    /// A proposal and the target's rows for it.
+    pub fn new(proposal: &'a [u32], target: Rows<'a>) -> Self {
+        debug_assert_eq!(target.len(), proposal.len() + 1);
+        Self { proposal, target }
+    }
+}
+
+/// What a verifier decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Tokens of the proposal that are kept, from its beginning.
+    pub accepted: usize,
+    /// The token that follows them: the target's correction, or a bonus where all were kept.
+    pub next: u32,
+}
+
+/// Decides how much of a proposal is kept.
+pub trait Verifier {
+    /// Its name in [`VERIFIERS`].
+    fn name(&self) -> &'static str;
+    /// Accepts a prefix of the proposal and adds one token.
+    fn verify(&mut self, block: Block<'_>) -> Verdict;
+}
+
+/// A verifier that can be chosen by name.
+pub struct Spec {
+    /// What the user types.
+    pub name: &'static str,
+    /// One line of help.
+    pub about: &'static str,
+    /// Makes one.
+    pub make: fn() -> Box<dyn Verifier>,
+}
+
+/// Every verifier.
+pub static VERIFIERS: [Spec; 1] =
+    [Spec { name: "greedy", about: "the most likely token, always", make: || Box::new(Greedy) }];

@@ -1,0 +1,284 @@
+//! The device: adapter, queue, pipelines made once, counters, and what went wrong.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use wgpu::util::DeviceExt as _;
+
+use super::Error;
+use super::kernel::Templates;
+
+/// Work since the device was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counters {
+    /// Dispatches encoded.
+    pub dispatches: u64,
+    /// Command buffers submitted.
+    pub submits: u64,
+    /// Buffers mapped to read back.
+    pub readbacks: u64,
+    /// Buffers, bind groups and pipelines created.
+    pub objects: u64,
+}
+
+/// What to ask of the adapter.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceOptions {
+    /// Lowers the device's buffer and binding limits to this many bytes: tests of models that are too large.
+    pub max_buffer_bytes: Option<u64>,
+    /// Rounds activations to half precision wherever a pass has more than one row, as an engine with a separate kernel
+    /// for batches might: the negative control of the tests that speculation changes nothing. Never for use.
+    pub break_batch_invariance: bool,
+}
+
+/// A WebGPU device.
+pub struct Device {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    max_buffer_bytes: u64,
+    pub(super) break_batch_invariance: bool,
+    counters: Cell<Counters>,
+    templates: Templates,
+    pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
+    uniforms: RefCell<HashMap<Vec<u32>, wgpu::Buffer>>,
+    failure: Arc<Mutex<Failure>>,
+}
+
+#[derive(Default)]
+struct Failure {
+    lost: Option<String>,
+    error: Option<String>,
+}
+
+impl Device {
+    /// Opens the best adapter there is, a software one where there is no other.
+    pub async fn open(options: DeviceOptions) -> Result<Rc<Self>, Error> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let request = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter =
+            instance.request_adapter(&request).await.map_err(|e| Error::NoAdapter(e.to_string()))?;
+        let mut limits = adapter.limits();
+        if let Some(bytes) = options.max_buffer_bytes {
+            limits.max_buffer_size = limits.max_buffer_size.min(bytes);
+            limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(bytes);
+        }
+        let max_buffer_bytes = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("paceline"),
+            required_features: wgpu::Features::empty(),
+            required_limits: limits,
+            ..Default::default()
+        };
+        let (device, queue) =
+            adapter.request_device(&descriptor).await.map_err(|e| Error::NoDevice(e.to_string()))?;
+
+        let failure = Arc::new(Mutex::new(Failure::default()));
+        let on_lost = Arc::clone(&failure);
+        device.set_device_lost_callback(move |reason, message| {
+            if let Ok(mut failure) = on_lost.lock() {
+                failure.lost.get_or_insert(format!("{reason:?}: {message}"));
+            }
+        });
+        let on_error = Arc::clone(&failure);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            if let Ok(mut failure) = on_error.lock() {
+                failure.error.get_or_insert(error.to_string());
+            }
+        }));
+        Ok(Rc::new(Self {
+            info: adapter.get_info(),
+            device,
+            queue,
+            max_buffer_bytes,
+            break_batch_invariance: options.break_batch_invariance,
+            counters: Cell::default(),
+            templates: Templates::new().map_err(|e| Error::Device(format!("{e:#}")))?,
+            pipelines: RefCell::default(),
+            uniforms: RefCell::default(),
+            failure,
+        }))
+    }
+
+    /// The adapter's name, with its driver where it is known.
+    pub fn adapter(&self) -> String {
+        let parts = [&self.info.name, &self.info.driver, &self.info.driver_info];
+        let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+        parts.join(", ")
+    }
+
+    /// Whether the adapter computes on the CPU. Browsers do not say so through wgpu: the names of the known
+    /// software adapters count too.
+    pub fn is_software(&self) -> bool {
+        let name = self.adapter().to_lowercase();
+        self.info.device_type == wgpu::DeviceType::Cpu
+            || ["swiftshader", "llvmpipe", "lavapipe", "basic render"].iter().any(|s| name.contains(s))
+    }
+
+    /// Work so far.
+    pub fn counters(&self) -> Counters {
+        self.counters.get()
+    }
+
+    pub(super) fn count(&self, add: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        add(&mut counters);
+        self.counters.set(counters);
+    }
+
+    /// Fails if the device was lost or reported an error since the last call.
+    pub fn check(&self) -> Result<(), Error> {
+        let Ok(mut failure) = self.failure.lock() else { return Ok(()) };
+        if let Some(lost) = &failure.lost {
+            return Err(Error::Lost(lost.clone()));
+        }
+        failure.error.take().map_or(Ok(()), |e| Err(Error::Device(e)))
+    }
+
+    /// Destroys the device: everything on it fails from now on, as after a driver reset.
+    pub fn destroy(&self) {
+        self.device.destroy();
+        if let Ok(mut failure) = self.failure.lock() {
+            failure.lost.get_or_insert("it was destroyed".into());
+        }
+    }
+
+    /// Most bytes that one buffer can have and one binding can see.
+    pub fn max_buffer_bytes(&self) -> u64 {
+        self.max_buffer_bytes
+    }
+
+    /// A zeroed storage buffer of `words` 32-bit words that can be written, copied and bound.
+    pub(super) fn storage(&self, what: &str, words: u64) -> Result<wgpu::Buffer, Error> {
+        let size = words.max(4) * 4;
+        if size > self.max_buffer_bytes {
+            return Err(Error::TooLarge { what: what.into(), needed: size, limit: self.max_buffer_bytes });
+        }
+        self.count(|c| c.objects += 1);
+        Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(what),
+            size,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        }))
+    }
+
+    /// A storage buffer with these words.
+    pub(super) fn storage_with(&self, what: &str, words: &[u32]) -> Result<wgpu::Buffer, Error> {
+        let buffer = self.storage(what, words.len() as u64)?;
+        self.write(&buffer, 0, words);
+        Ok(buffer)
+    }
+
+    /// A uniform buffer with these words; equal contents share a buffer.
+    pub(super) fn uniform(&self, words: &[u32]) -> wgpu::Buffer {
+        let mut padded = words.to_vec();
+        padded.resize(words.len().next_multiple_of(4), 0);
+        let make = || {
+            self.count(|c| c.objects += 1);
+            self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+                label: Some("shape"),
+                contents: bytemuck::cast_slice(&padded),
+                usage: wgpu::BufferUsages::UNIFORM,
+            })
+        };
+        self.uniforms.borrow_mut().entry(padded.clone()).or_insert_with(make).clone()
+    }
+
+    /// Writes words at word offset `at`.
+    pub(super) fn write(&self, buffer: &wgpu::Buffer, at: u64, words: &[u32]) {
+        self.queue.write_buffer(buffer, at * 4, bytemuck::cast_slice(words));
+    }
+
+    /// The pipeline of `kernel` rendered with `context`, made at its first use.
+    pub(super) fn pipeline(
+        &self,
+        kernel: &str,
+        context: &minijinja::Value,
+    ) -> Result<wgpu::ComputePipeline, Error> {
+        let key = format!("{kernel} {context}");
+        if let Some(pipeline) = self.pipelines.borrow().get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let source =
+            self.templates.render(kernel, context).map_err(|e| Error::Device(format!("{kernel}: {e:#}")))?;
+        self.count(|c| c.objects += 2);
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(kernel),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel),
+            layout: None,
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        self.pipelines.borrow_mut().insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// Submits one command buffer.
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) {
+        self.count(|c| c.submits += 1);
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// Waits for a mappable buffer's contents. Natively this blocks; in the browser it yields to the event loop.
+    pub(super) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>, Error> {
+        self.count(|c| c.readbacks += 1);
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        buffer.map_async(wgpu::MapMode::Read, ..words as u64 * 4, move |result| drop(sender.send(result)));
+        #[cfg(not(target_arch = "wasm32"))]
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Lost(e.to_string()))?;
+        let mapped = receiver.await.map_err(|_| Error::Lost("a read-back never came".into()))?;
+        self.check()?;
+        mapped.map_err(|e| Error::Lost(e.to_string()))?;
+        let view = buffer.get_mapped_range(..words as u64 * 4).map_err(|e| Error::Device(e.to_string()))?;
+        let out = bytemuck::cast_slice(&view).to_vec();
+        drop(view);
+        buffer.unmap();
+        Ok(out)
+    }
+
+    /// Waits until everything submitted so far is done.
+    pub(super) async fn idle(&self) -> Result<(), Error> {
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        self.queue.on_submitted_work_done(move || {
+            let _ = sender.send(());
+        });
+        #[cfg(not(target_arch = "wasm32"))]
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Lost(e.to_string()))?;
+        receiver.await.map_err(|_| Error::Lost("the queue never became idle".into()))?;
+        self.check()
+    }
+
+    /// A buffer to read back through.
+    pub(super) fn readback(&self, words: u64) -> wgpu::Buffer {
+        self.count(|c| c.objects += 1);
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read-back"),
+            size: words * 4,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// Copies a storage buffer's first words to the host: tests and the self-test.
+    pub(super) async fn download(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>, Error> {
+        let readback = self.readback(words as u64);
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, words as u64 * 4);
+        self.submit(encoder);
+        self.read(&readback, words).await
+    }
+}

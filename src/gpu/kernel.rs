@@ -1,0 +1,52 @@
+//! Kernel sources: real `.wgsl` files, unrolled and put together by `minijinja`.
+
+use minijinja::{Environment, UndefinedBehavior, Value};
+
+macro_rules! sources {
+    ($($name:literal),* $(,)?) => { &[$(($name, include_str!(concat!("kernels/", $name)))),*] };
+}
+
+const SOURCES: &[(&str, &str)] = sources![
+    "accept.wgsl",
+    "argmax.wgsl",
+    "attention.wgsl",
+    "embed.wgsl",
+    "epilogues/bias.wgsl",
+    "epilogues/pairs.wgsl",
+    "epilogues/residual.wgsl",
+    "epilogues/silu_gate.wgsl",
+    "epilogues/store.wgsl",
+    "layouts/bf16.wgsl",
+    "layouts/f16.wgsl",
+    "layouts/f32.wgsl",
+    "layouts/q4.wgsl",
+    "layouts/q8.wgsl",
+    "layouts/two_a_word.wgsl",
+    "matvec_bindings.wgsl",
+    "matvec_group.wgsl",
+    "matvec_lane.wgsl",
+    "orders/row_major.wgsl",
+    "orders/word_major.wgsl",
+    "pass.wgsl",
+    "rope.wgsl",
+    "select.wgsl",
+];
+
+/// The kernels' templates.
+pub(super) struct Templates(Environment<'static>);
+
+impl Templates {
+    pub(super) fn new() -> Result<Self, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, source) in SOURCES {
+            environment.add_template(name, source)?;
+        }
+        Ok(Self(environment))
+    }
+
+    /// The WGSL of `kernel` for these parameters.
+    pub(super) fn render(&self, kernel: &str, context: &Value) -> Result<String, minijinja::Error> {
+        self.0.get_template(kernel)?.render(context)
+    }
+}

@@ -1,0 +1,37 @@
+// argmax: best[m, s] = (value, index) of the greatest logit of slice s of row m, the lowest index on ties.
+//
+// Dispatch: (slices, M), workgroup 64; a slice has {{ slice }} logits.
+struct Shape {
+  vocab: u32,
+  slices: u32,
+}
+struct Best {
+  value: f32,
+  index: u32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> best: array<Best>;
+var<workgroup> found: array<Best, 64>;
+
+fn better(a: Best, b: Best) -> bool {
+  return a.value > b.value || (a.value == b.value && a.index < b.index);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let end = min((group.x + 1u) * {{ slice }}u, shape.vocab);
+  var mine = Best(-3.4e38, 0xffffffffu);
+  for (var i = group.x * {{ slice }}u + local; i < end; i += 64u) {
+    let candidate = Best(logits[group.y * shape.vocab + i], i);
+    if (better(candidate, mine)) { mine = candidate; }
+  }
+  found[local] = mine;
+  workgroupBarrier();
+  if (local == 0u) {
+    for (var i = 1u; i < 64u; i++) {
+      if (better(found[i], mine)) { mine = found[i]; }
+    }
+    best[group.y * shape.slices + group.x] = mine;
+  }
+}

@@ -1,0 +1,36 @@
+// embed: x[m, k] = w[tokens[position(m)], k], one invocation for a block of 32 columns of one row.
+//
+// Dispatch: (ceil(blocks / 64), M), workgroup 64. Where the table is split, each part writes the rows it holds.
+{% include "pass.wgsl" %}
+{% include order.file %}
+{% include layout.file %}
+{% import layout.file as weights %}
+struct Shape {
+  rows: u32,
+  first_row: u32,   // first token id of this part of the table
+  blocks: u32,
+  row_quads: u32,
+  row_groups: u32,
+  x_stride: u32,    // vec4<f32> between rows of x
+  vocab: u32,       // rows of the whole table
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> tokens: array<u32>;
+@group(0) @binding(2) var<storage, read_write> x: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let block = id.x;
+  // An id outside the table cannot come from our own kernels; it must not read outside either.
+  let token = min(tokens[position(id.y)], shape.vocab - 1u);
+  if (block >= shape.blocks || token < shape.first_row || token - shape.first_row >= shape.rows) { return; }
+  let row0 = token - shape.first_row;
+  {{ weights.load(0, group) }}
+{%- for o in range(4) %}
+  {
+    {{ weights.octet(0, o, group) }}
+    x[id.y * shape.x_stride + block * 8u + {{ 2 * o }}u] = a0;
+    x[id.y * shape.x_stride + block * 8u + {{ 2 * o + 1 }}u] = b0;
+  }
+{%- endfor %}
+}

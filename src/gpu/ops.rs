@@ -1,0 +1,316 @@
+//! The kernels as operations: each turns shapes and buffers into the steps of a plan.
+
+use minijinja::{Value, context};
+
+use super::layout::BLOCK;
+use super::matrix::{Matrix, Part};
+use super::plan::Step;
+use super::{Device, Error, Variant};
+use crate::model::{Config, RopeStyle};
+
+/// Columns padded to whole blocks: the stride in f32 of every activation that a matvec reads.
+pub(super) fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(BLOCK)
+}
+
+/// What a matvec does with its sums.
+#[derive(Clone, Copy)]
+pub(super) enum Epilogue<'a> {
+    /// `y = sum`
+    Store,
+    /// `y = sum + bias`
+    Bias(&'a wgpu::Buffer),
+    /// `y += sum`
+    Residual,
+    /// `y = silu(gate) * up`
+    SiluGate,
+}
+
+impl Epilogue<'_> {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Store => "epilogues/store.wgsl",
+            Self::Bias(_) => "epilogues/bias.wgsl",
+            Self::Residual => "epilogues/residual.wgsl",
+            Self::SiluGate => "epilogues/silu_gate.wgsl",
+        }
+    }
+
+    /// What benches call the matvec.
+    fn kernel(self, norm: bool) -> &'static str {
+        match (norm, self) {
+            (true, Self::SiluGate) => "norm + gate/up + silu",
+            (true, _) => "norm + matvec",
+            (false, Self::Residual) => "matvec + residual",
+            (false, _) => "matvec",
+        }
+    }
+}
+
+/// `y[m, n] = epilogue(sum_k w[n, k] * norm(x)[m, k])`.
+pub(super) struct Matvec<'a> {
+    pub matrix: &'a Matrix,
+    /// Rows of x that a workgroup shares a load of weights for, and how many such tiles there are.
+    pub rows: usize,
+    pub tiles: usize,
+    pub x: &'a wgpu::Buffer,
+    /// First row of x.
+    pub x_row: usize,
+    /// RMS norm of x on the fly: its gain and epsilon.
+    pub norm: Option<(&'a wgpu::Buffer, f32)>,
+    pub y: &'a wgpu::Buffer,
+    /// f32 between rows of y.
+    pub y_stride: usize,
+    pub epilogue: Epilogue<'a>,
+    pub variant: Variant,
+}
+
+/// What the kernels' `order` and `layout` files need.
+fn weights_context(matrix: &Matrix) -> Value {
+    context! {
+        order => context! { file => matrix.order.file() },
+        layout => context! { file => matrix.layout.file() },
+        params => matrix.layout.params_words(),
+        group => matrix.layout.group,
+    }
+}
+
+fn part_buffers(part: &Part) -> impl Iterator<Item = (u32, &wgpu::Buffer)> {
+    std::iter::once((3, &part.codes)).chain(part.params.as_ref().map(|p| (4, p)))
+}
+
+impl Matvec<'_> {
+    /// One step a part of the matrix.
+    pub(super) fn steps(&self, device: &Device) -> Result<Vec<Step>, Error> {
+        self.matrix.parts.iter().map(|part| self.step(device, part)).collect()
+    }
+
+    fn step(&self, device: &Device, part: &Part) -> Result<Step, Error> {
+        let matrix = self.matrix;
+        let [row_quads, row_groups] = matrix.row_sizes();
+        let shape = [
+            part.rows as u32,
+            matrix.columns as u32,
+            matrix.blocks() as u32,
+            row_quads,
+            row_groups,
+            self.x_row as u32,
+            (padded(matrix.columns) / 4) as u32,
+            self.y_stride as u32,
+            part.first_row as u32,
+            self.norm.map_or(0.0, |(_, epsilon)| epsilon).to_bits(),
+        ];
+        let shape = device.uniform(&shape);
+        let pairs = part.rows.div_ceil(2);
+        let (kernel, per_workgroup, lanes, rows_each) = match self.variant {
+            Variant::Lane { rows, workgroup } => ("matvec_lane.wgsl", workgroup * rows / 2, 1, rows),
+            Variant::Group { lanes, workgroup } => ("matvec_group.wgsl", workgroup / lanes, lanes, 2),
+        };
+        let context = context! {
+            M => self.rows,
+            R => rows_each,
+            lanes,
+            workgroup => self.variant.workgroup(),
+            norm => self.norm.is_some(),
+            half_batches => device.break_batch_invariance,
+            epilogue => context! { file => self.epilogue.file() },
+            ..weights_context(matrix)
+        };
+        let mut buffers = vec![(0, &shape), (1, self.x), (2, self.y)];
+        buffers.extend(part_buffers(part));
+        buffers.extend(self.norm.map(|(gain, _)| (5, gain)));
+        if let Epilogue::Bias(bias) = self.epilogue {
+            buffers.push((6, bias));
+        }
+        let step =
+            Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), self.tiles])?;
+        let rows = (self.rows * self.tiles) as u64;
+        let weights = part.codes.size() + part.params.as_ref().map_or(0, wgpu::Buffer::size);
+        let activations = rows * (matrix.columns + part.rows) as u64 * 4;
+        let flops = 2 * rows * (matrix.columns * part.rows) as u64;
+        Ok(step.costing(self.epilogue.kernel(self.norm.is_some()), weights + activations, flops))
+    }
+}
+
+/// Buffers that say which positions the rows of a pass have.
+#[derive(Clone, Copy)]
+pub(super) struct Positions<'a> {
+    pub state: &'a wgpu::Buffer,
+    pub pass: &'a wgpu::Buffer,
+}
+
+/// `x[m] = w[tokens[position(m)]]`, one step a part of the table.
+pub(super) fn embed(
+    device: &Device,
+    table: &Matrix,
+    rows: usize,
+    positions: Positions<'_>,
+    tokens: &wgpu::Buffer,
+    x: &wgpu::Buffer,
+) -> Result<Vec<Step>, Error> {
+    let step = |part: &Part| {
+        let [row_quads, row_groups] = table.row_sizes();
+        let shape = device.uniform(&[
+            part.rows as u32,
+            part.first_row as u32,
+            table.blocks() as u32,
+            row_quads,
+            row_groups,
+            (padded(table.columns) / 4) as u32,
+            table.rows as u32,
+        ]);
+        let context = weights_context(table);
+        let mut buffers = vec![(0, &shape), (1, tokens), (2, x), (7, positions.state), (8, positions.pass)];
+        buffers.extend(part_buffers(part));
+        Step::new(device, "embed.wgsl", &context, &buffers, [table.blocks().div_ceil(64), rows])
+    };
+    table.parts.iter().map(step).collect()
+}
+
+/// Rotates q and k and writes k and v to the cache.
+pub(super) struct Rope<'a> {
+    pub config: &'a Config,
+    pub rows: usize,
+    pub positions: Positions<'a>,
+    pub qkv: &'a wgpu::Buffer,
+    pub q: &'a wgpu::Buffer,
+    pub keys: &'a wgpu::Buffer,
+    pub values: &'a wgpu::Buffer,
+    pub rotation: &'a wgpu::Buffer,
+    /// Gains of the heads' norms, q's then k's (qwen3).
+    pub gains: Option<&'a wgpu::Buffer>,
+}
+
+impl Rope<'_> {
+    pub(super) fn step(&self, device: &Device) -> Result<Step, Error> {
+        let c = self.config;
+        let shape = device.uniform(&[
+            c.heads as u32,
+            c.kv_heads as u32,
+            (c.rope.dim / 2) as u32,
+            (c.q_width() + 2 * c.kv_width()) as u32,
+            c.q_width() as u32,
+            c.rms_eps.to_bits(),
+        ]);
+        let context = context! {
+            head_dim => c.head_dim,
+            interleaved => c.rope.style == RopeStyle::Interleaved,
+            qk_norm => self.gains.is_some(),
+        };
+        let mut buffers = vec![
+            (0, &shape),
+            (1, self.qkv),
+            (2, self.q),
+            (3, self.keys),
+            (4, self.values),
+            (5, self.rotation),
+            (7, self.positions.state),
+            (8, self.positions.pass),
+        ];
+        buffers.extend(self.gains.map(|g| (6, g)));
+        let pairs = (c.heads + 2 * c.kv_heads) * c.head_dim / 2;
+        Step::new(device, "rope.wgsl", &context, &buffers, [pairs.div_ceil(64), self.rows])
+    }
+}
+
+/// Invocations of an attention workgroup: a chunk has four keys for each.
+const ATTENTION_WORKGROUP: usize = 16;
+
+/// Positions that the caches hold more than their capacity, so that attention can read whole quads of them.
+pub(super) const CACHE_SLACK: usize = 3;
+
+/// Softmax attention over the cache.
+pub(super) struct Attention<'a> {
+    pub config: &'a Config,
+    pub rows: usize,
+    pub positions: Positions<'a>,
+    pub q: &'a wgpu::Buffer,
+    pub out: &'a wgpu::Buffer,
+    pub keys: &'a wgpu::Buffer,
+    pub values: &'a wgpu::Buffer,
+}
+
+impl Attention<'_> {
+    pub(super) fn step(&self, device: &Device) -> Result<Step, Error> {
+        let c = self.config;
+        let shape = device.uniform(&[
+            (c.heads / c.kv_heads) as u32,
+            (c.q_width() / 4) as u32,
+            (padded(c.q_width()) / 4) as u32,
+            (1.0 / (c.head_dim as f32).sqrt()).to_bits(),
+        ]);
+        let shared = c.heads / c.kv_heads;
+        let heads = (1..=8).rev().find(|n| shared.is_multiple_of(*n)).unwrap_or(1);
+        let context = context! {
+            head_dim => c.head_dim,
+            heads,
+            workgroup => ATTENTION_WORKGROUP,
+            columns => (c.head_dim / 4).div_ceil(ATTENTION_WORKGROUP),
+        };
+        let buffers = [
+            (0, &shape),
+            (1, self.q),
+            (2, self.out),
+            (3, self.keys),
+            (4, self.values),
+            (7, self.positions.state),
+            (8, self.positions.pass),
+        ];
+        Step::new(device, "attention.wgsl", &context, &buffers, [c.heads / heads, self.rows])
+    }
+}
+
+/// Logits of a slice of argmax.wgsl.
+const SLICE: usize = 4096;
+
+/// Slices of a row of `vocab` logits.
+pub(super) fn slices(vocab: usize) -> usize {
+    vocab.div_ceil(SLICE)
+}
+
+fn argmax_shape(device: &Device, vocab: usize) -> wgpu::Buffer {
+    device.uniform(&[vocab as u32, slices(vocab) as u32])
+}
+
+/// `best[m, slice]` of `rows` rows of logits.
+pub(super) fn argmax(
+    device: &Device,
+    vocab: usize,
+    rows: usize,
+    logits: &wgpu::Buffer,
+    best: &wgpu::Buffer,
+) -> Result<Step, Error> {
+    let shape = argmax_shape(device, vocab);
+    let context = context! { slice => SLICE };
+    let buffers = [(0, &shape), (1, logits), (2, best)];
+    let step = Step::new(device, "argmax.wgsl", &context, &buffers, [slices(vocab), rows])?;
+    Ok(step.costing("argmax", (vocab * rows * 4) as u64, 0))
+}
+
+/// Appends the draft's token.
+pub(super) fn select(
+    device: &Device,
+    vocab: usize,
+    best: &wgpu::Buffer,
+    tokens: &wgpu::Buffer,
+    state: &wgpu::Buffer,
+) -> Result<Step, Error> {
+    let shape = argmax_shape(device, vocab);
+    let buffers = [(0, &shape), (1, best), (2, tokens), (3, state)];
+    Step::new(device, "select.wgsl", &context! {}, &buffers, [1, 1])
+}
+
+/// Verifies greedily and commits.
+pub(super) fn accept(
+    device: &Device,
+    vocab: usize,
+    rows: usize,
+    best: &wgpu::Buffer,
+    tokens: &wgpu::Buffer,
+    state: &wgpu::Buffer,
+    result: &wgpu::Buffer,
+) -> Result<Step, Error> {
+    let shape = argmax_shape(device, vocab);
+    let buffers = [(0, &shape), (1, best), (2, tokens), (3, state), (4, result)];
+    Step::new(device, "accept.wgsl", &context! { M => rows }, &buffers, [1, 1])
+}

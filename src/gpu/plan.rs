@@ -1,0 +1,80 @@
+//! Plans: static lists of dispatches over buffers that never change.
+
+use super::{Device, Error};
+
+/// What a dispatch must at least move and compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Bytes read and written once.
+    pub bytes: u64,
+    /// Floating-point operations, a multiply-add counted as two.
+    pub flops: u64,
+}
+
+/// One dispatch.
+pub(super) struct Step {
+    pub kernel: &'static str,
+    pub cost: Cost,
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+impl Step {
+    /// Binds `buffers` (binding number, buffer) to `kernel` rendered with `context`.
+    pub(super) fn new(
+        device: &Device,
+        kernel: &'static str,
+        context: &minijinja::Value,
+        buffers: &[(u32, &wgpu::Buffer)],
+        workgroups: [usize; 2],
+    ) -> Result<Self, Error> {
+        let pipeline = device.pipeline(kernel, context)?;
+        let entries: Vec<_> = buffers
+            .iter()
+            .map(|&(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        device.count(|c| c.objects += 1);
+        let bind_group = device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        Ok(Self {
+            kernel,
+            cost: Cost::default(),
+            pipeline,
+            bind_group,
+            workgroups: [workgroups[0] as u32, workgroups[1] as u32, 1],
+        })
+    }
+
+    /// The same with what it costs, under another name.
+    pub(super) fn costing(self, kernel: &'static str, bytes: u64, flops: u64) -> Self {
+        Self { kernel, cost: Cost { bytes, flops }, ..self }
+    }
+
+    /// Encodes the dispatch into `pass`.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// A list of dispatches.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Encodes every step into `pass`; each sees what the ones before it wrote.
+    pub(super) fn encode(&self, device: &Device, pass: &mut wgpu::ComputePass<'_>) {
+        for step in &self.steps {
+            step.encode(pass);
+        }
+        device.count(|c| c.dispatches += self.steps.len() as u64);
+    }
+}

@@ -1,0 +1,199 @@
+//! matvec_lane and matvec_group.
+
+use super::{device, padded_rows, random, run, storage};
+use crate::gguf::Format;
+use crate::gguf::format::FORMATS;
+use crate::gpu::layout::Layout;
+use crate::gpu::matrix::Matrix;
+use crate::gpu::ops::{Epilogue, Matvec};
+use crate::gpu::{Device, Variant};
+
+const EPSILON: f32 = 1e-5;
+
+/// A case: shapes that are not multiples of anything but the format's block.
+struct Case {
+    format: Format,
+    variant: Variant,
+    columns: usize,
+    rows: usize,
+    norm: bool,
+    epilogue: &'static str,
+}
+
+/// Weights on the device with everything the oracle needs.
+struct Fixture {
+    case: Case,
+    matrix: Matrix,
+    weights: Vec<f32>,
+    gain: Vec<f32>,
+    bias: Vec<f32>,
+    x: Vec<Vec<f32>>,
+    y: Vec<f32>,
+}
+
+impl Fixture {
+    fn new(device: &Device, case: Case, m: usize, seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let Case { format, columns, rows, .. } = case;
+        let bytes: Vec<u8> = (0..rows).flat_map(|_| format.quantize(&random(&mut rng, columns))).collect();
+        let mut weights = vec![0.0; rows * columns];
+        format.dequantize(&bytes, &mut weights);
+        let layout = Layout::of(format);
+        let matrix =
+            Matrix::new(device, "test", layout, case.variant.order(), [columns, rows], true).unwrap();
+        // Two windows, as a stream would bring them.
+        let cut = rows / 3;
+        let at = cut * format.row_bytes(columns);
+        matrix.write_rows(device, 0, format, &bytes[..at]);
+        matrix.write_rows(device, cut, format, &bytes[at..]);
+        Self {
+            matrix,
+            weights,
+            gain: random(&mut rng, columns),
+            bias: random(&mut rng, rows),
+            x: (0..m).map(|_| random(&mut rng, columns)).collect(),
+            y: random(&mut rng, m * rows),
+            case,
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        if self.case.epilogue == "silu" { self.case.rows / 2 } else { self.case.rows }
+    }
+
+    /// Runs rows `rows` of x in one pass.
+    fn gpu(&self, device: &Device, rows: std::ops::Range<usize>) -> Vec<f32> {
+        let n = self.outputs();
+        let x = storage(device, &padded_rows(&self.x));
+        let y: Vec<u32> = self.y[rows.start * n..rows.end * n].iter().map(|v| v.to_bits()).collect();
+        let y = storage(device, &y);
+        let gain = storage(device, &padded_rows(std::slice::from_ref(&self.gain)));
+        let bias = storage(device, bytemuck::cast_slice(&self.bias));
+        let matvec = Matvec {
+            matrix: &self.matrix,
+            rows: rows.len(),
+            tiles: 1,
+            x: &x,
+            x_row: rows.start,
+            norm: self.case.norm.then_some((&gain, EPSILON)),
+            y: &y,
+            y_stride: n,
+            epilogue: match self.case.epilogue {
+                "bias" => Epilogue::Bias(&bias),
+                "residual" => Epilogue::Residual,
+                "silu" => Epilogue::SiluGate,
+                _ => Epilogue::Store,
+            },
+            variant: self.case.variant,
+        };
+        run(device, matvec.steps(device).unwrap(), &y, rows.len() * n)
+    }
+
+    /// The same in f64.
+    fn oracle(&self, m: usize) -> Vec<f64> {
+        let x = &self.x[m];
+        let square: f64 = x.iter().map(|v| f64::from(*v).powi(2)).sum();
+        let scale = 1.0 / (square / x.len() as f64 + f64::from(EPSILON)).sqrt();
+        let input = |k: usize| {
+            let v = f64::from(x[k]);
+            if self.case.norm { v * scale * f64::from(self.gain[k]) } else { v }
+        };
+        let input: Vec<f64> = (0..x.len()).map(input).collect();
+        let sums: Vec<f64> = self
+            .weights
+            .chunks(x.len())
+            .map(|row| row.iter().zip(&input).map(|(w, x)| f64::from(*w) * x).sum())
+            .collect();
+        let n = self.outputs();
+        (0..n)
+            .map(|i| match self.case.epilogue {
+                "bias" => sums[i] + f64::from(self.bias[i]),
+                "residual" => sums[i] + f64::from(self.y[m * n + i]),
+                "silu" => sums[i] / (1.0 + (-sums[i]).exp()) * sums[n + i],
+                _ => sums[i],
+            })
+            .collect()
+    }
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    let formats = FORMATS.iter().flat_map(|s| Variant::ALL.map(|v| (s, v)));
+    formats.enumerate().map(|(i, (spec, variant))| {
+        let (norm, epilogue) =
+            [(true, "store"), (false, "residual"), (true, "silu"), (true, "bias"), (false, "store")][i % 5];
+        let columns = if spec.block_len == 1 { 37 + i } else { spec.block_len * (1 + 96 / spec.block_len) };
+        let rows = if epilogue == "silu" { 2 * (19 + i) } else { 67 + i };
+        Case { format: spec.format, variant, columns, rows, norm, epilogue }
+    })
+}
+
+#[test]
+fn every_format_and_variant_agrees_with_the_oracle() {
+    let device = device();
+    for (i, case) in cases().enumerate() {
+        let m = 1 + i % 16;
+        let name = format!("{:?} {} {} norm {} M {m}", case.format, case.variant, case.epilogue, case.norm);
+        let fixture = Fixture::new(&device, case, m, i as u64);
+        let found = fixture.gpu(&device, 0..m);
+        for row in 0..m {
+            let expected = fixture.oracle(row);
+            let size = expected.iter().fold(1.0f64, |a, b| a.max(b.abs()));
+            for (n, expected) in expected.iter().enumerate() {
+                let found = f64::from(found[row * fixture.outputs() + n]);
+                assert!(
+                    (found - expected).abs() < 2e-5 * size,
+                    "{name}: y[{row}, {n}] = {found}, not {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_bitwise_the_same_in_every_batch() {
+    let device = device();
+    // Every row count for the format that matters most, some for every other.
+    let mut cases: Vec<(Case, Vec<usize>)> = cases().map(|c| (c, vec![2, 7, 16])).collect();
+    for variant in Variant::ALL {
+        let case =
+            Case { format: Format::Q4_1, variant, columns: 224, rows: 71, norm: true, epilogue: "store" };
+        cases.push((case, (1..=16).collect()));
+    }
+    for (i, (case, batches)) in cases.into_iter().enumerate() {
+        let name = format!("{:?} {} {} norm {}", case.format, case.variant, case.epilogue, case.norm);
+        let fixture = Fixture::new(&device, case, 16, i as u64);
+        let n = fixture.outputs();
+        let alone: Vec<Vec<u32>> = (0..16).map(|m| bits(&fixture.gpu(&device, m..m + 1))).collect();
+        for batch in batches {
+            for first in [0, 16 - batch] {
+                let together = bits(&fixture.gpu(&device, first..first + batch));
+                for (row, found) in together.chunks(n).enumerate() {
+                    assert_eq!(found, alone[first + row], "{name}: row {row} of {batch} from {first}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_split_matrix_gives_the_same_bits() {
+    let whole = device();
+    let options = crate::gpu::DeviceOptions { max_buffer_bytes: Some(16 << 10), ..Default::default() };
+    let small = pollster::block_on(Device::open(options)).unwrap();
+    let case = || Case {
+        format: Format::Q8_0,
+        variant: Variant::ALL[0],
+        columns: 64,
+        rows: 1001,
+        norm: false,
+        epilogue: "store",
+    };
+    let expected = Fixture::new(&whole, case(), 2, 1).gpu(&whole, 0..2);
+    let split = Fixture::new(&small, case(), 2, 1);
+    assert!(split.matrix.parts.len() > 2, "{} parts", split.matrix.parts.len());
+    assert_eq!(bits(&split.gpu(&small, 0..2)), bits(&expected));
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}

@@ -1,0 +1,131 @@
+//! Whole forward passes: logits against the f64 reference, bitwise in every batch, and rounds against the CPU engine.
+
+use std::rc::Rc;
+
+use super::device;
+use crate::cpu::reference;
+use crate::gguf::{Format, Stream};
+use crate::gpu::{Device, Model, Propose, Session, Variant};
+use crate::model::tiny::Tiny;
+use crate::model::{self, Role};
+
+const CAPACITY: usize = 160;
+
+async fn load(device: &Rc<Device>, tiny: &Tiny, variant: Variant) -> Rc<Model> {
+    let bytes = tiny.gguf();
+    let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+    let description = model::Model::describe(stream.header()).unwrap();
+    Rc::new(Model::load(device, &mut stream, &description, variant, CAPACITY).await.unwrap())
+}
+
+/// Models that differ in everything a pass depends on.
+fn models() -> Vec<(&'static str, Tiny)> {
+    let tiny = Tiny::default();
+    vec![
+        ("llama", tiny.clone()),
+        (
+            "qwen2, untied, mixed formats",
+            Tiny {
+                family: "qwen2",
+                tied: false,
+                head_vocab: 201,
+                formats: vec![(Role::V, Format::Q8_0), (Role::K, Format::F16), (Role::Up, Format::Q5_1)],
+                ..tiny.clone()
+            },
+        ),
+        (
+            "qwen3, one kv head for seven",
+            Tiny { family: "qwen3", heads: 7, kv_heads: 1, head_dim: 32, ..tiny.clone() },
+        ),
+        (
+            "odd sizes in f32",
+            Tiny {
+                format: Format::F32,
+                width: 52,
+                heads: 3,
+                kv_heads: 3,
+                head_dim: 20,
+                ff: 75,
+                rope_factors: true,
+                rope_dim: Some(12),
+                ..tiny.clone()
+            },
+        ),
+        ("wide heads", Tiny { heads: 2, kv_heads: 1, head_dim: 128, format: Format::Q8_0, ..tiny }),
+    ]
+}
+
+/// Logits of `tokens[start..start + rows]` from one verifying pass behind the others.
+async fn logits(session: &mut Session, tokens: &[u32], start: usize, rows: usize) -> Vec<Vec<u32>> {
+    session.truncate(0);
+    session.append(&tokens[..=start]).await.unwrap();
+    session.round(Propose::Tokens(&tokens[start + 1..start + rows])).await.unwrap();
+    let vocab = session.target().config().head_vocab;
+    let words = session.logits(rows).await.unwrap();
+    words.chunks(vocab).map(<[u32]>::to_vec).collect()
+}
+
+#[test]
+fn logits_agree_with_the_reference_and_with_themselves() {
+    let device = device();
+    pollster::block_on(async {
+        for (i, (name, tiny)) in models().into_iter().enumerate() {
+            let model = load(&device, &tiny, Variant::ALL[i % Variant::ALL.len()]).await;
+            let mut session = Session::new(model, None).unwrap();
+            let tokens: Vec<u32> = (0..90).map(|i| (i * i * 31 + 7) % tiny.vocab as u32).collect();
+            // Rows on both sides of an attention chunk's border, after a prefill in passes of every kind.
+            let (start, rows) = (58, 16);
+            let alone = {
+                let mut all = Vec::new();
+                for row in 0..rows {
+                    all.extend(logits(&mut session, &tokens, start + row, 1).await);
+                }
+                all
+            };
+            for m in [2, 3, 5, 8, 11, 16] {
+                for first in [0, rows - m] {
+                    let together = logits(&mut session, &tokens, start + first, m).await;
+                    assert!(together == alone[first..first + m], "{name}: {m} rows from {first} differ");
+                }
+            }
+            let bytes = tiny.gguf();
+            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+            let description = model::Model::describe(stream.header()).unwrap();
+            let reference = reference::Model::load(&mut stream, &description).await.unwrap();
+            let expected = reference.forward(&tokens[..start + rows]);
+            let vocab = session.target().config().head_vocab;
+            for (row, found) in alone.iter().enumerate() {
+                let expected = &expected[(start + row) * vocab..(start + row + 1) * vocab];
+                for (found, expected) in found.iter().zip(expected) {
+                    let found = f32::from_bits(*found);
+                    assert!((found - expected).abs() < 2e-4, "{name}, row {row}: {found}, not {expected}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_round_is_one_submit_one_read_back_and_nothing_created() {
+    let device = device();
+    let tiny = Tiny { layers: 3, ..Tiny::default() };
+    let draft = Tiny { layers: 1, ..tiny.clone() };
+    pollster::block_on(async {
+        let target = load(&device, &tiny, Variant::ALL[0]).await;
+        let draft = load(&device, &draft, Variant::ALL[0]).await;
+        let mut session = Session::new(target, Some(draft)).unwrap();
+        session.append(&[5, 6, 7, 8]).await.unwrap();
+        let gamma = 3;
+        session.round(Propose::Draft(gamma)).await.unwrap();
+        let before = device.counters();
+        session.round(Propose::Draft(gamma)).await.unwrap();
+        let after = device.counters();
+        assert_eq!(after.submits - before.submits, 1);
+        assert_eq!(after.readbacks - before.readbacks, 1);
+        assert_eq!(after.objects - before.objects, 0);
+        // Embedding, layers, head, argmax and accept or select: 6 dispatches a layer are within the budgets of 7 and 6.
+        let around = 4;
+        let expected = (3 * 6 + around) + gamma as u64 * (6 + around);
+        assert_eq!(after.dispatches - before.dispatches, expected);
+    });
+}

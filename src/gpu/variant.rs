@@ -1,0 +1,86 @@
+//! Which matvec kernel an adapter runs best. Every variant is batch-invariant; none is right for all machines.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use super::layout::Order;
+
+/// A matvec kernel and its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// One invocation computes `rows` outputs, no barriers: software adapters and small GPUs.
+    Lane {
+        /// Outputs of an invocation: 2 or 4.
+        rows: usize,
+        /// Invocations of a workgroup.
+        workgroup: usize,
+    },
+    /// `lanes` invocations share a pair of outputs and add up through workgroup memory: desktop GPUs.
+    Group {
+        /// Invocations that share a pair.
+        lanes: usize,
+        /// Invocations of a workgroup.
+        workgroup: usize,
+    },
+}
+
+impl Variant {
+    /// The candidates of the start-up timing.
+    pub const ALL: [Self; 3] = [
+        Self::Lane { rows: 4, workgroup: 32 },
+        Self::Lane { rows: 2, workgroup: 32 },
+        Self::Group { lanes: 8, workgroup: 64 },
+    ];
+
+    pub(super) fn workgroup(self) -> usize {
+        match self {
+            Self::Lane { workgroup, .. } | Self::Group { workgroup, .. } => workgroup,
+        }
+    }
+
+    /// The order of weights that its memory accesses want.
+    pub(super) fn order(self) -> Order {
+        match self {
+            Self::Lane { .. } => Order::WordMajor,
+            Self::Group { .. } => Order::RowMajor,
+        }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lane { rows, .. } => write!(f, "lane{rows}"),
+            Self::Group { lanes, .. } => write!(f, "group{lanes}"),
+        }
+    }
+}
+
+impl FromStr for Variant {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|v| v.to_string() == name)
+            .ok_or_else(|| format!("no matvec variant {name:?}"))
+    }
+}
+
+/// The variant that an earlier start found best, by adapter name. Plain data for the caller to keep.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Tuning(BTreeMap<String, String>);
+
+impl Tuning {
+    /// What is remembered for `adapter`, unless it is a variant of another version.
+    pub fn get(&self, adapter: &str) -> Option<Variant> {
+        self.0.get(adapter)?.parse().ok()
+    }
+
+    /// Remembers.
+    pub fn set(&mut self, adapter: String, variant: Variant) {
+        self.0.insert(adapter, variant.to_string());
+    }
+}

@@ -1,0 +1,203 @@
+//! Loading, and the handle that JavaScript holds.
+
+use std::cell::RefCell;
+
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+use super::error::Error;
+use super::source::{ByteStream, StreamSource};
+use super::value::{
+    GenerateOptions, Info, LoadOptions, Model, Progress, Prompt, Stats, StepEvent, Token, from_js, to_js,
+};
+use crate::decode::engines::{self, Loaded};
+use crate::decode::{AnyEngine, Engine as _, Event, Generator, Options, drafter};
+use crate::source::Observed;
+use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
+
+type Observer = Observed<StreamSource, Box<dyn FnMut(u64, Option<u64>) -> bool>>;
+
+/// Loads a target, and a draft where there is one. `on_progress` is called after every read.
+#[wasm_bindgen]
+pub async fn load(
+    target: ByteStream,
+    draft: Option<ByteStream>,
+    #[wasm_bindgen(unchecked_param_type = "BackendLoadOptions")] options: JsValue,
+    #[wasm_bindgen(unchecked_param_type = "(progress: LoadProgress) => void")] on_progress: js_sys::Function,
+    signal: AbortSignal,
+) -> Result<PacelineEngine, JsValue> {
+    Ok(PacelineEngine::load(&target, draft.as_ref(), options, &on_progress, &signal).await?)
+}
+
+/// A loaded engine. Calls may come while a step is awaited, except for another `start` or `step`.
+#[wasm_bindgen]
+pub struct PacelineEngine {
+    tokenizer: Tokenizer,
+    /// Or the error for those who want to chat.
+    template: Result<ChatTemplate, JsValue>,
+    info: JsValue,
+    tuning: JsValue,
+    has_draft: bool,
+    /// Away while a step is under way.
+    generator: RefCell<Option<Generator<AnyEngine>>>,
+    text: RefCell<TextStream>,
+}
+
+#[wasm_bindgen]
+impl PacelineEngine {
+    /// What runs, and on what.
+    #[wasm_bindgen(unchecked_return_type = "EngineInfo")]
+    pub fn info(&self) -> JsValue {
+        self.info.clone()
+    }
+
+    /// What start-up timing found out: the next load's `options.tuning`.
+    #[wasm_bindgen(unchecked_return_type = "Tuning")]
+    pub fn tuning(&self) -> JsValue {
+        self.tuning.clone()
+    }
+
+    /// Token ids of `text`.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, JsValue> {
+        Ok(self.tokenizer.encode(text).map_err(Error::from)?)
+    }
+
+    /// Text of `ids`, special tokens left out.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.tokenizer.decode(ids)
+    }
+
+    /// The text that the model reads for a conversation.
+    pub fn render(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "ChatMessage[]")] messages: JsValue,
+    ) -> Result<String, JsValue> {
+        self.render_messages(&from_js::<Vec<Message>>(messages)?)
+    }
+
+    /// Begins a generation, in the place of one that was left half-way, and gives the prompt's ids.
+    pub fn start(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Prompt")] prompt: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "BackendGenerateOptions")] options: JsValue,
+    ) -> Result<Vec<u32>, JsValue> {
+        let options: GenerateOptions = from_js(options)?;
+        let prompt = match from_js(prompt)? {
+            Prompt::Ids { ids } => ids,
+            Prompt::Text { text } => self.encode(&text)?,
+            Prompt::Chat { messages } => self.encode(&self.render_messages(&messages)?)?,
+        };
+        self.start_ids(&prompt, options)?;
+        Ok(prompt)
+    }
+
+    /// Does the next bounded piece of work.
+    #[wasm_bindgen(unchecked_return_type = "StepEvent")]
+    pub async fn step(&self) -> Result<JsValue, JsValue> {
+        let mut generator = self.generator.take().ok_or(Error::Busy)?;
+        let event = generator.step().await;
+        let stats = Stats(generator.stats());
+        self.generator.replace(Some(generator));
+        let event = match event.map_err(Error::from)? {
+            Event::Prefill { done, total } => StepEvent::Prefill { done, total },
+            Event::Tokens { tokens, accepted, drafted, .. } => {
+                let mut text = self.text.borrow_mut();
+                let token =
+                    |(i, id)| Token { id, text: text.push(&self.tokenizer, id), accepted: i < accepted };
+                StepEvent::Tokens {
+                    tokens: tokens.into_iter().enumerate().map(token).collect(),
+                    drafted,
+                    stats,
+                }
+            }
+            Event::Finished(reason) => {
+                StepEvent::Finished { reason, rest: self.text.borrow_mut().finish(), stats }
+            }
+        };
+        Ok(to_js(&event)?)
+    }
+}
+
+impl PacelineEngine {
+    async fn load(
+        target: &ByteStream,
+        draft: Option<&ByteStream>,
+        options: JsValue,
+        on_progress: &js_sys::Function,
+        signal: &AbortSignal,
+    ) -> Result<Self, Error> {
+        let options: LoadOptions = from_js(options)?;
+        let options = engines::LoadOptions {
+            device: options.device.parse()?,
+            capacity: options.capacity,
+            tuning: options.tuning.unwrap_or_default(),
+        };
+        let target = observe(target, "target", on_progress, signal)?;
+        let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
+        let loaded = engines::load(target, draft, &options).await?;
+
+        let Loaded { engine, tokenizer, template, target, draft, tuning, fallback } = loaded;
+        let info = Info {
+            version: env!("CARGO_PKG_VERSION"),
+            engine: engine.info(),
+            fallback,
+            capacity: engine.capacity(),
+            max_gamma: engine.max_proposal(),
+            has_chat_template: template.is_ok(),
+            target: Model::new(target),
+            draft: draft.map(Model::new),
+        };
+        Ok(Self {
+            tokenizer,
+            template: template.map_err(|error| Error::from(error).into()),
+            info: to_js(&info)?,
+            tuning: to_js(&tuning)?,
+            has_draft: engine.has_draft(),
+            generator: RefCell::new(Some(Generator::new(engine))),
+            text: RefCell::default(),
+        })
+    }
+
+    fn render_messages(&self, messages: &[Message]) -> Result<String, JsValue> {
+        let template = self.template.as_ref().map_err(JsValue::clone)?;
+        Ok(template.render(messages).map_err(Error::from)?)
+    }
+
+    fn start_ids(&self, prompt: &[u32], options: GenerateOptions) -> Result<(), Error> {
+        let default = if self.has_draft { "model" } else { "ngram" };
+        let drafter = drafter::by_name(options.drafter.as_deref().unwrap_or(default))?;
+        let mut generator = self.generator.borrow_mut();
+        let generator = generator.as_mut().ok_or(Error::Busy)?;
+        let defaults = Options::default();
+        generator.start(
+            prompt,
+            Options {
+                max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens),
+                gamma: options.gamma,
+                stop_ids: self.tokenizer.stop_ids().to_vec(),
+                drafter,
+            },
+        )?;
+        self.text.replace(TextStream::default());
+        Ok(())
+    }
+}
+
+/// `source`, with its progress told as that of `part`.
+fn observe(
+    source: &ByteStream,
+    part: &'static str,
+    on_progress: &js_sys::Function,
+    signal: &AbortSignal,
+) -> Result<Observer, Error> {
+    let source = StreamSource::new(source, signal.clone()).map_err(crate::Error::from)?;
+    let (on_progress, signal) = (on_progress.clone(), signal.clone());
+    let tell = move |loaded, total| {
+        if let Ok(progress) = to_js(&Progress { part, loaded, total }) {
+            // A callback that throws does not spoil the load.
+            let _ = on_progress.call1(&JsValue::NULL, &progress);
+        }
+        !signal.aborted()
+    };
+    Ok(Observed::new(source, Box::new(tell) as Box<dyn FnMut(u64, Option<u64>) -> bool>))
+}

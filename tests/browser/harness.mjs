@@ -1,0 +1,76 @@
+// Headless Chromium on the built package, for the tests and for `generate.mjs`.
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { serve } from './server.mjs';
+
+/** The repository's root. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The built package. */
+export const PACKAGE = `${ROOT}pkg/dist`;
+
+/** No outside connections, WebGPU on whatever adapter there is. */
+const FLAGS = [
+  '--no-sandbox',
+  '--enable-unsafe-webgpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** The browser to run. */
+function executable() {
+  const path = process.env.PACELINE_CHROMIUM ?? process.env.CHROMIUM ?? '/usr/bin/chromium';
+  if (!existsSync(path)) {
+    throw new Error(`there is no browser at ${path}; run \`cargo xtask setup\`, or set PACELINE_CHROMIUM`);
+  }
+  return path;
+}
+
+/** Starts the browser. */
+export function launch() {
+  return chromium.launch({ executablePath: executable(), args: FLAGS });
+}
+
+/**
+ * A server with the built package (and what a test adds), and a browser.
+ *
+ * @param {{ mounts?: Record<string, string>, routes?: Parameters<typeof serve>[1] }} options
+ */
+export async function start({ mounts = {}, routes = {} } = {}) {
+  if (!existsSync(`${PACKAGE}/index.js`)) {
+    throw new Error('pkg/dist is missing; run `cargo xtask build`');
+  }
+  const server = await serve({ '/paceline': PACKAGE, ...mounts }, routes);
+  const browser = await launch();
+  return {
+    url: server.url,
+    browser,
+    /** An empty page on which `window.paceline` is the package. */
+    async open() {
+      const page = await browser.newPage();
+      verbose(page);
+      await page.goto(server.url);
+      await page.evaluate(async () => {
+        window.paceline = await import('/paceline/index.js');
+      });
+      return page;
+    },
+    async stop() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+/** Sends what a page writes to its console to standard error, where `PACELINE_VERBOSE` is set. */
+export function verbose(page) {
+  if (process.env.PACELINE_VERBOSE) {
+    page.on('console', message => process.stderr.write(`  [page] ${message.text()}\n`));
+    page.on('pageerror', error => process.stderr.write(`  [page] ${error.stack}\n`));
+  }
+}

@@ -1,0 +1,461 @@
+//! The command line as a user runs it, on tiny models: output, exit codes, and what it says about bad input.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use paceline::gguf::Format;
+use paceline::model::tiny::Tiny;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with model files in it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(TempDir::new().expect("a temporary folder"))
+    }
+
+    /// Writes `bytes` to a file.
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).expect("room on the disk");
+        path
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+fn target() -> Tiny {
+    Tiny { layers: 4, ..Tiny::default() }
+}
+
+fn paceline<A: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_paceline")).args(args).output().expect("the binary runs")
+}
+
+/// `generate --target FILE` on the CPU with further arguments, separated by spaces.
+fn generate(target: &Path, args: &str) -> Output {
+    let target = target.to_str().expect("a UTF-8 path");
+    paceline(["generate", "--target", target, "--device", "cpu"].into_iter().chain(args.split_whitespace()))
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+/// The JSON object of a command that succeeded.
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    assert_eq!(stdout(output).lines().count(), 1, "one object, one line");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// Checks that a command failed in an orderly way and says `words`, with `code` where it printed JSON.
+fn refused(output: &Output, code: &str, words: &[&str]) {
+    let message = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.starts_with("error: ") && !message.contains("panicked"), "{message}");
+    for words in words {
+        assert!(message.contains(words), "{message:?} should say {words:?}");
+    }
+    if !output.stdout.is_empty() {
+        let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(json["error"]["code"], code);
+        assert!(message.contains(json["error"]["message"].as_str().expect("a message")));
+    }
+}
+
+fn ids(value: &Value) -> Vec<u64> {
+    value.as_array().expect("an array").iter().map(|id| id.as_u64().expect("an id")).collect()
+}
+
+#[test]
+fn json_has_everything_that_was_promised() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let result = json(&generate(&target, "--prompt the-heat --draft ngram --max-tokens 20 --json"));
+    for key in ["text", "token_ids", "prompt_ids", "finish_reason", "device", "stats"] {
+        assert!(!result[key].is_null(), "{key}");
+    }
+    let count = ids(&result["token_ids"]).len();
+    assert_eq!(result["device"], "cpu");
+    assert_eq!(result["finish_reason"], if count == 20 { "length" } else { "stop" });
+    assert!(!ids(&result["prompt_ids"]).is_empty());
+    let stats = &result["stats"];
+    for key in [
+        "rounds",
+        "drafted",
+        "accepted",
+        "target_passes",
+        "block_efficiency",
+        "dispatches",
+        "submits",
+        "readbacks",
+        "prefill_ms",
+        "decode_ms",
+        "tokens_per_second",
+    ] {
+        assert!(stats[key].is_number(), "{key}: {}", stats[key]);
+    }
+    let passes = stats["target_passes"].as_u64().expect("a count");
+    let efficiency = stats["block_efficiency"].as_f64().expect("a number");
+    assert!((efficiency - count as f64 / passes as f64).abs() < 1e-9);
+}
+
+#[test]
+fn text_streams_to_stdout_and_statistics_to_stderr() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let args = "--prompt hello --max-tokens 12 --draft ngram";
+    let plain = generate(&target, args);
+    let result = json(&generate(&target, &format!("{args} --json")));
+    assert_eq!(stdout(&plain), format!("{}\n", result["text"].as_str().expect("a text")));
+    assert!(
+        stderr(&plain).contains("tokens/s") && stderr(&plain).contains("finished: "),
+        "{}",
+        stderr(&plain)
+    );
+}
+
+#[test]
+fn a_chat_goes_through_the_template() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let chat = json(&generate(&target, "--chat hello --max-tokens 1 --json"));
+    let written = "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n";
+    let output = paceline([
+        "generate",
+        "--target",
+        target.to_str().expect("a UTF-8 path"),
+        "--prompt",
+        written,
+        "--max-tokens",
+        "1",
+        "--json",
+    ]);
+    assert_eq!(chat["prompt_ids"], json(&output)["prompt_ids"]);
+}
+
+#[test]
+fn drafts_change_nothing_but_the_statistics() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let other = folder.file("other.gguf", &Tiny { layers: 3, ..self::target() }.gguf());
+    for prompt in ["hello", "the-the-the-the", "a"] {
+        let run = |more: &str| {
+            json(&generate(&target, &format!("--prompt {prompt} --max-tokens 60 --json {more}")))
+        };
+        let plain = run("");
+        for draft in ["none", "ngram", other.to_str().expect("a UTF-8 path")] {
+            for gamma in ["", "--gamma 0", "--gamma 1", "--gamma 15", "--gamma 1000"] {
+                let result = run(&format!("--draft {draft} {gamma}"));
+                assert_eq!(result["token_ids"], plain["token_ids"]);
+                assert_eq!(result["text"], plain["text"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pruned_target_is_a_draft_for_it() {
+    let folder = Folder::new();
+    for (name, tiny) in [
+        ("tied", target()),
+        ("untied", Tiny { tied: false, family: "qwen2", ..target() }),
+        ("mixed", Tiny { format: Format::Q8_0, rope_factors: true, ..target() }),
+    ] {
+        let target = folder.file(&format!("{name}.gguf"), &tiny.gguf());
+        let draft = folder.path(&format!("{name}-draft.gguf"));
+        for (layers, top, head) in
+            [("0,1,3", "--vocab-top=200", 200), ("3,0", "--vocab-top=999", 288), ("2", "", 288)]
+        {
+            let mut args = vec![
+                "prune",
+                "--layers",
+                layers,
+                "--target",
+                target.to_str().unwrap(),
+                "--out",
+                draft.to_str().unwrap(),
+            ];
+            args.extend(Some(top).filter(|top| !top.is_empty()));
+            let output = paceline(args);
+            assert!(output.status.success(), "{}", stderr(&output));
+
+            let described = json(&paceline(["inspect", "--json", draft.to_str().unwrap()]));
+            let model = &described["model"];
+            let kept = layers.split(',').count();
+            assert_eq!(
+                (model["layers"].as_u64(), model["head_vocab"].as_u64()),
+                (Some(kept as u64), Some(head))
+            );
+            assert_eq!(model["vocab"].as_u64(), Some(288), "it reads every token");
+            assert_eq!(model["tied"], tiny.tied && head == 288);
+
+            let plain = json(&generate(&target, "--prompt hello --max-tokens 40 --json"));
+            let args = format!("--prompt hello --max-tokens 40 --json --draft {}", draft.display());
+            let drafted = json(&generate(&target, &args));
+            assert_eq!(plain["token_ids"], drafted["token_ids"]);
+            assert!(drafted["stats"]["drafted"].as_u64() > Some(0));
+        }
+    }
+}
+
+#[test]
+fn pruning_copies_bytes() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let whole = folder.path("whole.gguf");
+    let names = [target.to_str().unwrap(), whole.to_str().unwrap()];
+    assert!(
+        paceline(["prune", "--layers=0,1,2,3", "--target", names[0], "--out", names[1]]).status.success()
+    );
+    let run = |path| json(&generate(path, "--prompt hello --max-tokens 40 --json"))["token_ids"].clone();
+    assert_eq!(run(&target), run(&whole), "all layers: the same model");
+    assert!(!folder.path("whole.gguf.part").exists());
+}
+
+#[test]
+fn impossible_prunings_are_refused() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let out = folder.path("draft.gguf");
+    for (args, words) in [
+        (["--layers=4", "--vocab-top=9"], "there is no layer 4, only 0 to 3"),
+        (["--layers=1,2,1", "--vocab-top=9"], "layer 1 is named twice"),
+        (["--layers=1", "--vocab-top=0"], "--vocab-top is 0"),
+    ] {
+        let files = ["prune", "--target", target.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        refused(&paceline(files.into_iter().chain(args)), "command", &[words]);
+        assert!(!out.exists());
+    }
+    let nowhere = folder.path("no/such/folder/draft.gguf");
+    let args =
+        ["prune", "--layers=1", "--target", target.to_str().unwrap(), "--out", nowhere.to_str().unwrap()];
+    refused(&paceline(args), "command", &["cannot write"]);
+}
+
+#[test]
+fn inspect_shows_header_parameters_and_tensors() {
+    let folder = Folder::new();
+    let file = folder.file("target.gguf", &target().gguf());
+    let output = paceline(["inspect", file.to_str().unwrap()]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    for words in [
+        "GGUF version 3",
+        "tokenizer.ggml.pre = \"smollm\"",
+        "kv_heads      2",
+        "Q4_1",
+        "blk.3.ffn_down.weight",
+    ] {
+        assert!(text.contains(words), "{words} in\n{text}");
+    }
+    let described = json(&paceline(["inspect", "--json", file.to_str().unwrap()]));
+    assert_eq!(described["model"]["architecture"], "llama");
+    assert_eq!(described["metadata"]["tokenizer.ggml.tokens"]["length"], 288);
+    assert_eq!(described["tensors"].as_array().map(Vec::len), Some(2 + 4 * 9));
+    assert_eq!(described["problem"], Value::Null);
+}
+
+#[test]
+fn inspect_shows_models_that_do_not_run() {
+    let folder = Folder::new();
+    let file = folder.file("mamba.gguf", &replaced(target().gguf(), "llama", "mamba"));
+    let described = json(&paceline(["inspect", "--json", file.to_str().unwrap()]));
+    assert_eq!(described["problem"]["code"], "model-architecture");
+    assert_eq!(described["metadata"]["general.architecture"], "mamba");
+    assert!(stdout(&paceline(["inspect", file.to_str().unwrap()])).contains("cannot run this model"));
+}
+
+/// Every `from` replaced by `to`, which is as long.
+fn replaced(mut bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let places: Vec<usize> = bytes
+        .windows(from.len())
+        .enumerate()
+        .filter(|(_, w)| *w == from.as_bytes())
+        .map(|(i, _)| i)
+        .collect();
+    for place in places {
+        bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn files_that_are_no_models_are_refused() {
+    let folder = Folder::new();
+    let good = target().gguf();
+    let mut unknown_type = good.clone();
+    let name = b"blk.0.attn_q.weight";
+    let at = good.windows(name.len()).position(|w| w == name).unwrap() + name.len();
+    // After the name: the number of dimensions (u32), two of them (u64), the type (u32).
+    unknown_type[at + 20] = 200;
+    let mut flipped = good.clone();
+    flipped[0] ^= 1;
+    let mut version = good.clone();
+    version[4] ^= 1 << 6;
+    let mut count = good.clone();
+    count[15] ^= 1 << 5;
+    let cases: [(&str, Vec<u8>, &str, &[&str]); 11] = [
+        ("empty", vec![], "gguf-truncated", &["truncated", "download it again"]),
+        ("a text", b"Once upon a time".repeat(100), "gguf-magic", &["not a GGUF file", ".gguf"]),
+        ("a flipped magic number", flipped, "gguf-magic", &["not a GGUF file"]),
+        ("a flipped version", version, "gguf-version", &["version 67", "llama.cpp"]),
+        ("a flipped count", count, "gguf-too-large", &["tensors", "corrupt", "download it again"]),
+        ("a cut header", good[..2000].to_vec(), "gguf-truncated", &["truncated", "download it again"]),
+        (
+            "cut tensors",
+            good[..good.len() - 4000].to_vec(),
+            "gguf-truncated",
+            &["truncated", "download it again"],
+        ),
+        (
+            "an unknown type",
+            unknown_type,
+            "gguf-format",
+            &["blk.0.attn_q.weight", "format 200", "use a file in one of"],
+        ),
+        (
+            "an unknown family",
+            replaced(good.clone(), "llama", "mamba"),
+            "model-architecture",
+            &["\"mamba\"", "use a model of"],
+        ),
+        (
+            "an unknown pre-tokenizer",
+            replaced(good.clone(), "smollm", "tekken"),
+            "tokenizer-unsupported",
+            &["\"tekken\"", "use a model with"],
+        ),
+        (
+            "a missing tensor",
+            replaced(good.clone(), "blk.1.ffn_up", "blk.1.ffn_xy"),
+            "model-missing-tensor",
+            &["blk.1.ffn_up.weight is missing", "download it again"],
+        ),
+    ];
+    let target = folder.file("good.gguf", &good);
+    for (what, bytes, code, words) in cases {
+        let file = folder.file("bad.gguf", &bytes);
+        let output = generate(&file, "--prompt hello --json");
+        refused(&output, code, words);
+        assert!(stderr(&output).contains("bad.gguf"), "{what}: which file? {}", stderr(&output));
+        let output = generate(&file, "--prompt hello");
+        refused(&output, code, words);
+        assert!(output.stdout.is_empty());
+        let output = generate(&target, &format!("--prompt hello --json --draft {}", file.display()));
+        refused(&output, code, &[words, &["the draft"]].concat());
+        let pruned = folder.path("pruned.gguf");
+        let args =
+            ["prune", "--layers=0", "--target", file.to_str().unwrap(), "--out", pruned.to_str().unwrap()];
+        if code.starts_with("gguf") {
+            refused(&paceline(args), code, words);
+            refused(&paceline(["inspect", "--json", file.to_str().unwrap()]), code, words);
+        }
+    }
+    refused(
+        &generate(&folder.path("none.gguf"), "--prompt a --json"),
+        "source-io",
+        &["none.gguf", "check the path"],
+    );
+    refused(&generate(folder.0.path(), "--prompt a --json"), "source-io", &["check the path"]);
+}
+
+#[test]
+fn flipped_bits_never_panic() {
+    let folder = Folder::new();
+    let good = target().gguf();
+    let mut random = fastrand::Rng::with_seed(3);
+    for _ in 0..40 {
+        let mut bytes = good.clone();
+        bytes[random.usize(..7000)] ^= 1 << random.u32(..8);
+        let file = folder.file("flipped.gguf", &bytes);
+        let output = generate(&file, "--prompt hello --max-tokens 2 --json");
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON in any case");
+    }
+}
+
+#[test]
+fn drafts_of_another_language_are_refused() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    for (what, bytes) in [
+        ("more tokens", Tiny { vocab: 300, ..self::target() }.gguf()),
+        ("fewer tokens", Tiny { vocab: 270, ..self::target() }.gguf()),
+        ("another pre-tokenizer", replaced(self::target().gguf(), "smollm", "qwen2\0")),
+        ("other merges", replaced(self::target().gguf(), "i n", "i s")),
+    ] {
+        let file = folder.file("draft.gguf", &bytes);
+        let output = generate(&target, &format!("--prompt hello --json --draft {}", file.display()));
+        assert!(!output.status.success(), "{what}");
+        let code: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let code = code["error"]["code"].as_str().expect("a code").to_string();
+        if what.ends_with("tokens") {
+            refused(&output, "draft-tokenizer", &["another tokenizer", "use a draft made for this target"]);
+        } else {
+            assert!(
+                ["draft-tokenizer", "tokenizer-unsupported", "tokenizer-corrupt"].contains(&&*code),
+                "{code}"
+            );
+        }
+    }
+}
+
+#[test]
+fn prompts_must_fit_the_context() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let long = "0123456789".repeat(60);
+    let words = &["the context holds 512", "shorten it"];
+    refused(&generate(&target, &format!("--prompt {long} --json")), "prompt-too-long", words);
+    let words = &["the context holds 16", "shorten it", "longer context"];
+    let output = generate(&target, "--capacity 16 --prompt 01234567890123456789 --json");
+    refused(&output, "prompt-too-long", words);
+
+    let full = json(&generate(&target, "--capacity 16 --prompt 0123456789 --json --draft ngram"));
+    assert_eq!(full["finish_reason"], "context");
+    assert_eq!(ids(&full["prompt_ids"]).len() + ids(&full["token_ids"]).len(), 16);
+
+    let output = paceline(["generate", "--json", "--prompt", "", "--target", target.to_str().unwrap()]);
+    refused(&output, "prompt-empty", &["at least one token"]);
+}
+
+#[test]
+fn wrong_arguments_are_explained() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let output = generate(&target, "--prompt a --draft eagle --json");
+    refused(&output, "drafter-unknown", &["eagle", "none, ngram, model"]);
+    refused(&generate(&target, "--prompt a --draft model --json"), "draft-missing", &["load one"]);
+    refused(&generate(&target, "--prompt a --draft no.gguf --json"), "source-io", &["no.gguf", "the draft"]);
+    for args in ["", "--prompt a --chat b", "--prompt a --device tpu", "--prompt a --gamma -1"] {
+        let output = generate(&target, args);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("Usage") || stderr(&output).contains("--help"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let output =
+        paceline(["generate", "--target", target.to_str().unwrap(), "--prompt", "a", "--device", "tpu"]);
+    assert!(stderr(&output).contains("use auto, webgpu or cpu"), "{}", stderr(&output));
+}
+
+#[test]
+fn no_token_at_all_is_a_legitimate_wish() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let result = json(&generate(&target, "--prompt hello --max-tokens 0 --json --draft ngram"));
+    assert_eq!((&result["text"], &result["finish_reason"]), (&Value::from(""), &Value::from("length")));
+}

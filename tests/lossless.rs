@@ -1,0 +1,102 @@
+//! Greedy speculative decoding on the CPU engine: bit for bit what plain decoding says.
+
+mod support;
+
+use paceline::cpu;
+use paceline::decode::verifier::{Block, Greedy, Verdict, argmax};
+use paceline::decode::{CpuEngine, Engine, Generator, Options, Verifier, drafter};
+use paceline::gguf::Stream;
+use paceline::model::Model;
+use support::generate;
+use support::lossless::{CAPACITY, CASES, Pair, assert_lossless, differences, pairs, prompts};
+
+fn load(file: &[u8]) -> cpu::Model {
+    pollster::block_on(async {
+        let mut stream = Stream::open(file).await.expect("a header");
+        let model = Model::describe(stream.header()).expect("a model");
+        cpu::Model::load(&mut stream, &model, CAPACITY).await.expect("weights")
+    })
+}
+
+fn engine(pair: &Pair) -> CpuEngine {
+    CpuEngine::new(load(&pair.target), Some(load(&pair.draft)), CAPACITY)
+}
+
+#[test]
+fn drafters_do_not_change_a_token() {
+    pairs().iter().for_each(|pair| assert_lossless(pair, &CASES, engine));
+}
+
+/// Accepts one token more than it may.
+struct OneTooMany;
+
+impl Verifier for OneTooMany {
+    fn name(&self) -> &'static str {
+        "one-too-many"
+    }
+
+    fn verify(&mut self, block: Block<'_>) -> Verdict {
+        let Verdict { accepted, .. } = Greedy.verify(block);
+        let accepted = block.proposal.len().min(accepted + 1);
+        Verdict { accepted, next: argmax(block.target.row(accepted)) }
+    }
+}
+
+#[test]
+fn the_check_finds_a_verifier_that_accepts_too_much() {
+    let pair = &pairs()[0];
+    let (differences, _) = differences(pair, &CASES, |pair| engine(pair).with_verifier(Box::new(OneTooMany)));
+    assert!(differences.len() > 10, "a wrong verifier must be found out: {differences:?}");
+}
+
+#[test]
+fn a_draft_that_is_the_target_is_always_right() {
+    let pair = &pairs()[1];
+    let mut generator = Generator::new(engine(pair));
+    for prompt in prompts(100) {
+        let options = Options {
+            max_tokens: 60,
+            gamma: Some(4),
+            drafter: Box::new(drafter::Model),
+            ..Options::default()
+        };
+        generate(&mut generator, &prompt, options);
+        let stats = generator.stats();
+        assert_eq!((stats.accepted, stats.rounds, stats.block_efficiency), (stats.drafted, 12, 5.0));
+    }
+}
+
+/// What decoding in blocks leaves in the caches is what reading the same text leaves there.
+#[test]
+fn the_cache_after_speculation_is_that_of_a_fresh_engine() {
+    for pair in pairs() {
+        for prompt in prompts(100).iter().step_by(7) {
+            let mut used = Generator::new(engine(&pair));
+            let options = Options { max_tokens: 50, drafter: Box::new(drafter::Model), ..Options::default() };
+            let (ids, _) = generate(&mut used, prompt, options);
+            let context = [&prompt[..], &ids].concat();
+            let plain = || Options { max_tokens: 20, ..Options::default() };
+            let on = generate(&mut used, &context, plain());
+            assert_eq!(used.stats().reused_tokens, context.len());
+            assert_eq!(on, generate(&mut Generator::new(engine(&pair)), &context, plain()));
+        }
+    }
+}
+
+#[test]
+fn the_context_is_filled_to_the_last_position() {
+    let pair = &pairs()[0];
+    let mut generator = Generator::new(engine(pair));
+    for (length, gamma) in [(CAPACITY - 1, 15), (CAPACITY - 2, 15), (CAPACITY - 9, 4), (CAPACITY - 9, 15)] {
+        let prompt = vec![5; length];
+        let options =
+            |drafter| Options { max_tokens: 100, gamma: Some(gamma), drafter, ..Options::default() };
+        let plain = generate(&mut generator, &prompt, options(Box::new(drafter::NoDrafter)));
+        assert_eq!(plain.0.len(), CAPACITY - length);
+        for name in ["ngram", "model"] {
+            let drafter = drafter::by_name(name).expect("a drafter");
+            assert_eq!(generate(&mut generator, &prompt, options(drafter)), plain);
+        }
+    }
+    assert_eq!(generator.engine().len(), CAPACITY);
+}

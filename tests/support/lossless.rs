@@ -1,0 +1,141 @@
+//! Speculative decoding must not change a token: the same check for every engine, given a way to make one.
+//!
+//! The models are tiny and random. Their top logits lie close together and their text falls into loops, so both
+//! rejections and long accepted blocks are frequent.
+
+use paceline::decode::drafter::{self, Drafter, NGram};
+use paceline::decode::{Engine, Generator, Options};
+use paceline::gguf::Format;
+use paceline::model::tiny::Tiny;
+
+use super::generate;
+
+/// Positions that engines for [`differences`] need.
+pub const CAPACITY: usize = 256;
+
+const PROMPTS: usize = 40;
+const TOKENS: usize = 64;
+
+/// A target and a draft for it, as GGUF files.
+pub struct Pair {
+    pub name: &'static str,
+    pub target: Vec<u8>,
+    pub draft: Vec<u8>,
+}
+
+/// Drafts that are sometimes right, always right, and right where they know the word.
+pub fn pairs() -> Vec<Pair> {
+    let pair = |name, target: &Tiny, draft: Tiny| Pair { name, target: target.gguf(), draft: draft.gguf() };
+    let llama = Tiny { layers: 3, ..Tiny::default() };
+    let qwen2 = Tiny { family: "qwen2", format: Format::Q8_0, tied: false, seed: 7, ..Tiny::default() };
+    let qwen3 = Tiny { family: "qwen3", format: Format::F16, kv_heads: 1, tied: false, ..Tiny::default() };
+    vec![
+        pair("llama, fewer layers", &llama, Tiny { layers: 2, ..llama.clone() }),
+        pair("qwen2, itself", &qwen2, qwen2.clone()),
+        pair("qwen3, small head", &qwen3, Tiny { head_vocab: 200, ..qwen3.clone() }),
+    ]
+}
+
+/// Prompts of 1 to 120 tokens below `vocab`: noise, and noise that repeats.
+pub fn prompts(vocab: u32) -> Vec<Vec<u32>> {
+    let mut random = fastrand::Rng::with_seed(40);
+    let mut prompt = |i: usize| {
+        let noise: Vec<u32> = (0..1 + i * 3).map(|_| random.u32(0..vocab)).collect();
+        if i.is_multiple_of(2) { noise } else { noise[..noise.len().div_ceil(3)].repeat(3) }
+    };
+    (0..PROMPTS).map(&mut prompt).collect()
+}
+
+/// What was seen besides differences, to tell that the check was not empty.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Seen {
+    pub drafted: usize,
+    pub accepted: usize,
+}
+
+/// A drafter to be checked.
+pub struct Case {
+    pub name: &'static str,
+    make: fn() -> Box<dyn Drafter>,
+    gamma: Option<usize>,
+}
+
+/// Every drafter as users get it, then other settings.
+pub const CASES: [Case; 6] = [
+    Case { name: "ngram", make: || Box::new(NGram::default()), gamma: None },
+    Case { name: "model", make: || Box::new(drafter::Model), gamma: None },
+    Case { name: "alternating", make: || Box::<Alternating>::default(), gamma: Some(7) },
+    Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Some(15) },
+    Case { name: "model, gamma 1", make: || Box::new(drafter::Model), gamma: Some(1) },
+    Case { name: "model, gamma 15", make: || Box::new(drafter::Model), gamma: Some(15) },
+];
+
+/// Generates 64 tokens for 40 prompts with every drafter of `cases`, and compares them with plain decoding on an
+/// engine of its own. Returns a line a difference, and what each drafter got through.
+pub fn differences<E: Engine>(
+    pair: &Pair,
+    cases: &[Case],
+    make: impl Fn(&Pair) -> E,
+) -> (Vec<String>, Vec<Seen>) {
+    let mut plain = Generator::new(make(pair));
+    let mut speculative = Generator::new(make(pair));
+    let vocab = plain.engine().config().vocab as u32;
+    let mut differences = Vec::new();
+    let mut seen = vec![Seen::default(); cases.len()];
+    for (i, prompt) in prompts(vocab).iter().enumerate() {
+        let options = || Options { max_tokens: TOKENS, ..Options::default() };
+        let (expected, _) = generate(&mut plain, prompt, options());
+        for (case, seen) in cases.iter().zip(&mut seen) {
+            let options = Options { gamma: case.gamma, drafter: (case.make)(), ..options() };
+            let (ids, _) = generate(&mut speculative, prompt, options);
+            let stats = speculative.stats();
+            seen.drafted += stats.drafted;
+            seen.accepted += stats.accepted;
+            if ids != expected {
+                let at = ids.iter().zip(&expected).take_while(|(a, b)| a == b).count();
+                differences.push(format!("{}: prompt {i}, {}: token {at} differs", pair.name, case.name));
+            }
+        }
+    }
+    (differences, seen)
+}
+
+/// Fails where a drafter changes a token, or hardly drafts, so that nothing was tested.
+pub fn assert_lossless<E: Engine>(pair: &Pair, cases: &[Case], make: impl Fn(&Pair) -> E) {
+    let (differences, seen) = differences(pair, cases, make);
+    assert!(differences.is_empty(), "{differences:#?}");
+    for (Case { name, .. }, seen) in cases.iter().zip(seen) {
+        println!("{}, {name}: {seen:?}", pair.name);
+        assert!(seen.accepted > 100, "{}, {name} hardly drafts: {seen:?}", pair.name);
+    }
+}
+
+/// Model, n-gram and nobody in turn: a draft model that lags behind must catch up.
+#[derive(Default)]
+struct Alternating {
+    rounds: usize,
+    ngram: NGram,
+}
+
+impl Drafter for Alternating {
+    fn name(&self) -> &'static str {
+        "alternating"
+    }
+
+    fn default_gamma(&self) -> usize {
+        4
+    }
+
+    fn needs_draft_model(&self) -> bool {
+        true
+    }
+
+    fn propose(&mut self, context: &[u32], max: usize) -> paceline::decode::Proposal<'_> {
+        self.rounds += 1;
+        match self.rounds % 4 {
+            0 => paceline::decode::Proposal::None,
+            1 | 2 => self.ngram.propose(context, max),
+            _ => paceline::decode::Proposal::Draft { gamma: max },
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What several integration tests need.
+#![allow(dead_code, reason = "each test uses some of it")]
+
+pub mod lossless;
+pub mod table;
+
+use paceline::decode::{Engine, Event, FinishReason, Generator, Options};
+
+/// Generates to the end: the tokens, and why it ended.
+pub fn generate<E: Engine>(
+    generator: &mut Generator<E>,
+    prompt: &[u32],
+    options: Options,
+) -> (Vec<u32>, FinishReason) {
+    generator.start(prompt, options).expect("a prompt that fits");
+    loop {
+        if let Event::Finished(reason) = pollster::block_on(generator.step()).expect("a step") {
+            return (generator.generated().to_vec(), reason);
+        }
+    }
+}

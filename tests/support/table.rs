@@ -1,0 +1,189 @@
+//! A table model: an engine whose next token is a function of the last two. It checks what its caller promises.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use paceline::Error;
+use paceline::decode::{Counters, Engine, EngineInfo, Proposal, Round};
+use paceline::model::family::FAMILIES;
+use paceline::model::{Config, Rope, RopeStyle};
+
+pub const VOCAB: u32 = 13;
+
+/// The target: deterministic, and repetitive enough for n-grams.
+pub fn next(context: &[u32]) -> u32 {
+    let last = context[context.len() - 1];
+    let before = context.len().checked_sub(2).map_or(0, |i| context[i]);
+    (last * 5 + before * 3 + 1 + (last ^ before) / 3) % VOCAB
+}
+
+/// A draft that is right most of the time.
+pub fn draft(context: &[u32]) -> u32 {
+    let id = next(context);
+    if context.len().is_multiple_of(5) { (id + 1) % VOCAB } else { id }
+}
+
+/// What plain decoding says after `prompt`.
+pub fn expected(prompt: &[u32], tokens: usize) -> Vec<u32> {
+    let mut context = prompt.to_vec();
+    for _ in 0..tokens {
+        context.push(next(&context));
+    }
+    context.split_off(prompt.len())
+}
+
+/// What the engine is told to do wrong, seen from outside while a generator owns it.
+#[derive(Default)]
+pub struct Faults {
+    /// The round that fails, counted from now: 0 is the next.
+    pub fail_in: Cell<Option<usize>>,
+    /// Rounds wait once before they commit, and once after.
+    pub wait: Cell<bool>,
+}
+
+pub struct TableEngine {
+    config: Config,
+    capacity: usize,
+    has_draft: bool,
+    context: Vec<u32>,
+    pub faults: Rc<Faults>,
+    /// Lengths of the chunks appended.
+    pub appended: Rc<std::cell::RefCell<Vec<usize>>>,
+    rounds: u64,
+}
+
+impl TableEngine {
+    pub fn new(capacity: usize) -> Self {
+        let config = Config {
+            family: &FAMILIES[0],
+            layers: 1,
+            width: 2,
+            heads: 1,
+            kv_heads: 1,
+            head_dim: 2,
+            ff: 2,
+            vocab: VOCAB as usize,
+            head_vocab: VOCAB as usize,
+            context: capacity,
+            rms_eps: 0.0,
+            rope: Rope { style: RopeStyle::Interleaved, dim: 2, base: 1.0, scale: 1.0 },
+            tied: true,
+        };
+        Self {
+            config,
+            capacity,
+            has_draft: true,
+            context: Vec::new(),
+            faults: Rc::default(),
+            appended: Rc::default(),
+            rounds: 0,
+        }
+    }
+
+    pub fn without_draft(mut self) -> Self {
+        self.has_draft = false;
+        self
+    }
+
+    pub fn context(&self) -> &[u32] {
+        &self.context
+    }
+}
+
+/// Pending once.
+async fn wait() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+impl Engine for TableEngine {
+    fn info(&self) -> EngineInfo {
+        EngineInfo::default()
+    }
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn max_proposal(&self) -> usize {
+        12
+    }
+
+    fn has_draft(&self) -> bool {
+        self.has_draft
+    }
+
+    fn counters(&self) -> Counters {
+        Counters { submits: self.rounds, dispatches: 3 * self.rounds, ..Counters::default() }
+    }
+
+    fn len(&self) -> usize {
+        self.context.len()
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.context.truncate(len);
+    }
+
+    async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        assert!(!tokens.is_empty() && self.context.len() + tokens.len() <= self.capacity);
+        self.appended.borrow_mut().push(tokens.len());
+        self.context.extend_from_slice(tokens);
+        Ok(())
+    }
+
+    async fn round(&mut self, proposal: Proposal<'_>) -> Result<Round, Error> {
+        assert!(!self.context.is_empty());
+        let mut proposed = Vec::new();
+        match proposal {
+            Proposal::None => {}
+            Proposal::Tokens(tokens) => proposed.extend_from_slice(tokens),
+            Proposal::Draft { gamma } => {
+                assert!(self.has_draft);
+                let mut context = self.context.clone();
+                for _ in 0..gamma {
+                    context.push(draft(&context));
+                }
+                proposed.extend_from_slice(&context[self.context.len()..]);
+            }
+        }
+        assert!(proposed.len() <= self.max_proposal());
+        assert!(self.context.len() + proposed.len() < self.capacity, "no room for the proposal and one more");
+        if self.faults.wait.get() {
+            wait().await;
+        }
+        let before = self.context.len();
+        let accepted = proposed.iter().take_while(|&&id| {
+            let right = next(&self.context) == id;
+            if right {
+                self.context.push(id);
+            }
+            right
+        });
+        let accepted = accepted.count();
+        if let Some(n) = self.faults.fail_in.get() {
+            self.faults.fail_in.set(n.checked_sub(1));
+            if n == 0 {
+                return Err(paceline::gpu::Error::Lost("by the test".into()).into());
+            }
+        }
+        self.context.push(next(&self.context));
+        if self.faults.wait.get() {
+            wait().await;
+        }
+        self.rounds += 1;
+        let tokens = self.context[before..].to_vec();
+        Ok(Round { tokens, drafted: proposed.len(), accepted, draft_ms: 0.0, verify_ms: 0.0 })
+    }
+}

@@ -1,0 +1,180 @@
+//! `cargo xtask test`: every check, in order, each with a heading; all run even where one fails.
+
+mod licences;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use xshell::cmd;
+
+use crate::build;
+use crate::project::Project;
+use crate::setup::{self, TARGET};
+use crate::shell::run_shown;
+
+/// Arguments of `test`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Runs these checks alone (see --list), after nothing else.
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = names())]
+    only: Vec<String>,
+    /// Lists the checks.
+    #[arg(long)]
+    list: bool,
+}
+
+/// One check.
+struct Check {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Project) -> Result<()>,
+}
+
+/// All of them, what fails fast first.
+const CHECKS: [Check; 9] = [
+    Check { name: "setup", what: "what the project needs is on the machine", run: setup::ensure_all },
+    Check { name: "format", what: "rustfmt changes nothing", run: format },
+    Check { name: "licences", what: "every dependency's licence is in deny.toml", run: licences::check },
+    Check { name: "lint", what: "clippy has nothing to say, natively and for the browser", run: lint },
+    Check { name: "docs", what: "the documentation builds without a warning", run: docs },
+    Check { name: "native", what: "the Rust tests, with WebGPU on a software adapter", run: native },
+    Check {
+        name: "build",
+        what: "the package and the page build, and the engine is small enough",
+        run: built,
+    },
+    Check {
+        name: "package",
+        what: "the npm package's and the page's types, form and unit tests",
+        run: package,
+    },
+    Check { name: "browser", what: "the built package and page in headless Chromium", run: browser },
+];
+
+fn names() -> clap::builder::PossibleValuesParser {
+    CHECKS.map(|check| check.name).into()
+}
+
+/// Runs the command.
+pub fn run(project: &Project, args: &Args) -> Result<()> {
+    if args.list {
+        for check in &CHECKS {
+            println!("{:<9} {}", check.name, check.what);
+        }
+        return Ok(());
+    }
+    let chosen = CHECKS.iter().filter(|c| args.only.is_empty() || args.only.iter().any(|n| n == c.name));
+    let mut outcomes = Vec::new();
+    for check in chosen {
+        println!("\n=== {}: {} ===", check.name, check.what);
+        let started = Instant::now();
+        let outcome = (check.run)(project);
+        if let Err(error) = &outcome {
+            println!("FAILED {}: {error:#}", check.name);
+        }
+        outcomes.push((check.name, outcome.is_ok(), started.elapsed()));
+    }
+    print!("\n{}", summary(&outcomes));
+    match outcomes.iter().filter(|(_, passed, _)| !passed).count() {
+        0 => Ok(()),
+        failed => bail!("{failed} of {} checks failed", outcomes.len()),
+    }
+}
+
+fn summary(outcomes: &[(&str, bool, Duration)]) -> String {
+    let mut text = String::from("check      outcome   seconds\n");
+    for (name, passed, time) in outcomes {
+        let outcome = if *passed { "passed" } else { "FAILED" };
+        text += &format!("{name:<10} {outcome:<8} {:>8.1}\n", time.as_secs_f64());
+    }
+    text
+}
+
+fn format(project: &Project) -> Result<()> {
+    run_shown("rustfmt.toml is the rule", cmd!(project.sh, "cargo fmt --all --check"))
+}
+
+fn lint(project: &Project) -> Result<()> {
+    let sh = &project.sh;
+    let native = run_shown(
+        "library, command line, tests, benches, xtask",
+        cmd!(sh, "cargo clippy --locked --workspace --all-targets -- -D warnings"),
+    );
+    let toolchain = setup::wasm_toolchain().context("no compiler here builds for the browser")?;
+    let web = cmd!(sh, "cargo clippy --locked --lib --no-default-features --target {TARGET} -- -D warnings")
+        .env_remove("RUSTFLAGS");
+    // Debian's compiler comes without clippy; the build is then the check.
+    let web = match toolchain {
+        setup::Toolchain::Default => run_shown("the library as the browser gets it", web),
+        setup::Toolchain::Debian => Ok(()),
+    };
+    native.and(web)
+}
+
+fn docs(project: &Project) -> Result<()> {
+    let cmd = cmd!(project.sh, "cargo doc --locked --workspace --no-deps --document-private-items --quiet");
+    run_shown("a broken link is an error", cmd.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn native(project: &Project) -> Result<()> {
+    let mut cmd = cmd!(project.sh, "cargo test --locked --workspace --no-fail-fast")
+        .env(setup::MODEL_VARIABLE, setup::model_path(project));
+    // Other drivers that are installed and find no device only get in the way.
+    if let Some(driver) = software_driver() {
+        cmd = cmd.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver);
+    }
+    run_shown("unit, integration and documentation tests", cmd)
+}
+
+/// Where lavapipe is described to the Vulkan loader, unless the user has chosen a driver.
+pub fn software_driver() -> Option<PathBuf> {
+    if ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].iter().any(|name| std::env::var_os(name).is_some()) {
+        return None;
+    }
+    std::fs::read_dir("/usr/share/vulkan/icd.d")
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("lvp_icd")))
+}
+
+fn built(project: &Project) -> Result<()> {
+    build::run(project, &build::Args::default())
+}
+
+fn package(project: &Project) -> Result<()> {
+    let sh = &project.sh;
+    let form = run_shown("form and types", cmd!(sh, "npm run check"));
+    let unit = run_shown("unit tests", cmd!(sh, "npm test"));
+    form.and(unit)
+}
+
+fn browser(project: &Project) -> Result<()> {
+    let cmd = cmd!(project.sh, "npm run test:browser").env(setup::MODEL_VARIABLE, setup::model_path(project));
+    run_shown("end to end", cmd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_shows_every_check() {
+        let outcomes =
+            [("setup", true, Duration::from_millis(1250)), ("native", false, Duration::from_secs(90))];
+        assert_eq!(
+            summary(&outcomes),
+            "check      outcome   seconds\n\
+             setup      passed        1.2\n\
+             native     FAILED       90.0\n"
+        );
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = CHECKS.map(|check| check.name);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}
