@@ -1,6 +1,8 @@
 //! The CPU forward pass on small models of every family: against float64, against itself row by row, and against
 //! plain Rust.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use paceline::cpu::{Cache, Level, Logits, Model, reference};
 use paceline::gguf::{Format, Stream};
 use paceline::model::{self, Role, tiny::Tiny};

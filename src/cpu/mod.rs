@@ -4,7 +4,7 @@
 //! Weights stay quantized ([`Matrix`]), activations are int16 where they meet them, sums are f32 in one fixed order: a
 //! row's logits are bitwise the same whatever other rows are in the pass, and whatever the instruction set. One thread.
 //!
-//! [`reference`] is the same arithmetic in plain float64 loops, which the pass is tested against.
+//! [`mod@reference`] is the same arithmetic in plain float64 loops, which the pass is tested against.
 
 pub mod activations;
 pub mod attention;

@@ -75,7 +75,7 @@ fn weights_context(matrix: &Matrix) -> Value {
     }
 }
 
-fn part_buffers<'a>(part: &'a Part) -> impl Iterator<Item = (u32, &'a wgpu::Buffer)> {
+fn part_buffers(part: &Part) -> impl Iterator<Item = (u32, &wgpu::Buffer)> {
     std::iter::once((3, &part.codes)).chain(part.params.as_ref().map(|p| (4, p)))
 }
 
@@ -240,7 +240,7 @@ impl Attention<'_> {
             (1.0 / (c.head_dim as f32).sqrt()).to_bits(),
         ]);
         let shared = c.heads / c.kv_heads;
-        let heads = (1..=8).rev().find(|n| shared % n == 0).unwrap_or(1);
+        let heads = (1..=8).rev().find(|n| shared.is_multiple_of(*n)).unwrap_or(1);
         let context = context! {
             head_dim => c.head_dim,
             heads,

@@ -1,8 +1,8 @@
 //! Products of a packed matrix with rows of activations: the kernels where nearly all time is spent.
 //!
-//! Each output lane belongs to one matrix row (see [`super::matrix`]), so its sum is sequential and in an order of its
+//! Each output lane belongs to one matrix row (see `matrix.rs`), so its sum is sequential and in an order of its
 //! own: `quantized.rs` and `float.rs` say which. It does not depend on how many rows of activations there are: up to
-//! [`Level::tile`] of them share a weight once it is unpacked, each with accumulators of its own.
+//! `Level::tile` of them share a weight once it is unpacked, each with accumulators of its own.
 
 mod float;
 mod quantized;

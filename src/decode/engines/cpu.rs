@@ -59,7 +59,7 @@ pub struct CpuEngine {
 impl CpuEngine {
     /// An engine for contexts of at most `capacity` tokens, which both models must have been loaded for.
     ///
-    /// The draft must read every id that the target reads, and predict none beyond ([`super::load`] checks this).
+    /// The draft must read every id that the target reads, and predict none beyond ([`super::load()`] checks this).
     pub fn new(target: Model, draft: Option<Model>, capacity: usize) -> Self {
         Self {
             target: Reader::new(target, capacity),
