@@ -107,6 +107,7 @@ export class Chat {
         gamma: this.#gamma.valueAsNumber,
         maxTokens: byId<HTMLInputElement>('max-tokens').valueAsNumber || 256,
         signal: controller.signal,
+        onPrefill: (done, total) => (answer.dataset.reading = `Reading ${done} of ${total} tokens…`),
       });
       written = await this.#stream(run, answer);
       const { finishReason } = await run.result;
@@ -128,6 +129,7 @@ export class Chat {
       }
     } finally {
       answer.removeAttribute('aria-busy');
+      delete answer.dataset.reading;
       if (this.#controller === controller) {
         this.#controller = undefined;
         this.#setBusy(false);
@@ -153,6 +155,7 @@ export class Chat {
     for await (const piece of run) {
       const atEnd = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 40;
       written += piece.text;
+      delete answer.dataset.reading;
       appendPiece(answer, piece);
       showStats(piece.stats);
       if (atEnd) {
