@@ -50,7 +50,7 @@ fn models() -> Vec<(&'static str, Tiny)> {
                 width: 30,
                 heads: 3,
                 kv_heads: 3,
-                head_dim: 10,
+                head_dim: 12,
                 ff: 37,
                 format: Format::F32,
                 ..base.clone()

@@ -57,7 +57,11 @@ fn greedy_ids_are_the_float32_reference() {
                 total += f64::from(error);
             }
             let (greedy, margin) = (argmax(logits), top3[0].1 - top3[1].1);
-            assert!(greedy == *id || margin < common::MARGIN, "{} step {step}: {greedy} for {id}", run.question_id);
+            assert!(
+                greedy == *id || margin < common::MARGIN,
+                "{} step {step}: {greedy} for {id}",
+                run.question_id
+            );
             if greedy != *id {
                 open.push((run.question_id, step, margin));
             }
