@@ -40,9 +40,9 @@ fn metadata() -> paceline::gguf::Metadata {
 fn reference() -> Reference {
     let shared = match std::env::var_os("PACELINE_SHARED") {
         Some(path) => path.into(),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
     };
-    let json = std::fs::read(needed(shared.join("data/greedy_reference.json"))).expect("a readable file");
+    let json = std::fs::read(needed(shared.join("greedy_reference.json"))).expect("a readable file");
     serde_json::from_slice(&json).expect("the reference as JSON")
 }
 

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launch, ROOT, verbose } from './harness.mjs';
-import { haveModel, MODEL, tinyModels } from './models.mjs';
+import { MODEL, tinyModels } from './models.mjs';
 import { serve } from './server.mjs';
 
 const TARGET = '/models/SmolLM2-135M-Instruct.Q4_1.gguf';
@@ -175,7 +175,7 @@ describe('the demo page', () => {
 
   test('a chat to look at', async t => {
     const { page, problems } = await open(t, {
-      [TARGET]: haveModel ? MODEL : join(folder, 'target.gguf'),
+      [TARGET]: MODEL,
     });
     await photograph(page, 'setup');
     await page.click('#load');

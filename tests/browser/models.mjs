@@ -8,24 +8,22 @@ import { ROOT } from './harness.mjs';
 
 const NAME = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 
-/** The real model's path. Its tests are skipped where it is missing. */
+/** The real model's path. */
 export const MODEL = process.env.PACELINE_MODEL ?? join(cacheFolder(), 'paceline', NAME);
 
-/** Whether the real model is there. */
-export const haveModel = existsSync(MODEL);
-
-/** Reasons to skip, as `node:test` takes them. */
-export const needsModel = haveModel ? false : `there is no ${MODEL}; run \`cargo xtask setup\``;
+if (!existsSync(MODEL)) {
+  throw new Error(`there is no ${MODEL}; run \`cargo xtask setup\``);
+}
 
 /** Makes the small models and gives their folder (see `examples/tiny_model.rs`). */
 export function tinyModels() {
   const folder = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'tiny-models');
-  const args = ['run', '--quiet', '--example', 'tiny_model', '--', folder, ...(haveModel ? [MODEL] : [])];
+  const args = ['run', '--quiet', '--example', 'tiny_model', '--', folder, MODEL];
   execFileSync('cargo', args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
   return folder;
 }
 
-/** Runs of the float32 reference: prompts, ids, and how sure it was at each step. `undefined` where it is missing. */
+/** Runs of the float32 reference: prompts, ids, and how sure it was at each step. */
 export function reference() {
   const folders = [process.env.PACELINE_SHARED, join(ROOT, '../shared')].filter(Boolean);
   const paths = folders.flatMap(f => [
@@ -33,7 +31,10 @@ export function reference() {
     join(f, 'greedy_reference.json'),
   ]);
   const path = paths.find(existsSync);
-  return path && JSON.parse(readFileSync(path, 'utf8')).runs;
+  if (!path) {
+    throw new Error(`no greedy_reference.json in ${folders.join(' or ')}; set PACELINE_SHARED to its folder`);
+  }
+  return JSON.parse(readFileSync(path, 'utf8')).runs;
 }
 
 /** Steps of a reference run before the first whose two best tokens are within `margin`: there, either is right. */

@@ -5,7 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { start } from './harness.mjs';
-import { certainSteps, MODEL, needsModel, reference, tinyModels } from './models.mjs';
+import { certainSteps, MODEL, reference, tinyModels } from './models.mjs';
 
 const DEVICES = ['cpu', 'webgpu'];
 const MIB = 1 << 20;
@@ -246,78 +246,70 @@ for (const device of DEVICES) {
       assert.ok(tokens > 0);
     });
 
-    test(
-      'the real model agrees with the float32 reference',
-      { skip: needsModel || !reference() },
-      async () => {
-        const runs = reference()
-          .filter(run => run.prompt_ids.length < 60 && certainSteps(run) >= 6)
-          .sort((a, b) => certainSteps(b) - certainSteps(a) || a.prompt_ids.length - b.prompt_ids.length)
-          .slice(0, 3)
-          .map(run => ({
-            prompt: run.prompt,
-            promptIds: run.prompt_ids,
-            ids: run.ids.slice(0, certainSteps(run)).slice(0, 24),
-          }));
-        assert.equal(runs.length, 3);
-        const results = await page.evaluate(
-          async ([device, runs]) => {
-            const engine = await paceline.Paceline.load({ target: '/real.gguf', device, capacity: 128 });
-            const results = [];
-            for (const { prompt, ids } of runs) {
-              const options = { maxTokens: ids.length, drafter: 'ngram' };
-              results.push(await engine.chat([{ role: 'user', content: prompt }], options).result);
-            }
-            return results;
-          },
-          [device, runs],
-        );
-        results.forEach(({ promptIds, tokenIds }, i) => {
-          assert.deepEqual(promptIds, runs[i].promptIds);
-          assert.deepEqual(tokenIds, runs[i].ids, runs[i].prompt);
-        });
-      },
-    );
+    test('the real model agrees with the float32 reference', async () => {
+      const runs = reference()
+        .filter(run => run.prompt_ids.length < 60 && certainSteps(run) >= 6)
+        .sort((a, b) => certainSteps(b) - certainSteps(a) || a.prompt_ids.length - b.prompt_ids.length)
+        .slice(0, 3)
+        .map(run => ({
+          prompt: run.prompt,
+          promptIds: run.prompt_ids,
+          ids: run.ids.slice(0, certainSteps(run)).slice(0, 24),
+        }));
+      assert.equal(runs.length, 3);
+      const results = await page.evaluate(
+        async ([device, runs]) => {
+          const engine = await paceline.Paceline.load({ target: '/real.gguf', device, capacity: 128 });
+          const results = [];
+          for (const { prompt, ids } of runs) {
+            const options = { maxTokens: ids.length, drafter: 'ngram' };
+            results.push(await engine.chat([{ role: 'user', content: prompt }], options).result);
+          }
+          return results;
+        },
+        [device, runs],
+      );
+      results.forEach(({ promptIds, tokenIds }, i) => {
+        assert.deepEqual(promptIds, runs[i].promptIds);
+        assert.deepEqual(tokenIds, runs[i].ids, runs[i].prompt);
+      });
+    });
 
-    test(
-      'the real model loads in little memory, and the page stays interactive',
-      { skip: needsModel },
-      async t => {
-        const { loaded, tokenizer, longTasks, gap } = await page.evaluate(async device => {
-          const { Paceline } = paceline;
-          const memoryOf = async target => {
-            const engine = await Paceline.load({ target, device, capacity: 512 });
-            const { wasm } = await engine.memory();
-            engine.dispose();
-            return wasm;
-          };
-          const tokenizer = await memoryOf('/models/tokenizer.gguf');
-          const longTasks = [];
-          new PerformanceObserver(list => longTasks.push(...list.getEntries().map(e => e.duration))).observe({
-            type: 'longtask',
-          });
-          let gap = 0;
-          let last = performance.now();
-          const timer = setInterval(() => {
-            const now = performance.now();
-            gap = Math.max(gap, now - last);
-            last = now;
-          }, 10);
-          const loaded = await memoryOf('/real.gguf');
-          clearInterval(timer);
-          await new Promise(resolve => setTimeout(resolve, 100));
-          return { loaded, tokenizer, longTasks, gap };
-        }, device);
-        const weights = device === 'cpu' ? statSync(MODEL).size : 0;
-        const mib = bytes => (bytes / MIB).toFixed(1);
-        t.diagnostic(`${mib(loaded)} MiB of wasm memory, ${mib(tokenizer)} of them with the tokenizer alone`);
-        t.diagnostic(
-          `longest gap between timers ${gap.toFixed(0)} ms; long tasks: ${longTasks.map(Math.round)}`,
-        );
-        assert.ok(loaded <= tokenizer + 64 * MIB + weights, `${mib(loaded)} MiB`);
-        assert.ok(Math.max(0, ...longTasks) < 100, `long tasks of ${longTasks} ms`);
-      },
-    );
+    test('the real model loads in little memory, and the page stays interactive', async t => {
+      const { loaded, tokenizer, longTasks, gap } = await page.evaluate(async device => {
+        const { Paceline } = paceline;
+        const memoryOf = async target => {
+          const engine = await Paceline.load({ target, device, capacity: 512 });
+          const { wasm } = await engine.memory();
+          engine.dispose();
+          return wasm;
+        };
+        const tokenizer = await memoryOf('/models/tokenizer.gguf');
+        const longTasks = [];
+        new PerformanceObserver(list => longTasks.push(...list.getEntries().map(e => e.duration))).observe({
+          type: 'longtask',
+        });
+        let gap = 0;
+        let last = performance.now();
+        const timer = setInterval(() => {
+          const now = performance.now();
+          gap = Math.max(gap, now - last);
+          last = now;
+        }, 10);
+        const loaded = await memoryOf('/real.gguf');
+        clearInterval(timer);
+        await new Promise(resolve => setTimeout(resolve, 100));
+        return { loaded, tokenizer, longTasks, gap };
+      }, device);
+      const weights = device === 'cpu' ? statSync(MODEL).size : 0;
+      const mib = bytes => (bytes / MIB).toFixed(1);
+      t.diagnostic(`${mib(loaded)} MiB of wasm memory, ${mib(tokenizer)} of them with the tokenizer alone`);
+      t.diagnostic(
+        `longest gap between timers ${gap.toFixed(0)} ms; long tasks: ${longTasks.map(Math.round)}`,
+      );
+      assert.ok(loaded <= tokenizer + 64 * MIB + weights, `${mib(loaded)} MiB`);
+      assert.ok(Math.max(0, ...longTasks) < 100, `long tasks of ${longTasks} ms`);
+    });
   });
 }
 
