@@ -1,14 +1,17 @@
-//! Kernel by kernel: time of a dispatch in a model of SmolLM2's shape, and what fraction of the device's own copy
-//! bandwidth or multiply-add rate it reaches. `cargo bench --bench kernels [-- VARIANT]`.
+//! Kernel by kernel: milliseconds of a dispatch in a model of SmolLM2's shape, and the fraction it reaches of the
+//! device's measured copy bandwidth or multiply-add rate, whichever is nearer its limit.
+//! `cargo bench --bench kernels [-- VARIANT]`.
 
 use std::rc::Rc;
 
 use paceline::gguf::{Format, Stream};
-use paceline::gpu::{Device, DeviceOptions, Model, Session, Variant};
+use paceline::gpu::{Device, DeviceOptions, Model, Peaks, Session, Timing, Variant, peaks};
 use paceline::model::tiny::Tiny;
 
 /// Tokens in the cache while attention is timed.
 const CONTEXT: usize = 192;
+/// Rows of the passes.
+const ROWS: [usize; 3] = [1, 4, 16];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     pollster::block_on(run())
@@ -17,7 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let asked: Option<Variant> = std::env::args().nth(1).and_then(|a| a.parse().ok());
     let device = Device::open(DeviceOptions::default()).await?;
+    let peaks = peaks(&device).await?;
     println!("{}", device.adapter());
+    println!("copies {:.2} GB/s, multiply-adds {:.1} GFLOP/s", peaks.copy, peaks.multiply_add);
     let tiny = Tiny {
         layers: 1,
         width: 576,
@@ -36,20 +41,27 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         let model = Model::load(&device, &mut stream, &description, variant, 512).await?;
         let mut session = Session::new(Rc::new(model), None)?;
         session.append(&[7; CONTEXT]).await?;
-        println!("\n{variant:<28} {:>8} {:>8} {:>8}   M = 1, 4, 16: ms a dispatch (GB/s, GFLOP/s)", 1, 4, 16);
         let mut columns = Vec::new();
-        for rows in [1, 4, 16] {
+        for rows in ROWS {
             columns.push(session.profile(rows, 4).await?);
         }
+        print!("\n{:<24}", variant.to_string());
+        ROWS.iter().for_each(|rows| print!("{:>26}", format!("M = {rows}")));
+        println!();
         for i in 0..columns[0].len() {
-            print!("{:<28}", columns[0][i].kernel);
-            for column in &columns {
-                let t = column[i];
-                let rate = |n: u64| n as f64 / t.ms / 1e6;
-                print!(" {:>8.3} ({:>5.2}, {:>5.2})", t.ms, rate(t.cost.bytes), rate(t.cost.flops));
-            }
+            print!("{:<24}", columns[0][i].kernel);
+            columns.iter().for_each(|column| print!("{:>26}", describe(&column[i], &peaks)));
             println!();
         }
     }
     Ok(())
+}
+
+/// Such as `1.383 ms   7% of flops`.
+fn describe(timing: &Timing, peaks: &Peaks) -> String {
+    let of = |amount: u64, peak: f64| amount as f64 / (timing.ms * 1e6) / peak * 100.0;
+    let copy = of(timing.cost.bytes, peaks.copy);
+    let flops = of(timing.cost.flops, peaks.multiply_add);
+    let (percent, limit) = if copy > flops { (copy, "copy") } else { (flops, "flops") };
+    format!("{:.3} ms {percent:>4.0}% {limit}", timing.ms)
 }

@@ -9,17 +9,17 @@ use paceline::model::{self, Role, tiny::Tiny};
 
 fn load(bytes: &[u8], capacity: usize) -> Model {
     pollster::block_on(async {
-        let mut stream = Stream::open(bytes).await.unwrap();
-        let description = model::Model::describe(stream.header()).unwrap();
-        Model::load(&mut stream, &description, capacity).await.unwrap()
+        let mut stream = Stream::open(bytes).await.expect("a tiny model loads");
+        let description = model::Model::describe(stream.header()).expect("a tiny model loads");
+        Model::load(&mut stream, &description, capacity).await.expect("a tiny model loads")
     })
 }
 
 fn load_reference(bytes: &[u8]) -> reference::Model {
     pollster::block_on(async {
-        let mut stream = Stream::open(bytes).await.unwrap();
-        let description = model::Model::describe(stream.header()).unwrap();
-        reference::Model::load(&mut stream, &description).await.unwrap()
+        let mut stream = Stream::open(bytes).await.expect("a tiny model loads");
+        let description = model::Model::describe(stream.header()).expect("a tiny model loads");
+        reference::Model::load(&mut stream, &description).await.expect("a tiny model loads")
     })
 }
 
@@ -50,7 +50,7 @@ fn models() -> Vec<(&'static str, Tiny)> {
                 width: 30,
                 heads: 3,
                 kv_heads: 3,
-                head_dim: 10,
+                head_dim: 12,
                 ff: 37,
                 format: Format::F32,
                 ..base.clone()

@@ -7,7 +7,7 @@ import { Connection } from './connection.js';
 import { PacelineError } from './errors.js';
 import type { Prompt } from './protocol.js';
 import { Run } from './run.js';
-import { postable } from './source.js';
+import { postable, type PostedSource } from './source.js';
 import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo } from './types.js';
 
 /**
@@ -43,18 +43,21 @@ export class Paceline {
   static async load(options: LoadOptions): Promise<Paceline> {
     const { device = 'auto', capacity, onProgress, signal } = options;
     signal?.throwIfAborted();
-    const target = postable(options.target);
-    const draft = options.draft === undefined ? undefined : postable(options.draft);
-    const connection = new Connection((options.worker ?? makeWorker)());
+    let connection: Connection | undefined;
+    let target: PostedSource | undefined;
+    let draft: PostedSource | undefined;
     try {
+      target = postable(options.target);
+      draft = options.draft === undefined ? undefined : postable(options.draft);
+      connection = new Connection((options.worker ?? makeWorker)());
       const request = { target: target.message, draft: draft?.message, device, capacity };
       const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
       const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
       return new Paceline(connection, info);
     } catch (error) {
       // A worker holds all of a load's memory: ending it frees everything.
-      connection.close(new PacelineError('engine-disposed', 'the load failed'));
-      target.cancel();
+      connection?.close(new PacelineError('engine-disposed', 'the load failed'));
+      target?.cancel();
       draft?.cancel();
       throw error;
     }

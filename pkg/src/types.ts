@@ -152,16 +152,22 @@ export interface Stats {
   drafted: number;
   /** Proposed tokens that became part of the text. */
   accepted: number;
+  /** Proposed tokens that were put to the test: the accepted ones and the first refused one of each round. */
+  tested: number;
   /** Passes of the target after the prompt. */
   targetPasses: number;
   /** Generated tokens a target pass: 1 without speculation. */
   blockEfficiency: number;
+  /** `accepted / tested`, the acceptance rate; `undefined` before the first test. */
+  alphaEmp?: number | undefined;
   /** GPU dispatches. */
   dispatches: number;
   /** GPU submits. */
   submits: number;
   /** GPU read-backs. */
   readbacks: number;
+  /** GPU objects created. */
+  objects: number;
   /** Reading the prompt. */
   prefillMs: number;
   /** Drafting, part of `decodeMs`; 0 where it cannot be told apart. */

@@ -67,6 +67,14 @@ describe('load', () => {
     await vi.waitFor(() => expect(cancelled).toHaveBeenCalled());
   });
 
+  test('a draft that is no source lets go of the target', async () => {
+    const cancelled = vi.fn();
+    const target = new ReadableStream<Uint8Array>({ cancel: cancelled });
+    const load = Paceline.load({ target, draft: 7 as never, worker: new FakeWorker().factory });
+    await expect(load).rejects.toMatchObject({ code: 'source-invalid' });
+    expect(cancelled).toHaveBeenCalled();
+  });
+
   test('an abort rejects with the reason that was given', async () => {
     const controller = new AbortController();
     const reason = new Error('changed my mind');

@@ -13,6 +13,7 @@ use crate::model::Config;
 /// Keys and values of one sequence in f32, and the scratch memory of its passes.
 #[derive(Debug)]
 pub struct Cache {
+    layers: usize,
     capacity: usize,
     kv_heads: usize,
     head_dim: usize,
@@ -37,6 +38,7 @@ impl Cache {
     pub fn new(config: &Config, capacity: usize) -> Self {
         let heads = config.layers * config.kv_heads;
         Self {
+            layers: config.layers,
             capacity,
             kv_heads: config.kv_heads,
             head_dim: config.head_dim,
@@ -49,6 +51,11 @@ impl Cache {
     /// Positions that fit.
     pub fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Whether it was made for a model of this shape.
+    pub(super) fn fits(&self, config: &Config) -> bool {
+        (self.layers, self.kv_heads, self.head_dim) == (config.layers, config.kv_heads, config.head_dim)
     }
 
     /// Memory of keys and values.

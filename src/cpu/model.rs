@@ -70,10 +70,11 @@ impl Model {
     /// Batch-invariant: a row's logits are bitwise the same whatever other rows are in the pass.
     ///
     /// # Panics
-    /// When the positions do not fit the cache or a token id the vocabulary: callers check first.
+    /// When the positions do not fit the cache, a token id the vocabulary or the cache the model: callers check first.
     pub fn forward(&self, cache: &mut Cache, tokens: &[u32], start: usize, which: Logits) -> Vec<f32> {
         let end = start + tokens.len();
         assert!(end <= cache.capacity() && end <= self.capacity, "position {end} is beyond the capacity");
+        assert!(cache.fits(&self.config), "a cache of another model");
         let wanted = match which {
             Logits::None => tokens.len(),
             Logits::Last => tokens.len().saturating_sub(1),

@@ -227,6 +227,11 @@ impl Device {
         Ok(pipeline)
     }
 
+    /// A new command encoder.
+    pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
     /// Submits one command buffer.
     pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) {
         self.count(|c| c.submits += 1);
@@ -276,7 +281,7 @@ impl Device {
     /// Copies a storage buffer's first words to the host: tests and the self-test.
     pub(super) async fn download(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>, Error> {
         let readback = self.readback(words as u64);
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.encoder();
         encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, words as u64 * 4);
         self.submit(encoder);
         self.read(&readback, words).await

@@ -22,6 +22,9 @@ pub enum Error {
         /// The device's limit in bytes.
         limit: u64,
     },
+    /// A shape that the kernels do not cover.
+    #[error("{0}; use the CPU device for this model")]
+    Unsupported(String),
     /// The device was lost.
     #[error("the GPU device was lost ({0}); load the model again")]
     Lost(String),
@@ -43,6 +46,7 @@ impl Error {
             Self::NoAdapter(_) => "gpu-no-adapter",
             Self::NoDevice(_) => "gpu-no-device",
             Self::TooLarge { .. } => "gpu-too-large",
+            Self::Unsupported(_) => "gpu-unsupported",
             Self::Lost(_) => "gpu-lost",
             Self::SelfTest(_) => "gpu-self-test",
             Self::Device(_) => "gpu-error",

@@ -28,6 +28,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "orders/row_major.wgsl",
     "orders/word_major.wgsl",
     "pass.wgsl",
+    "peak.wgsl",
     "rope.wgsl",
     "select.wgsl",
 ];

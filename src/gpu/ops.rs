@@ -4,7 +4,7 @@ use minijinja::{Value, context};
 
 use super::layout::BLOCK;
 use super::matrix::{Matrix, Part};
-use super::plan::Step;
+use super::plan::{Cost, Step};
 use super::{Device, Error, Variant};
 use crate::model::{Config, RopeStyle};
 
@@ -162,7 +162,8 @@ pub(super) fn embed(
         let context = weights_context(table);
         let mut buffers = vec![(0, &shape), (1, tokens), (2, x), (7, positions.state), (8, positions.pass)];
         buffers.extend(part_buffers(part));
-        Step::new(device, "embed.wgsl", &context, &buffers, [table.blocks().div_ceil(64), rows])
+        let step = Step::new(device, "embed.wgsl", &context, &buffers, [table.blocks().div_ceil(64), rows])?;
+        Ok(step.costing("embed", (rows * table.columns * 8) as u64, 0))
     };
     table.parts.iter().map(step).collect()
 }
@@ -209,7 +210,8 @@ impl Rope<'_> {
         ];
         buffers.extend(self.gains.map(|g| (6, g)));
         let pairs = (c.heads + 2 * c.kv_heads) * c.head_dim / 2;
-        Step::new(device, "rope.wgsl", &context, &buffers, [pairs.div_ceil(64), self.rows])
+        let step = Step::new(device, "rope.wgsl", &context, &buffers, [pairs.div_ceil(64), self.rows])?;
+        Ok(step.costing("rope + cache", (self.rows * pairs * 16) as u64, (self.rows * pairs * 6) as u64))
     }
 }
 
@@ -257,6 +259,15 @@ impl Attention<'_> {
             (8, self.positions.pass),
         ];
         Step::new(device, "attention.wgsl", &context, &buffers, [c.heads / heads, self.rows])
+    }
+}
+
+/// What attention of `rows` rows over `context` positions must at least do.
+pub(super) fn attention_cost(c: &Config, rows: usize, context: usize) -> Cost {
+    let cache = 2 * context * c.kv_width() * 4;
+    Cost {
+        bytes: (cache + 2 * rows * c.q_width() * 4) as u64,
+        flops: (4 * rows * context * c.q_width()) as u64,
     }
 }
 

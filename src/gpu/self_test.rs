@@ -90,7 +90,7 @@ impl<'a> Bench<'a> {
 
     async fn run(&self, plan: &Plan, words: usize) -> Result<Vec<u32>, Error> {
         let device = self.device;
-        let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = device.encoder();
         plan.encode(device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         device.submit(encoder);
         device.download(&self.y, words).await

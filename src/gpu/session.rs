@@ -355,8 +355,7 @@ impl Session {
                     &[(self.length - rows) as u32, (self.length - rows) as u32, 0],
                 );
                 let began = Instant::now();
-                let mut encoder =
-                    self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let mut encoder = self.device.encoder();
                 let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 for _ in 0..repeats {
                     step.encode(&mut compute);
@@ -367,7 +366,12 @@ impl Session {
                 self.device.read(&self.readback, RESULT_WORDS).await?;
                 best = best.min(began.elapsed().as_secs_f64() * 1000.0 / repeats as f64);
             }
-            timings.push(Timing { kernel: step.kernel, cost: step.cost, ms: best });
+            let cost = match step.kernel {
+                // The one kernel whose work grows with the context.
+                "attention.wgsl" => ops::attention_cost(&self.target.model.config, rows, self.length),
+                _ => step.cost,
+            };
+            timings.push(Timing { kernel: step.kernel.trim_end_matches(".wgsl"), cost, ms: best });
         }
         Ok(timings)
     }
@@ -389,7 +393,7 @@ impl Session {
             self.prepare(draft, pass)?;
         }
         let device = &self.device;
-        let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = device.encoder();
         let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for (draft, pass) in passes {
             let runner = if *draft { self.draft.as_ref() } else { Some(&self.target) };

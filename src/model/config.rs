@@ -96,7 +96,7 @@ impl Config {
             return Err(Error::Config(format!("{heads} heads cannot share {kv_heads} key/value heads")));
         }
         if head_dim == 0
-            || !head_dim.is_multiple_of(4)
+            || !head_dim.is_multiple_of(2)
             || !rope.dim.is_multiple_of(2)
             || rope.dim > head_dim
             || rope.dim == 0

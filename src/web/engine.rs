@@ -100,10 +100,13 @@ impl PacelineEngine {
         self.generator.replace(Some(generator));
         let event = match event.map_err(Error::from)? {
             Event::Prefill { done, total } => StepEvent::Prefill { done, total },
-            Event::Tokens { tokens, accepted, drafted, .. } => {
-                let mut text = self.text.borrow_mut();
-                let token =
-                    |(i, id)| Token { id, text: text.push(&self.tokenizer, id), accepted: i < accepted };
+            Event::Tokens { tokens, accepted, drafted, stopped } => {
+                let mut stream = self.text.borrow_mut();
+                let said = tokens.len() - usize::from(stopped);
+                let token = |(i, id)| {
+                    let text = if i < said { stream.push(&self.tokenizer, id) } else { String::new() };
+                    Token { id, text, accepted: i < accepted }
+                };
                 StepEvent::Tokens {
                     tokens: tokens.into_iter().enumerate().map(token).collect(),
                     drafted,

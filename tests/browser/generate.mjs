@@ -11,9 +11,10 @@ const USAGE =
   'usage: generate --target FILE (--prompt TEXT | --chat TEXT) [--draft FILE|ngram|none] [--max-tokens N] ' +
   '[--gamma N] [--device auto|webgpu|cpu] [--capacity N] [--json]';
 
+/** Wrong arguments. */
 function fail(message) {
-  process.stderr.write(`${message}\n`);
-  process.exit(1);
+  process.stderr.write(`error: ${message}\n`);
+  process.exit(2);
 }
 
 function count(name, text) {
@@ -81,28 +82,29 @@ const mounts = Object.fromEntries(Object.entries(files).map(([path, file]) => [p
 const session = await start({ mounts });
 try {
   const page = await session.open();
-  const { result, info, memory } = await page.evaluate(generate, job);
-  if (args.json) {
-    const { stats } = result;
-    const answer = {
+  const { error, result, info, memory } = await page.evaluate(generate, job);
+  if (error) {
+    report(error);
+  } else if (args.json) {
+    const stats = Object.entries(result.stats).map(([name, value]) => [snakeCase(name), value ?? null]);
+    print({
       text: result.text,
       token_ids: result.tokenIds,
       prompt_ids: result.promptIds,
       finish_reason: result.finishReason,
       device: info.device,
       adapter: info.adapter,
+      drafter: job.options.drafter,
+      stats: Object.fromEntries(stats),
       software: info.software,
       variant: info.variant,
-      memory: memory.wasm,
-      stats: Object.fromEntries(Object.entries(stats).map(([name, value]) => [snakeCase(name), value])),
-    };
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+      wasm_bytes: memory.wasm,
+    });
   } else {
     process.stdout.write(`${result.text}\n`);
   }
 } catch (error) {
-  process.stderr.write(`${error.message.replace(/^page\.evaluate: /, '').split('\n    at ')[0]}\n`);
-  process.exitCode = 1;
+  report({ code: 'browser', message: error.message });
 } finally {
   await session.stop();
 }
@@ -111,15 +113,31 @@ try {
 async function generate(job) {
   const { Paceline } = window.paceline;
   const { draft, device, capacity, options } = job;
-  const engine = await Paceline.load({ target: '/target.gguf', draft, device, capacity });
-  const run =
-    job.chat === undefined
-      ? engine.generate(job.prompt, options)
-      : engine.chat([{ role: 'user', content: job.chat }], options);
-  const result = await run.result;
-  const memory = await engine.memory();
-  engine.dispose();
-  return { result, info: engine.info, memory };
+  try {
+    const engine = await Paceline.load({ target: '/target.gguf', draft, device, capacity });
+    const run =
+      job.chat === undefined
+        ? engine.generate(job.prompt, options)
+        : engine.chat([{ role: 'user', content: job.chat }], options);
+    const result = await run.result;
+    const memory = await engine.memory();
+    engine.dispose();
+    return { result, info: engine.info, memory };
+  } catch ({ code, message }) {
+    return { error: { code, message } };
+  }
+}
+
+function report(error) {
+  if (args.json) {
+    print({ error });
+  }
+  process.stderr.write(`error: ${error.message}\n`);
+  process.exitCode = 1;
+}
+
+function print(value) {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
 function snakeCase(name) {

@@ -16,6 +16,9 @@ const DRAFTER_HINTS: Record<Drafter, string> = {
   model: 'A small model runs ahead, the large one checks its words all at once.',
 };
 
+/** Tokens ahead that each drafter begins with: a copied text is cheap to propose, a model's is not. */
+const GAMMA: Record<Drafter, number> = { none: 4, ngram: 10, model: 4 };
+
 /** A conversation with one engine at a time. */
 export class Chat {
   #engine: Paceline | undefined;
@@ -45,7 +48,10 @@ export class Chat {
       this.#log.classList.toggle('plain', !(event.target as HTMLInputElement).checked);
     });
     for (const radio of radios('drafter')) {
-      radio.addEventListener('change', () => this.#showDrafter());
+      radio.addEventListener('change', () => {
+        this.#gamma.value = `${GAMMA[chosen<Drafter>('drafter')]}`;
+        this.#showDrafter();
+      });
     }
     this.#gamma.addEventListener('input', () => this.#showDrafter());
     byId('examples').append(...EXAMPLES.map(text => this.#example(text)));
@@ -62,6 +68,7 @@ export class Chat {
       radio.checked = radio.value === (info.draft ? 'model' : 'ngram');
     }
     this.#gamma.max = `${info.maxGamma}`;
+    this.#gamma.value = `${GAMMA[chosen<Drafter>('drafter')]}`;
     this.#showDrafter();
     this.clear();
     showDevice(info, await engine.memory());

@@ -9,7 +9,7 @@ use super::{Block, Lanes};
 pub struct Simd128;
 
 /// 2^112: what a half's bits, shifted into a float's place, are too small by.
-const HALF_SCALE: f32 = 5.192_296_9e33;
+const HALF_SCALE: f32 = f32::from_bits((127 + 112) << 23);
 
 /// Eight 16-bit elements, sign-extended.
 #[inline(always)]

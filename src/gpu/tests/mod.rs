@@ -1,5 +1,6 @@
 //! Every kernel against a plain f64 oracle, and bitwise against itself in other batches.
 
+mod errors;
 mod matvec;
 mod session;
 
@@ -37,7 +38,7 @@ fn storage(device: &Device, words: &[u32]) -> wgpu::Buffer {
 
 /// Runs `steps` and returns the first `n` f32 of `buffer`.
 fn run(device: &Device, steps: Vec<Step>, buffer: &wgpu::Buffer, n: usize) -> Vec<f32> {
-    let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut encoder = device.encoder();
     Plan { steps }.encode(device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
     device.submit(encoder);
     let words = pollster::block_on(device.download(buffer, n)).unwrap();
