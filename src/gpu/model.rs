@@ -58,6 +58,12 @@ impl Model {
         variant: Variant,
         capacity: usize,
     ) -> Result<Self, Error> {
+        let head_dim = description.config.head_dim;
+        if !head_dim.is_multiple_of(4) {
+            return Err(Error::Unsupported(format!(
+                "heads of {head_dim} elements are not whole vectors of 4"
+            )));
+        }
         let mut builder =
             Builder { device, header: stream.header(), description, variant, targets: Vec::new() };
         builder.targets.resize(builder.header.tensors.len(), Target::Nowhere);
