@@ -3,6 +3,7 @@
 //! Every external step is printed with what it runs and why. All chatter goes to standard error; standard output is
 //! for results (the JSON of `browser`, the figures of `bench`, the checks of `test`).
 
+mod adapter;
 mod bench;
 mod browser;
 mod build;

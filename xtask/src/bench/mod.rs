@@ -15,7 +15,7 @@ use xshell::cmd;
 
 use crate::project::Project;
 use crate::shell::{run_shown, say};
-use crate::{build, setup, test};
+use crate::{adapter, build, setup};
 use figures::{Claim, Row};
 use machine::Machine;
 
@@ -117,9 +117,6 @@ fn kernels(project: &Project) -> Result<()> {
     if !project.path("benches/kernels.rs").is_file() {
         return Ok(());
     }
-    let mut cmd = cmd!(project.sh, "cargo bench --locked --bench kernels");
-    if let Some(driver) = test::software_driver() {
-        cmd = cmd.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver);
-    }
-    run_shown("each kernel's fraction of what the adapter can do", cmd)
+    let cmd = cmd!(project.sh, "cargo bench --locked --bench kernels");
+    run_shown("each kernel's fraction of what the adapter can do", adapter::software(project, cmd))
 }

@@ -10,7 +10,7 @@ use super::Task;
 use super::figures::{Row, Sample};
 use crate::project::Project;
 use crate::shell::{run, say};
-use crate::{setup, test};
+use crate::{adapter, setup};
 
 /// What `paceline generate --json` prints, as far as it matters here.
 #[derive(Deserialize)]
@@ -41,14 +41,11 @@ pub fn measure(project: &Project, program: &Path, task: &Task, device: &str) -> 
     let (mut samples, mut adapter) = (Vec::new(), String::new());
     for _ in 0..task.rounds {
         say(&format!("native, {device}"));
-        let mut cmd = cmd!(
+        let cmd = cmd!(
             project.sh,
             "{program} generate --target {model} --draft none --device {device} --chat {chat} --max-tokens {tokens} --json"
         );
-        if let Some(driver) = test::software_driver() {
-            cmd = cmd.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver);
-        }
-        let printed = cmd.quiet().read()?;
+        let printed = adapter::software(project, cmd).quiet().read()?;
         let answer: Answer =
             serde_json::from_str(&printed).context("what `paceline generate --json` printed")?;
         let Stats { prefill_ms, decode_ms } = answer.stats;

@@ -2,16 +2,15 @@
 
 mod licences;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use xshell::cmd;
 
-use crate::build;
 use crate::project::Project;
 use crate::setup::{self, TARGET};
 use crate::shell::run_shown;
+use crate::{adapter, build};
 
 /// Arguments of `test`.
 #[derive(clap::Args)]
@@ -122,25 +121,9 @@ fn docs(project: &Project) -> Result<()> {
 }
 
 fn native(project: &Project) -> Result<()> {
-    let mut cmd = cmd!(project.sh, "cargo test --locked --workspace --no-fail-fast")
+    let cmd = cmd!(project.sh, "cargo test --locked --workspace --no-fail-fast")
         .env(setup::MODEL_VARIABLE, setup::model_path(project));
-    // Other drivers that are installed and find no device only get in the way.
-    if let Some(driver) = software_driver() {
-        cmd = cmd.env("VK_DRIVER_FILES", &driver).env("VK_ICD_FILENAMES", &driver);
-    }
-    run_shown("unit, integration and documentation tests", cmd)
-}
-
-/// Where lavapipe is described to the Vulkan loader, unless the user has chosen a driver.
-pub fn software_driver() -> Option<PathBuf> {
-    if ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].iter().any(|name| std::env::var_os(name).is_some()) {
-        return None;
-    }
-    std::fs::read_dir("/usr/share/vulkan/icd.d")
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("lvp_icd")))
+    run_shown("unit, integration and documentation tests", adapter::software(project, cmd))
 }
 
 fn built(project: &Project) -> Result<()> {
