@@ -40,7 +40,7 @@ fn metadata() -> paceline::gguf::Metadata {
 fn reference() -> Reference {
     let shared = match std::env::var_os("PACELINE_SHARED") {
         Some(path) => path.into(),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"),
     };
     let json = std::fs::read(needed(shared.join("greedy_reference.json"))).expect("a readable file");
     serde_json::from_slice(&json).expect("the reference as JSON")

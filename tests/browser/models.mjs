@@ -25,7 +25,7 @@ export function tinyModels() {
 
 /** Runs of the float32 reference: prompts, ids, and how sure it was at each step. */
 export function reference() {
-  const folders = [process.env.PACELINE_SHARED, join(ROOT, '../shared')].filter(Boolean);
+  const folders = [process.env.PACELINE_SHARED, join(ROOT, 'tests/fixtures')].filter(Boolean);
   const paths = folders.flatMap(f => [
     join(f, 'data/greedy_reference.json'),
     join(f, 'greedy_reference.json'),

@@ -40,7 +40,7 @@ impl Run {
     }
 }
 
-/// The runs of `greedy_reference.json` in `PACELINE_SHARED`, or in `../shared/data` beside the project.
+/// The runs of `greedy_reference.json` in `PACELINE_SHARED`, or in `tests/fixtures`.
 ///
 /// # Panics
 /// When there is none: tests that need it fail, they do not skip.
@@ -50,7 +50,7 @@ pub fn reference_runs() -> Vec<Run> {
         runs: Vec<Run>,
     }
     let folder = std::env::var_os("PACELINE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"), PathBuf::from);
     let path = folder.join("greedy_reference.json");
     let text = std::fs::read(&path)
         .unwrap_or_else(|e| panic!("{}: {e}; set PACELINE_SHARED to its folder", path.display()));
