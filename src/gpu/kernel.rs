@@ -10,6 +10,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "accept.wgsl",
     "argmax.wgsl",
     "attention.wgsl",
+    "best.wgsl",
+    "best_of_row.wgsl",
     "embed.wgsl",
     "epilogues/bias.wgsl",
     "epilogues/pairs.wgsl",

@@ -4,16 +4,7 @@
 //
 // Dispatch: (1), workgroup 64 (at least M). best: [M, slices] of argmax.wgsl.
 // result: accepted, length, then the committed tokens (accepted + 1).
-struct Shape {
-  vocab: u32,
-  slices: u32,
-}
-struct Best {
-  value: f32,
-  index: u32,
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> best: array<Best>;
+{% include "best_of_row.wgsl" %}
 @group(0) @binding(2) var<storage, read_write> tokens: array<u32>;
 @group(0) @binding(3) var<storage, read_write> state: array<u32>; // pass.wgsl: State
 @group(0) @binding(4) var<storage, read_write> result: array<u32>;
@@ -22,11 +13,7 @@ var<workgroup> predicted: array<u32, 64>;
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) m: u32) {
   if (m < {{ M }}u) {
-    var top = best[m * shape.slices];
-    for (var i = 1u; i < shape.slices; i++) {
-      if (best[m * shape.slices + i].value > top.value) { top = best[m * shape.slices + i]; }
-    }
-    predicted[m] = min(top.index, shape.vocab - 1u);
+    predicted[m] = predicted_id(m);
   }
   workgroupBarrier();
   if (m == 0u) {

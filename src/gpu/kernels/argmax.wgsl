@@ -1,15 +1,7 @@
 // argmax: best[m, s] = (value, index) of the greatest logit of slice s of row m, the lowest index on ties.
 //
 // Dispatch: (slices, M), workgroup 64; a slice has {{ slice }} logits.
-struct Shape {
-  vocab: u32,
-  slices: u32,
-}
-struct Best {
-  value: f32,
-  index: u32,
-}
-@group(0) @binding(0) var<uniform> shape: Shape;
+{% include "best.wgsl" %}
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> best: array<Best>;
 var<workgroup> found: array<Best, 64>;

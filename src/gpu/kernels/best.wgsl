@@ -1,0 +1,10 @@
+// The greatest logit of a slice of a row's vocabulary: what argmax.wgsl writes, select.wgsl and accept.wgsl read.
+struct Shape {
+  vocab: u32,
+  slices: u32,
+}
+struct Best {
+  value: f32,
+  index: u32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
