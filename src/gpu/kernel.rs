@@ -25,6 +25,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "layouts/q8.wgsl",
     "layouts/two_a_word.wgsl",
     "matvec_bindings.wgsl",
+    "matvec_block.wgsl",
     "matvec_group.wgsl",
     "matvec_lane.wgsl",
     "orders/row_major.wgsl",
