@@ -233,26 +233,17 @@ impl Device {
     }
 
     /// Submits one command buffer.
-    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) {
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.count(|c| c.submits += 1);
-        self.queue.submit([encoder.finish()]);
+        self.queue.submit([encoder.finish()])
     }
 
-    /// Waits for a mappable buffer's contents. Natively this blocks; in the browser it yields to the event loop.
-    pub(super) async fn read(&self, buffer: &wgpu::Buffer, words: usize) -> Result<Vec<u32>, Error> {
+    /// Has the first words of a mappable buffer sent to the host when submission `index` is done.
+    pub(super) fn map(&self, buffer: &wgpu::Buffer, words: usize, index: wgpu::SubmissionIndex) -> Pending {
         self.count(|c| c.readbacks += 1);
         let (sender, receiver) = futures_channel::oneshot::channel();
         buffer.map_async(wgpu::MapMode::Read, ..words as u64 * 4, move |result| drop(sender.send(result)));
-        #[cfg(not(target_arch = "wasm32"))]
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Lost(e.to_string()))?;
-        let mapped = receiver.await.map_err(|_| Error::Lost("a read-back never came".into()))?;
-        self.check()?;
-        mapped.map_err(|e| Error::Lost(e.to_string()))?;
-        let view = buffer.get_mapped_range(..words as u64 * 4).map_err(|e| Error::Device(e.to_string()))?;
-        let out = bytemuck::cast_slice(&view).to_vec();
-        drop(view);
-        buffer.unmap();
-        Ok(out)
+        Pending { buffer: buffer.clone(), words, index, receiver }
     }
 
     /// Waits until everything submitted so far is done.
@@ -283,7 +274,38 @@ impl Device {
         let readback = self.readback(words as u64);
         let mut encoder = self.encoder();
         encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, words as u64 * 4);
-        self.submit(encoder);
-        self.read(&readback, words).await
+        let index = self.submit(encoder);
+        self.map(&readback, words, index).words(self).await
+    }
+}
+
+/// A buffer on its way to the host.
+pub(super) struct Pending {
+    buffer: wgpu::Buffer,
+    words: usize,
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "the browser calls back by itself"))]
+    index: wgpu::SubmissionIndex,
+    receiver: futures_channel::oneshot::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Pending {
+    /// Waits for the words. Natively this blocks until the submission is done, and no later one; in the browser it
+    /// yields to the event loop, and may be dropped and called again.
+    pub(super) async fn words(&mut self, device: &Device) -> Result<Vec<u32>, Error> {
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let poll = wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: None };
+            device.device.poll(poll).map_err(|e| Error::Lost(e.to_string()))?;
+        }
+        let mapped =
+            (&mut self.receiver).await.map_err(|_| Error::Lost("a read-back never came".into()))?;
+        device.check()?;
+        mapped.map_err(|e| Error::Lost(e.to_string()))?;
+        let range = ..self.words as u64 * 4;
+        let view = self.buffer.get_mapped_range(range).map_err(|e| Error::Device(e.to_string()))?;
+        let out = bytemuck::cast_slice(&view).to_vec();
+        drop(view);
+        self.buffer.unmap();
+        Ok(out)
     }
 }

@@ -13,6 +13,7 @@ mod model;
 mod ops;
 mod peaks;
 mod plan;
+mod sampler;
 mod self_test;
 mod session;
 #[cfg(test)]
@@ -25,5 +26,6 @@ pub use model::Model;
 pub use peaks::{Peaks, peaks};
 pub use plan::Cost;
 pub use self_test::choose_variant;
-pub use session::{MAX_ROWS, Outcome, Propose, Session, Timing};
+pub use sampler::{MAX_BIASES, MAX_STOPS, MAX_WINDOW, Sampler};
+pub use session::{MAX_IN_FLIGHT, MAX_ROWS, Outcome, Propose, ROW_COUNTS, Session, Timing};
 pub use variant::{Tuning, Variant};

@@ -18,6 +18,7 @@ var<workgroup> squares: array<f32, {{ workgroup * M }}>;
 {% endif %}
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3<u32>) {
+  if (idle()) { return; }
   let lane = local % {{ lanes }}u;
   let first_pair = group.x * {{ workgroup // lanes }}u;
   let pair = min(first_pair + local / {{ lanes }}u, pairs() - 1u);

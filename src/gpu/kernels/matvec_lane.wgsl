@@ -13,6 +13,7 @@
 
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (idle()) { return; }
   // Invocation i takes pairs i, i + threads, ...: neighbours read neighbouring rows.
   let threads = (pairs() + {{ R // 2 - 1 }}u) / {{ R // 2 }}u;
   if (id.x >= threads) { return; }
