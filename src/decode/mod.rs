@@ -4,6 +4,8 @@ pub mod drafter;
 mod engine;
 pub mod engines;
 mod generate;
+pub mod random;
+pub mod sampling;
 mod stats;
 pub mod verifier;
 
@@ -11,8 +13,9 @@ pub use drafter::Drafter;
 pub use engine::{Counters, Engine, EngineInfo, Proposal, Round};
 pub use engines::{AnyEngine, CpuEngine, GpuEngine};
 pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
+pub use sampling::Sampling;
 pub use stats::Stats;
-pub use verifier::Verifier;
+pub use verifier::{SamplingVerifier, Verifier};
 
 /// A request that cannot be decoded.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,44 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// No verifier of that name.
+    #[error("there is no verifier {name:?}; use one of {known}")]
+    UnknownVerifier {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A number of [`Sampling`] that means nothing.
+    #[error("{parameter} is {value}; it must be {allowed}")]
+    SamplingRange {
+        /// The field.
+        parameter: &'static str,
+        /// Its value.
+        value: f32,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// More biases than the kernels have room for.
+    #[error("logit_bias has {entries} entries and may have {limit}; leave out the smallest ones", limit = sampling::MAX_BIAS)]
+    TooManyBiases {
+        /// Entries given.
+        entries: usize,
+    },
+    /// A bias on a token that the target does not predict.
+    #[error("logit_bias names token id {id}, which is not below the target's {vocab}; leave it out")]
+    BiasRange {
+        /// The id.
+        id: u32,
+        /// Token ids that the target predicts.
+        vocab: usize,
+    },
+    /// Two biases on one token.
+    #[error("logit_bias names token id {id} twice; add the two values up")]
+    BiasTwice {
+        /// The id.
+        id: u32,
+    },
     /// No device of that name.
     #[error("there is no device {0:?}; use auto, webgpu or cpu")]
     UnknownDevice(String),
@@ -72,6 +113,11 @@ impl Error {
             Self::NoDraft => "draft-missing",
             Self::TokenRange { .. } => "token-range",
             Self::UnknownDrafter { .. } => "drafter-unknown",
+            Self::UnknownVerifier { .. } => "verifier-unknown",
+            Self::SamplingRange { .. } => "sampling-range",
+            Self::TooManyBiases { .. } => "logit-bias-too-many",
+            Self::BiasRange { .. } => "logit-bias-range",
+            Self::BiasTwice { .. } => "logit-bias-twice",
             Self::UnknownDevice(_) => "device-unknown",
             Self::NotStarted => "not-started",
         }

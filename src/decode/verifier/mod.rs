@@ -1,9 +1,22 @@
 //! Verifiers: how much of a proposal is kept, and which token of the target's own follows. One file a verifier, one
 //! line in [`VERIFIERS`]. They run on the host; the GPU engine has kernels of the same names.
+//!
+//! At temperature 0 a [`Verifier`] works on logits. Above, a [`SamplingVerifier`] works on integer probabilities
+//! ([`crate::decode::sampling`]) and draws its randomness from [`Choices`].
 
+mod block;
+mod choices;
 mod greedy;
+mod sampled;
+mod token;
 
+pub use block::BlockWise;
+pub use choices::Choices;
 pub use greedy::{Greedy, argmax};
+pub use sampled::{Draft, Sampled, SamplingVerifier};
+pub use token::TokenWise;
+
+use super::Error;
 
 /// Rows of logits, one after the other.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +75,7 @@ pub struct Verdict {
     pub next: u32,
 }
 
-/// Decides how much of a proposal is kept.
+/// Decides how much of a proposal is kept, at temperature 0.
 pub trait Verifier {
     /// Its name in [`VERIFIERS`].
     fn name(&self) -> &'static str;
@@ -77,9 +90,40 @@ pub struct Spec {
     /// One line of help.
     pub about: &'static str,
     /// Makes one.
-    pub make: fn() -> Box<dyn Verifier>,
+    pub make: Make,
+}
+
+/// Makes a verifier, of the kind that it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Make {
+    /// For temperature 0.
+    Greedy(fn() -> Box<dyn Verifier>),
+    /// For temperatures above 0.
+    Sampling(fn() -> Box<dyn SamplingVerifier>),
 }
 
 /// Every verifier.
-pub static VERIFIERS: [Spec; 1] =
-    [Spec { name: "greedy", about: "the most likely token, always", make: || Box::new(Greedy) }];
+pub static VERIFIERS: [Spec; 3] = [
+    Spec { name: "greedy", about: "the most likely token, always", make: Make::Greedy(|| Box::new(Greedy)) },
+    Spec {
+        name: "token",
+        about: "speculative sampling, a token at a time",
+        make: Make::Sampling(|| Box::new(TokenWise)),
+    },
+    Spec {
+        name: "block",
+        about: "speculative sampling that judges the tokens of a round together: keeps more",
+        make: Make::Sampling(|| Box::new(BlockWise)),
+    },
+];
+
+/// The verifier called `name`.
+///
+/// # Errors
+/// [`Error::UnknownVerifier`] where [`VERIFIERS`] has no such line.
+pub fn by_name(name: &str) -> Result<&'static Spec, Error> {
+    VERIFIERS.iter().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownVerifier {
+        name: name.into(),
+        known: VERIFIERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", "),
+    })
+}

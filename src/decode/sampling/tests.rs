@@ -1,0 +1,1 @@
+//! Every stage against its definition, written the slow way.
