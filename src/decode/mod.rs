@@ -1,5 +1,6 @@
 //! Speculative decoding: drafters propose, an [`Engine`] verifies a round at a time, a [`Generator`] drives it.
 
+mod controller;
 pub mod drafter;
 mod engine;
 pub mod engines;
@@ -9,8 +10,9 @@ pub mod sampling;
 mod stats;
 pub mod verifier;
 
+pub use controller::Gamma;
 pub use drafter::Drafter;
-pub use engine::{Counters, Engine, EngineInfo, Proposal, Round};
+pub use engine::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 pub use engines::{AnyEngine, CpuEngine, GpuEngine};
 pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
 pub use sampling::Sampling;

@@ -26,6 +26,6 @@ pub use model::Model;
 pub use peaks::{Peaks, peaks};
 pub use plan::Cost;
 pub use self_test::choose_variant;
-pub use sampler::{MAX_BIASES, MAX_STOPS, MAX_WINDOW, Sampler};
+pub use sampler::{MAX_STOPS, Sampler};
 pub use session::{MAX_IN_FLIGHT, MAX_ROWS, Outcome, Propose, ROW_COUNTS, Session, Timing};
 pub use variant::{Tuning, Variant};

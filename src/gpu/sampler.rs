@@ -6,17 +6,14 @@ use super::ops::Positions;
 use super::plan::Step;
 use super::session::MAX_ROWS;
 use super::{Device, Error};
+use crate::decode::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fixed};
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
-/// Most tokens of history that penalties look at.
-pub const MAX_WINDOW: usize = 256;
-/// Most logit biases.
-pub const MAX_BIASES: usize = 256;
 /// Most stop tokens.
 pub const MAX_STOPS: usize = 32;
-/// 1 in the units of whole probabilities.
-const ONE: f32 = (1u32 << 31) as f32;
+/// Most tokens of history that a dispatch of `adjust.wgsl` looks at.
+const MAX_WINDOW: usize = MAX_PENALTY_WINDOW as usize;
 
 /// Slices of a row of `vocab` logits.
 pub(super) fn slices(vocab: usize) -> usize {
@@ -24,54 +21,16 @@ pub(super) fn slices(vocab: usize) -> usize {
 }
 
 /// What a generation asks of the sampler. Greedy by default.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sampler {
-    /// 0 takes the greatest logit.
-    pub temperature: f32,
-    /// Greatest probabilities to keep; 0 keeps all.
-    pub top_k: u32,
-    /// Mass to keep; 1 keeps all.
-    pub top_p: f32,
-    /// Least probability to keep, as a share of the greatest.
-    pub min_p: f32,
-    /// Divides positive and multiplies negative logits of tokens in the history.
-    pub repeat_penalty: f32,
-    /// Subtracted from logits of tokens in the history.
-    pub presence_penalty: f32,
-    /// The same for every occurrence.
-    pub frequency_penalty: f32,
-    /// Tokens of history, at most [`MAX_WINDOW`].
-    pub penalty_window: u32,
-    /// Added to logits, at most [`MAX_BIASES`] of them.
-    pub logit_bias: Vec<(u32, f32)>,
-    /// Key of the random counters.
-    pub seed: u64,
+    /// The target's law.
+    pub sampling: Sampling,
     /// Block verification instead of token by token.
     pub block: bool,
-    /// The draft stops before a token that it gives less than this probability.
+    /// The draft stops before a token when its most likely one has less than this probability.
     pub confidence: f32,
     /// Ids that end the generation, at most [`MAX_STOPS`].
     pub stop_ids: Vec<u32>,
-}
-
-impl Default for Sampler {
-    fn default() -> Self {
-        Self {
-            temperature: 0.0,
-            top_k: 0,
-            top_p: 1.0,
-            min_p: 0.0,
-            repeat_penalty: 1.0,
-            presence_penalty: 0.0,
-            frequency_penalty: 0.0,
-            penalty_window: 64,
-            logit_bias: Vec::new(),
-            seed: 0,
-            block: true,
-            confidence: 0.0,
-            stop_ids: Vec::new(),
-        }
-    }
 }
 
 /// Which kernels a generation needs.
@@ -93,34 +52,30 @@ pub(super) struct Law {
 }
 
 impl Sampler {
-    fn penalizes(&self) -> bool {
-        (self.repeat_penalty, self.presence_penalty, self.frequency_penalty) != (1.0, 0.0, 0.0)
-    }
-
     pub(super) fn mode(&self) -> Mode {
-        let truncates = self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0;
+        let law = Law { truncates: self.sampling.truncates(), block: self.block };
         Mode {
-            adjusts: self.penalizes() || !self.logit_bias.is_empty(),
+            adjusts: self.sampling.adjusts(),
             confident: self.confidence > 0.0,
-            law: (self.temperature > 0.0).then_some(Law { truncates, block: self.block }),
+            law: (!self.sampling.is_greedy()).then_some(law),
         }
     }
 
     /// The words of `sampling.wgsl`.
     pub(super) fn words(&self) -> Vec<u32> {
-        let share = |p: f32| (f64::from(p) * f64::from(ONE)).round() as u32;
-        let inverse = if self.temperature > 0.0 { 1.0 / self.temperature } else { 1.0 };
+        let s = &self.sampling;
+        let inverse = if s.is_greedy() { 1.0 } else { 1.0 / s.temperature };
         let stops = &self.stop_ids[..self.stop_ids.len().min(MAX_STOPS)];
-        let biases = &self.logit_bias[..self.logit_bias.len().min(MAX_BIASES)];
-        let window = if self.penalizes() { self.penalty_window.min(MAX_WINDOW as u32) } else { 0 };
+        let biases = &s.logit_bias[..s.logit_bias.len().min(MAX_BIAS)];
+        let window = if s.penalizes() { s.penalty_window.min(MAX_PENALTY_WINDOW) } else { 0 };
         let mut words = vec![
             inverse.to_bits(),
-            self.top_k,
-            share(self.top_p),
-            share(self.min_p),
-            self.repeat_penalty.to_bits(),
-            self.presence_penalty.to_bits(),
-            self.frequency_penalty.to_bits(),
+            s.top_k,
+            fixed(s.top_p),
+            fixed(s.min_p),
+            s.repeat_penalty.to_bits(),
+            s.presence_penalty.to_bits(),
+            s.frequency_penalty.to_bits(),
             window,
             biases.len() as u32,
             stops.len() as u32,
@@ -136,7 +91,7 @@ impl Sampler {
 }
 
 /// Words of `sampling.wgsl`.
-pub(super) const SAMPLING_WORDS: usize = 12 + MAX_STOPS + 2 * MAX_BIASES;
+pub(super) const SAMPLING_WORDS: usize = 12 + MAX_STOPS + 2 * MAX_BIAS;
 /// Words of `commit.wgsl`'s result in front of the tokens.
 pub(super) const RESULT_HEADER: usize = 6;
 /// All of them.
@@ -200,7 +155,7 @@ impl Tail<'_> {
             slice => SLICE,
             max_rows => MAX_ROWS,
             max_stops => MAX_STOPS,
-            max_biases => MAX_BIASES,
+            max_biases => MAX_BIAS,
             max_window => MAX_WINDOW,
             ..options
         };
@@ -246,7 +201,7 @@ impl Tail<'_> {
             (7, self.positions.state),
             (8, self.positions.pass),
         ];
-        let groups = (MAX_WINDOW + MAX_BIASES).div_ceil(64);
+        let groups = (MAX_WINDOW + MAX_BIAS).div_ceil(64);
         self.step("adjust.wgsl", context! {}, &buffers, [groups, self.rows])
     }
 

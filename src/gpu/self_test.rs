@@ -25,6 +25,7 @@ pub async fn choose_variant(device: &Device, tuning: &mut Tuning) -> Result<Vari
         None => fastest(device).await?,
     };
     Bench::new(device, variant)?.self_test().await?;
+    device.measure_latency().await?;
     tuning.set(adapter, variant);
     Ok(variant)
 }

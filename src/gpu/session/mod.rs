@@ -4,12 +4,14 @@
 //! of it has answered: [`Session::submit`], then [`Session::collect`] in the same order. After a stop token or at the
 //! context's limit the rounds behind do nothing.
 
+mod clock;
 mod profile;
 mod ring;
 mod runner;
 
 use std::rc::Rc;
 
+use clock::{CLOCK_WORDS, Clock};
 pub use profile::Timing;
 pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
@@ -30,7 +32,7 @@ const PREFILL_ROWS: usize = 64;
 pub(super) const STATE_WORDS: usize = 12;
 
 /// What a round committed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Tokens that were proposed.
     pub drafted: usize,
@@ -40,6 +42,10 @@ pub struct Outcome {
     pub tokens: Vec<u32>,
     /// `sum min(p, q)` at each row that was put to the test, in units of 2^-31.
     pub overlaps: Vec<u32>,
+    /// Time of the draft's passes in ms; 0 where the device has no timestamps.
+    pub draft_ms: f64,
+    /// Time of the target's pass in ms.
+    pub verify_ms: f64,
 }
 
 /// Who proposes.
@@ -76,6 +82,7 @@ pub struct Session {
     draft: Option<Runner>,
     shared: Shared,
     ring: Ring,
+    clock: Option<Clock>,
     /// Tokens in the context, as far as rounds have been collected.
     length: usize,
     capacity: usize,
@@ -101,7 +108,8 @@ impl Session {
                 residuals: device.storage("residuals", 4)?,
                 draft_rows: None,
             },
-            ring: Ring::new(&device, RESULT_WORDS),
+            ring: Ring::new(&device, RESULT_WORDS + CLOCK_WORDS),
+            clock: Clock::new(&device),
             target: Runner::new(&device, target)?,
             draft: draft.map(|d| Runner::new(&device, d)).transpose()?,
             length: 0,
@@ -181,7 +189,7 @@ impl Session {
             self.shared.draft_rows = draft.laws.as_ref().map(rows);
         }
         self.device.write(&self.shared.sampling, 0, &sampler.words());
-        (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), sampler.seed, 0);
+        (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), sampler.sampling.seed, 0);
         self.known = Known::Stale;
         self.prepare(false, Pass::Verify { rows: 1 })?;
         if self.draft.is_some() {
@@ -192,16 +200,16 @@ impl Session {
     }
 
     /// Forgets all but the first `length` tokens, once the rounds in flight are through.
-    pub async fn truncate(&mut self, length: usize) -> Result<(), Error> {
+    pub async fn truncate(&mut self, length: usize) {
         while self.in_flight() > 0 {
-            self.collect().await?;
+            // What they did, or why they failed, matters to nobody any more.
+            let _ = self.collect().await;
         }
         self.length = self.length.min(length);
         for runner in std::iter::once(&mut self.target).chain(&mut self.draft) {
             runner.cached = runner.cached.min(self.length);
         }
         self.known = Known::Stale;
-        Ok(())
     }
 
     /// Appends tokens and fills both caches up to the last token, which the next round reads.
@@ -210,7 +218,7 @@ impl Session {
     /// When the tokens do not fit the capacity: callers check first.
     pub async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
         assert!(self.length + tokens.len() <= self.capacity, "the context is full");
-        self.truncate(self.length).await?;
+        self.truncate(self.length).await;
         self.device.write(&self.shared.tokens, self.length as u64, tokens);
         self.length += tokens.len();
         self.fill(false)?;
@@ -284,7 +292,13 @@ impl Session {
         let encoder = self.encode(&passes)?;
         self.write_round(drafted, point_mass);
         self.known = Known::Rounds { draft: matches!(propose, Propose::Draft(1..)) };
-        self.ring.submit(&self.device, encoder, &self.shared.result);
+        let (result, clock) = (&self.shared.result, &self.clock);
+        self.ring.submit(&self.device, encoder, |encoder, slot| {
+            encoder.copy_buffer_to_buffer(result, 0, slot, 0, RESULT_WORDS as u64 * 4);
+            if let Some(clock) = clock {
+                clock.resolve(encoder, passes.len() > 1, slot, RESULT_WORDS);
+            }
+        });
         Ok(())
     }
 
@@ -310,7 +324,11 @@ impl Session {
             draft.cached = (before + drafted.saturating_sub(1)).min(self.length - 1);
         }
         let tested = drafted.min(accepted + 1);
+        let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
+        let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
         Ok(Outcome {
+            draft_ms: if drafted > 0 { draft_ms } else { 0.0 },
+            verify_ms,
             drafted,
             accepted,
             tokens: words[RESULT_HEADER..][..committed].to_vec(),
@@ -366,14 +384,18 @@ impl Session {
         }
         let device = &self.device;
         let mut encoder = device.encoder();
-        let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for &(draft, pass) in passes {
+        for passes in passes.chunk_by(|a, b| a.0 == b.0) {
+            let draft = passes[0].0;
+            let timestamp_writes = self.clock.as_ref().map(|clock| clock.writes(draft));
+            let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+            let mut compute = encoder.begin_compute_pass(&descriptor);
             let runner = if draft { self.draft.as_ref() } else { Some(&self.target) };
-            for plan in runner.into_iter().flat_map(|r| r.plans(pass, self.mode)) {
-                plan.encode(device, &mut compute);
+            for &(_, pass) in passes {
+                for plan in runner.into_iter().flat_map(|r| r.plans(pass, self.mode)) {
+                    plan.encode(device, &mut compute);
+                }
             }
         }
-        drop(compute);
         Ok(encoder)
     }
 }

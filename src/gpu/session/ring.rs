@@ -27,7 +27,7 @@ impl Ring {
         self.in_flight.len()
     }
 
-    /// Copies `result` to the next slot, submits, and has the slot mapped when the work is done.
+    /// Has `fill` copy a round's result to the next slot, submits, and has the slot mapped when the work is done.
     ///
     /// # Panics
     /// When all slots are in flight.
@@ -35,12 +35,12 @@ impl Ring {
         &mut self,
         device: &Device,
         mut encoder: wgpu::CommandEncoder,
-        result: &wgpu::Buffer,
+        fill: impl FnOnce(&mut wgpu::CommandEncoder, &wgpu::Buffer),
     ) {
         assert!(self.in_flight.len() < self.slots.len(), "every slot of the ring is in flight");
         let slot = &self.slots[self.next];
         self.next = (self.next + 1) % self.slots.len();
-        encoder.copy_buffer_to_buffer(result, 0, slot, 0, self.words as u64 * 4);
+        fill(&mut encoder, slot);
         let index = device.submit(encoder);
         self.in_flight.push_back(device.map(slot, self.words, index));
     }
