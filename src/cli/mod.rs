@@ -4,6 +4,7 @@ mod generate;
 mod inspect;
 mod progress;
 mod prune;
+mod sampling;
 mod tuning;
 
 use std::io::{self, Write};
