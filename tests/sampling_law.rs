@@ -7,7 +7,7 @@ use paceline::decode::Sampling;
 use paceline::decode::random::{Draw, Stream};
 use paceline::decode::sampling::{ONE, overlap};
 use paceline::decode::verifier::{BlockWise, Choices, Draft, Sampled, SamplingVerifier, TokenWise, Verdict};
-use support::law::chi_square::{p_value, tail};
+use support::law::chi_square::{p_of_texts, p_value, tail};
 use support::law::words::{Reuse, Words};
 use support::law::{
     Algorithm, Drafter, Law, Rows, Speculative, draft, replay, text, total_variation, verify,
@@ -343,18 +343,8 @@ const LIKELY: f64 = 1e-4;
 
 /// How likely counts are that lie as far from the target's law as those of [`TEXTS`] texts, one a seed.
 fn counted(target: &Rows, algorithm: &dyn Algorithm, gamma: usize, reuse: Reuse) -> f64 {
-    let law = target.law(BINS.1);
-    let bins: Vec<&Vec<u32>> = law.keys().collect();
-    let expected: Vec<f64> = law.values().copied().collect();
-    let mut counts = vec![0; law.len()];
-    for seed in 0..TEXTS {
-        let text = text(algorithm, gamma, BINS.1, &mut Words::new(seed, reuse));
-        match bins.binary_search(&&text) {
-            Ok(bin) => counts[bin] += 1,
-            Err(_) => return 0.0,
-        }
-    }
-    p_value(&counts, &expected)
+    let texts = (0..TEXTS).map(|seed| text(algorithm, gamma, BINS.1, &mut Words::new(seed, reuse)));
+    p_of_texts(&target.law(BINS.1), texts)
 }
 
 /// A target and a draft for [`counted`].

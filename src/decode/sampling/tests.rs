@@ -225,14 +225,12 @@ fn settings_are_checked() {
         sampling.validate(4).expect_err("must be refused")
     };
     for bad in [f32::NAN, -1.0, f32::INFINITY, 2000.0] {
-        let parameters: [(&str, &dyn Fn(&mut Sampling)); 4] = [
-            ("temperature", &|s| s.temperature = bad),
-            ("top_p", &|s| s.top_p = bad),
-            ("min_p", &|s| s.min_p = bad),
-            ("repeat_penalty", &|s| s.repeat_penalty = bad),
-        ];
-        for (name, change) in parameters {
-            let error = refused(change);
+        for (name, error) in [
+            ("temperature", refused(&|s| s.temperature = bad)),
+            ("top_p", refused(&|s| s.top_p = bad)),
+            ("min_p", refused(&|s| s.min_p = bad)),
+            ("repeat_penalty", refused(&|s| s.repeat_penalty = bad)),
+        ] {
             assert!(matches!(error, Error::SamplingRange { parameter, .. } if parameter == name), "{error}");
             assert!(error.to_string().contains("must be"), "{error}");
         }

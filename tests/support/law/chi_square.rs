@@ -1,5 +1,7 @@
 //! Pearson's chi-square test of counts against a law.
 
+use super::Law;
+
 /// Least expected count of a bin; rarer outcomes are put together.
 const LEAST_EXPECTED: f64 = 5.0;
 
@@ -26,6 +28,20 @@ pub fn p_value(counts: &[u64], expected: &[f64]) -> f64 {
     assert!(bins.len() > 1, "too few counts");
     let statistic = bins.iter().map(|(expected, counted)| (counted - expected).powi(2) / expected).sum();
     tail(bins.len() - 1, statistic)
+}
+
+/// [`p_value`] of texts that are said to have this law.
+pub fn p_of_texts(law: &Law, texts: impl Iterator<Item = Vec<u32>>) -> f64 {
+    let bins: Vec<&Vec<u32>> = law.keys().collect();
+    let expected: Vec<f64> = law.values().copied().collect();
+    let mut counts = vec![0; bins.len()];
+    for text in texts {
+        match bins.binary_search(&&text) {
+            Ok(bin) => counts[bin] += 1,
+            Err(_) => return 0.0,
+        }
+    }
+    p_value(&counts, &expected)
 }
 
 /// Probability that a chi-square variable of so many degrees of freedom is larger than `x`.
