@@ -133,3 +133,6 @@ pub fn by_name(name: &str) -> Result<&'static Spec, Error> {
         known: VERIFIERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", "),
     })
 }
+
+#[cfg(test)]
+mod tests;
