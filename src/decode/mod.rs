@@ -6,6 +6,7 @@ mod engine;
 pub mod engines;
 mod generate;
 pub mod random;
+pub mod replay;
 pub mod sampling;
 mod stats;
 pub mod verifier;

@@ -47,6 +47,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "settle_row.wgsl",
     "softmax.wgsl",
     "state.wgsl",
+    "table.wgsl",
     "truncate.wgsl",
     "verify.wgsl",
     "weight.wgsl",

@@ -7,7 +7,8 @@ pub fn fixed(share: f32) -> u32 {
     (f64::from(share) * f64::from(ONE)).round() as u32
 }
 
-/// The largest `t` such that the tokens with `P0_i >= t` are enough for every rule; at least 1. In integers throughout:
+/// The `t` for which the tokens with `P0_i >= t` are what every rule keeps: the largest of 1 and of these, each left
+/// out where its rule is off. In integers throughout:
 /// - top-k: the k-th largest value;
 /// - top-p: with `mass` what top-k keeps, the largest `t` for which the tokens with `P0_i >= t` have at least
 ///   `ceil(mass * fixed(top_p) / 2^31)`, and at least 1 (so that something is kept);
@@ -33,6 +34,9 @@ pub fn threshold(p0: &[u32], sampling: &Sampling) -> u32 {
 
 /// `kept` is sorted, the largest first.
 fn top_p(kept: &[u32], share: f32) -> u32 {
+    if fixed(share) >= ONE {
+        return 1;
+    }
     let mass: u64 = kept.iter().map(|&value| u64::from(value)).sum();
     let needed = scaled(mass, share).max(1);
     let mut sum = 0;

@@ -29,7 +29,7 @@
 //! Floored `Pi` with the textbook residual `(Pi_i P - Q M)_+` would lose up to `Q(x) / M^2` a token; the remainder is
 //! that loss, paid back. `S_i = 0` is never emitted from: if `Pi_i < M` then `h_i = 0`; if `Pi_i = M` then `A = 1`.
 
-use super::{Choices, Sampled, SamplingVerifier, Verdict};
+use super::{Choices, Draft, Sampled, SamplingVerifier, Verdict};
 use crate::decode::random::Stream;
 use crate::decode::sampling::ONE;
 
@@ -46,23 +46,27 @@ impl SamplingVerifier for BlockWise {
 
     fn verify(&self, block: &Sampled<'_>, choices: &mut dyn Choices) -> Verdict {
         let wanted = wanted(block);
-        // From the end: the first success is tau, and the draws of shorter prefixes, each at an address of its own,
-        // need not be looked at.
-        for i in (1..=block.proposal.len()).rev() {
-            let (numerator, denominator) = keep(block, i, wanted[i]);
-            let at = block.at(i - 1, Stream::Accept);
-            if choices.bernoulli(at, numerator.into(), denominator.into()) {
-                return if i == block.proposal.len() {
-                    block.bonus(choices)
-                } else {
-                    block.follow(i, &|x| residual(block, i, wanted[i], x), choices)
-                };
-            }
-        }
-        if block.proposal.is_empty() {
+        let all = block.proposal.len();
+        let mut keeps = |i: usize, numerator: u64, denominator: u64| {
+            i == 0 || choices.bernoulli(block.at(i - 1, Stream::Accept), numerator.into(), denominator.into())
+        };
+        if keeps(all, wanted[all], M) {
             return block.bonus(choices);
         }
-        block.follow(0, &|x| residual(block, 0, M, x), choices)
+        // From the end: the first success is tau, and the draws of shorter prefixes, each at an address of its own,
+        // need not be looked at.
+        let mut accepted = all - 1;
+        let residuals = loop {
+            let residuals = residuals(block, accepted, wanted[accepted]);
+            let sum: u64 = residuals.iter().sum();
+            let denominator = sum + (M - wanted[accepted]) * M;
+            let h = if denominator == 0 { (1, 1) } else { (sum, denominator) };
+            if keeps(accepted, h.0, h.1) {
+                break residuals;
+            }
+            accepted -= 1;
+        };
+        block.follow(accepted, &|x| residuals[x], choices)
     }
 }
 
@@ -78,21 +82,51 @@ fn wanted(block: &Sampled<'_>) -> Vec<u64> {
     wanted
 }
 
-/// `h_i` as a fraction, for `i > 0`.
-fn keep(block: &Sampled<'_>, i: usize, wanted: u64) -> (u64, u64) {
-    if i == block.proposal.len() {
-        return (wanted, M);
+/// `R_i`.
+fn residuals(block: &Sampled<'_>, i: usize, wanted: u64) -> Vec<u64> {
+    let mut residuals: Vec<u64> = block.target[i].iter().map(|&p| wanted * u64::from(p)).collect();
+    match block.draft {
+        Draft::Rows(rows) => residuals.iter_mut().zip(rows[i]).for_each(|(r, &q)| *r = residual(*r, q)),
+        Draft::PointMass => {
+            residuals
+                .iter_mut()
+                .skip(block.proposal[i] as usize)
+                .take(1)
+                .for_each(|r| *r = residual(*r, ONE));
+        }
     }
-    let sum: u64 = (0..block.target[i].len()).map(|x| residual(block, i, wanted, x)).sum();
-    match sum + (M - wanted) * M {
-        0 => (1, 1),
-        denominator => (sum, denominator),
-    }
+    residuals
 }
 
-/// `R_i(x)`.
-fn residual(block: &Sampled<'_>, i: usize, wanted: u64, id: usize) -> u64 {
-    let scaled = wanted * u64::from(block.p(i, id));
-    let q = u64::from(block.q(i, id));
-    scaled.checked_sub(q * M).unwrap_or_else(|| scaled % q)
+/// `R_i(x)`, given `Pi_i P(x)`.
+fn residual(scaled: u64, q: u32) -> u64 {
+    scaled.checked_sub(u64::from(q) * M).unwrap_or_else(|| remainder(scaled, q))
+}
+
+/// `scaled % q` for `scaled < q * 2^31`: several times faster than the 64-bit division of many processors, and there
+/// is one for every id. The quotient is below 2^31, so `f64` has it right or one off.
+fn remainder(scaled: u64, q: u32) -> u64 {
+    let q = i64::from(q);
+    let quotient = (scaled as f64 / q as f64) as i64;
+    let rest = scaled as i64 - quotient * q;
+    let rest = if rest < 0 { rest + q } else { rest };
+    (if rest >= q { rest - q } else { rest }) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn remainders(q in 1..=ONE, quotient in 0..M, rest in any::<u32>()) {
+            let multiple = quotient * u64::from(q);
+            for rest in [0, 1, rest, q - 1] {
+                let scaled = multiple + u64::from(rest % q);
+                prop_assert_eq!(remainder(scaled, q), scaled % u64::from(q));
+            }
+        }
+    }
 }

@@ -146,3 +146,6 @@ fn find(name: &str, suits: impl Fn(&Spec) -> bool) -> Result<&'static Spec, Erro
         known: known().map(|spec| spec.name).collect::<Vec<_>>().join(", "),
     })
 }
+
+#[cfg(test)]
+mod tests;
