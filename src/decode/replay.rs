@@ -45,7 +45,7 @@ pub async fn replay(device: &Rc<Device>, rounds: usize, seed: u64) -> Result<Rep
         let sampler =
             Sampler { sampling: sampling.clone(), block: spec.name == "block", ..Sampler::default() };
         let gamma = 1 + i % 5;
-        let mut rig = Rig::new(device, *vocab, gamma, &sampler)?;
+        let mut rig = Rig::new(device, *vocab, gamma, 0.5, &sampler)?;
         let share = rounds / cases.len() + usize::from(i < rounds % cases.len());
         for round in 0..share {
             // Draft model, host and nobody propose by turns.

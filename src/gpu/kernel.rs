@@ -37,6 +37,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "pass.wgsl",
     "peak.wgsl",
     "philox.wgsl",
+    "record.wgsl",
     "renormalise.wgsl",
     "residual.wgsl",
     "rope.wgsl",

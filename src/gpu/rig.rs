@@ -11,6 +11,7 @@ use super::plan::{Plan, Step};
 use super::sampler::{Laws, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler, Tail, residual_words, slices};
 use super::session::{MAX_ROWS, Propose, STATE_WORDS};
 use super::{Device, Error};
+use crate::decode::random::Philox;
 
 /// Positions before a sequence begins anew.
 const CAPACITY: usize = 512;
@@ -77,7 +78,14 @@ pub struct Rig {
 
 impl Rig {
     /// A rig for rounds of `gamma` proposals over `vocab` tokens.
-    pub fn new(device: &Rc<Device>, vocab: usize, gamma: usize, sampler: &Sampler) -> Result<Self, Error> {
+    /// `likeness` is how much of the draft's logits are the target's: 0 is nothing, 1 is everything.
+    pub fn new(
+        device: &Rc<Device>,
+        vocab: usize,
+        gamma: usize,
+        likeness: f32,
+        sampler: &Sampler,
+    ) -> Result<Self, Error> {
         let (target, draft) = (Side::new(device, vocab)?, Side::new(device, vocab)?);
         let tokens = device.storage("tokens", (CAPACITY + 2 * MAX_ROWS) as u64)?;
         let state = device.storage("state", STATE_WORDS as u64)?;
@@ -102,7 +110,7 @@ impl Rig {
                 laws: Some(&side.laws),
                 drafts,
             };
-            let shape = device.uniform(&[vocab as u32, SPREAD.to_bits()]);
+            let shape = device.uniform(&[vocab as u32, SPREAD.to_bits(), likeness.to_bits()]);
             let buffers = [(0, &shape), (1, &side.logits), (2, &tokens), (7, &state), (8, &pass)];
             let table = Step::new(device, "table.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
             let mut plan = Plan { steps: vec![table] };
@@ -202,5 +210,48 @@ impl Rig {
         self.context.extend(tokens);
         self.epoch += 1;
         Ok(decided)
+    }
+
+    /// `count` texts of `length` tokens behind the prompt `[0, 1]`, each with a seed of its own. Everything stays on the
+    /// device until the end. `frozen` takes the round's number out of the random counters: a sampler that is wrong.
+    pub async fn texts(&mut self, count: usize, length: usize, frozen: bool) -> Result<Vec<Vec<u32>>, Error> {
+        /// Rounds of one command buffer.
+        const BATCH: usize = 128;
+        let device = Rc::clone(&self.device);
+        let texts = device.storage("texts", (1 + count * length) as u64)?;
+        let shape =
+            device.uniform(&[length as u32, self.gamma as u32, u32::from(frozen), count as u32]);
+        let buffers = [(0, &shape), (2, &self.tokens), (3, &texts), (7, &self.state)];
+        let record =
+            Plan { steps: vec![Step::new(&device, "record.wgsl", &context! {}, &buffers, [1, 1])?] };
+        self.context.truncate(2);
+        device.write(&self.tokens, 0, &self.context);
+        let mut state = self.state_words(self.gamma, false);
+        state[4] = (self.context.len() + length) as u32;
+        device.write(&self.state, 0, &state);
+        while device.download(&texts, 1).await?[0] < count as u32 {
+            let mut encoder = device.encoder();
+            let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for _ in 0..BATCH {
+                (0..self.gamma).for_each(|_| self.drafting.encode(&device, &mut compute));
+                self.verifying.encode(&device, &mut compute);
+                record.encode(&device, &mut compute);
+            }
+            drop(compute);
+            device.submit(encoder);
+        }
+        let words = device.download(&texts, 1 + count * length).await?;
+        Ok(words[1..].chunks(length).map(<[u32]>::to_vec).collect())
+    }
+
+    /// The target's logits behind `context`, at least one token, as `table.wgsl` has them.
+    pub fn target_logits(vocab: usize, context: &[u32]) -> Vec<f32> {
+        let last = context.len() - 1;
+        let key = Philox::new(17);
+        let noise = |id| {
+            let word = key.block([context[last], context[last.max(1) - 1], id, 0])[0];
+            ((word >> 8) as f32 / (1 << 24) as f32 - 0.5) * SPREAD
+        };
+        (0..vocab as u32).map(noise).collect()
     }
 }

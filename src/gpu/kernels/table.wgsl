@@ -1,5 +1,5 @@
 // table: logits of a made-up model whose next token depends on the last two: what the sampler is tested with, without
-// the cost of a real one. The draft's are the target's, half-way mixed with others.
+// the cost of a real one. The draft's are the target's, mixed with others.
 //
 // Dispatch: (ceil(vocab / 64), M), workgroup 64. The same in gpu/rig.rs.
 {% include "pass.wgsl" %}
@@ -7,7 +7,8 @@
 {% include "philox.wgsl" %}
 struct Shape {
   vocab: u32,
-  spread: f32, // logits lie between -spread / 2 and spread / 2
+  spread: f32,   // logits lie between -spread / 2 and spread / 2
+  likeness: f32, // of the draft to the target: 1 is the same, 0 has nothing of it
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
@@ -24,6 +25,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let last = position(id.y);
   let context = vec2<u32>(tokens[last], tokens[max(last, 1u) - 1u]);
   var logit = noise(context, id.x, 0u);
-  if (pass_.draft == 1u) { logit = 0.5 * logit + 0.5 * noise(context, id.x, 1u); }
+  if (pass_.draft == 1u) { logit = mix(noise(context, id.x, 1u), logit, shape.likeness); }
   logits[id.y * shape.vocab + id.x] = logit;
 }
