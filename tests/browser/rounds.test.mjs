@@ -1,7 +1,7 @@
 // Sampling, drafters and rounds in flight in headless Chromium, on small random models.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { start } from './harness.mjs';
 import { tinyModels } from './models.mjs';
 
@@ -18,15 +18,10 @@ before(async () => {
 
 after(() => session?.stop());
 
-beforeEach(async () => {
+/** Opens a page with target and draft loaded as `window.engine`. */
+async function load(device, target = 'target') {
   page = await session.open();
-});
-
-afterEach(() => page.close());
-
-/** Loads target and draft in the page as `window.engine`. */
-function load(device, target = 'target') {
-  return page.evaluate(
+  await page.evaluate(
     async ([device, target]) => {
       const paths = { target: `/models/${target}.gguf`, draft: '/models/draft.gguf' };
       window.engine = await paceline.Paceline.load({ ...paths, device });
@@ -52,8 +47,11 @@ function generate(all, prompt = PROMPT) {
 
 for (const device of ['cpu', 'webgpu']) {
   describe(`on ${device}`, () => {
+    before(() => load(device));
+
+    after(() => page.close());
+
     test('greedy text is the same for every drafter, proposal length and number of rounds in flight', async () => {
-      await load(device);
       const rounds = [
         ...[1, 2, 4].map(inFlight => ({ drafter: 'none', inFlight })),
         ...[0, 1, 10, 'auto'].map(gamma => ({ drafter: 'ngram', gamma })),
@@ -84,7 +82,6 @@ for (const device of ['cpu', 'webgpu']) {
     });
 
     test('a seed gives the same text again, with every verifier and drafter', async () => {
-      await load(device);
       const law = { maxTokens: 32, temperature: 0.9, topK: 50, topP: 0.95, seed: 2n ** 60n + 7n };
       const options = ['token', 'block'].flatMap(verify =>
         ['none', 'ngram', 'model', 'ngram+model'].map(drafter => ({ ...law, verify, drafter, inFlight: 2 })),
@@ -103,7 +100,6 @@ for (const device of ['cpu', 'webgpu']) {
     });
 
     test('an abort with rounds in flight leaves nothing behind', async () => {
-      await load(device);
       const say = { maxTokens: 24, drafter: 'model', gamma: 4, inFlight: 4 };
       const outcome = await page.evaluate(
         async ([prompt, say]) => {
@@ -132,7 +128,6 @@ for (const device of ['cpu', 'webgpu']) {
     });
 
     test('options that mean nothing are typed errors', async () => {
-      await load(device);
       const cases = [
         [{ temperature: -1 }, 'sampling-range'],
         [{ temperature: NaN }, 'sampling-range'],
@@ -172,42 +167,46 @@ for (const device of ['cpu', 'webgpu']) {
   });
 }
 
-for (const law of [{}, { temperature: 0.8, seed: 1 }]) {
-  const name = law.temperature ? 'sampling' : 'greedy';
-  test(`a round is one submit and one read-back, makes nothing, and costs the host little: ${name}`, async t => {
-    await load('webgpu', 'deep');
-    const options = { ...law, maxTokens: 120, drafter: 'model', gamma: 4, inFlight: 2 };
-    const pieces = await page.evaluate(
-      async ([prompt, options]) => {
-        const pieces = [];
-        for await (const { stats } of engine.generate(prompt, options)) {
-          pieces.push(stats);
-        }
-        return pieces;
-      },
-      [PROMPT, options],
-    );
-    // The first rounds make what is made once; the last ones are shorter than the others.
-    const [from, to] = [pieces[4], pieces.findLast(stats => stats.tokens < options.maxTokens - 20)];
-    const rounds = to.rounds - from.rounds;
-    assert.ok(rounds > 20, `${rounds} rounds`);
-    const a_round = name => (to[name] - from[name]) / rounds;
-    // A software adapter computes on the cores that the worker runs on: of the times of rounds, those of the quickest
-    // quarter are the worker's own.
-    const host = pieces
-      .slice(pieces.indexOf(from), pieces.indexOf(to))
-      .map((stats, i) => pieces[pieces.indexOf(from) + i + 1].hostMs - stats.hostMs)
-      .sort((a, b) => a - b);
-    const [quarter, half] = [0.25, 0.5].map(share => host[Math.floor(host.length * share)]);
-    t.diagnostic(
-      `${rounds} rounds: ${a_round('dispatches')} dispatches, ${a_round('decodeMs').toFixed(1)} ms in all; on the host ` +
-        `${quarter.toFixed(2)} ms (lower quartile), ${half.toFixed(2)} (median), ${a_round('hostMs').toFixed(2)} (mean)`,
-    );
-    assert.equal(a_round('drafted'), 4);
-    assert.equal(a_round('submits'), 1);
-    assert.ok(a_round('readbacks') <= 1);
-    assert.equal(to.objects, from.objects);
-    assert.equal(to.roundsInFlight, 2);
-    assert.ok(quarter <= HOST_MS, `${quarter} ms`);
-  });
-}
+describe('a round on webgpu is one submit and one read-back, makes nothing, and costs the host little', () => {
+  before(() => load('webgpu', 'deep'));
+
+  after(() => page.close());
+
+  for (const law of [{}, { temperature: 0.8, seed: 1 }]) {
+    test(law.temperature ? 'sampling' : 'greedy', async t => {
+      const options = { ...law, maxTokens: 120, drafter: 'model', gamma: 4, inFlight: 2 };
+      const pieces = await page.evaluate(
+        async ([prompt, options]) => {
+          const pieces = [];
+          for await (const { stats } of engine.generate(prompt, options)) {
+            pieces.push(stats);
+          }
+          return pieces;
+        },
+        [PROMPT, options],
+      );
+      // The first rounds make what is made once; the last ones are shorter than the others.
+      const [from, to] = [pieces[4], pieces.findLast(stats => stats.tokens < options.maxTokens - 20)];
+      const rounds = to.rounds - from.rounds;
+      assert.ok(rounds > 20, `${rounds} rounds`);
+      const a_round = name => (to[name] - from[name]) / rounds;
+      // A software adapter computes on the cores that the worker runs on: of the times of rounds, those of the quickest
+      // quarter are the worker's own.
+      const host = pieces
+        .slice(pieces.indexOf(from), pieces.indexOf(to))
+        .map((stats, i) => pieces[pieces.indexOf(from) + i + 1].hostMs - stats.hostMs)
+        .sort((a, b) => a - b);
+      const [quarter, half] = [0.25, 0.5].map(share => host[Math.floor(host.length * share)]);
+      t.diagnostic(
+        `${rounds} rounds: ${a_round('dispatches')} dispatches, ${a_round('decodeMs').toFixed(1)} ms in all; on the host ` +
+          `${quarter.toFixed(2)} ms (lower quartile), ${half.toFixed(2)} (median), ${a_round('hostMs').toFixed(2)} (mean)`,
+      );
+      assert.equal(a_round('drafted'), 4);
+      assert.equal(a_round('submits'), 1);
+      assert.ok(a_round('readbacks') <= 1);
+      assert.equal(to.objects, from.objects);
+      assert.equal(to.roundsInFlight, 2);
+      assert.ok(quarter <= HOST_MS, `${quarter} ms`);
+    });
+  }
+});

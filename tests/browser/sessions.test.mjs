@@ -1,7 +1,7 @@
 // Several sequences on one loaded model, in headless Chromium.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { start } from './harness.mjs';
 import { tinyModels } from './models.mjs';
 
@@ -14,20 +14,17 @@ before(async () => {
 
 after(() => session?.stop());
 
-beforeEach(async () => {
-  page = await session.open();
-});
-
-afterEach(() => page.close());
-
 for (const device of ['cpu', 'webgpu']) {
   describe(`on ${device}`, () => {
-    beforeEach(() =>
-      page.evaluate(async device => {
+    before(async () => {
+      page = await session.open();
+      await page.evaluate(async device => {
         const paths = { target: '/models/target.gguf', draft: '/models/draft.gguf' };
         window.engine = await paceline.Paceline.load({ ...paths, device });
-      }, device),
-    );
+      }, device);
+    });
+
+    after(() => page.close());
 
     test('two generate at the same time and disturb one another in nothing', async () => {
       const outcome = await page.evaluate(async () => {
