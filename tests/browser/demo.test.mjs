@@ -201,12 +201,15 @@ describe('the demo page', () => {
     await page.click('text=refrain');
     const written = () => document.querySelector('.bubble.assistant')?.textContent.length > 60;
     await page.waitForFunction(written, null, { timeout: 60_000 });
+    const figuresInSight = () => page.evaluate(() => document.querySelector('.side').scrollTo(0, 0));
+    await figuresInSight();
     await page.screenshot({ path: join(ARTIFACTS, 'demo-streaming-desktop.png') });
     await page.waitForSelector('.bubble.assistant:not([aria-busy])', { timeout: 120_000 });
     await page.click('#device summary');
     await page.fill('#prompt', 'And in one sentence?');
     await page.press('#prompt', 'Enter');
     await page.waitForSelector('.bubble.assistant:not([aria-busy]) ~ .bubble.assistant:not([aria-busy])');
+    await figuresInSight();
     await photograph(page, 'chat');
     await page.setViewportSize(SIZES.phone);
     await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
