@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use paceline::decode::engines::{self, Device, LoadOptions, Loaded};
-use paceline::decode::sampling::Sampling;
 use paceline::decode::verifier::argmax;
 use paceline::decode::{AnyEngine, Event, Gamma, Generator, Options, Stats, drafter};
 use paceline::gpu::Propose;
+use paceline::sampling::Sampling;
 use paceline::source::FileSource;
 use paceline::text::Message;
 
@@ -35,10 +35,8 @@ struct Question {
 }
 
 fn questions() -> Result<Vec<Question>, Failure> {
-    let folder = std::env::var_os("PACELINE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("PACELINE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let path = folder.join("spec_bench_dev.jsonl");
     let text = std::fs::read_to_string(&path)
         .map_err(|e| format!("{}: {e}; set PACELINE_SHARED to its folder", path.display()))?;
@@ -84,8 +82,7 @@ async fn lookup() -> Result<(), Failure> {
         ("quoting (summarization, rag)", &["summarization", "rag"][..]),
         ("others (writing, qa, humanities)", &["writing", "qa", "humanities"][..]),
     ];
-    let prompts =
-        rows.map(|(name, categories)| (name, prompts(&loaded, &questions, categories)));
+    let prompts = rows.map(|(name, categories)| (name, prompts(&loaded, &questions, categories)));
     let mut generator = Generator::new(loaded.engine);
     println!("\nn-gram lookup beside plain decoding, CPU engine, {TOKENS} tokens, gamma auto");
     println!("{:<36}{:>8}{:>10}{:>12}{:>8}{:>8}", "", "T", "prompts", "speed", "tau", "alpha");

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use paceline::decode::engines::{self, Device, LoadOptions};
-use paceline::decode::sampling::Sampling;
 use paceline::decode::verifier::by_name;
 use paceline::decode::{AnyEngine, Engine, Event, Gamma, Generator, Options, drafter};
 use paceline::model::tiny::Tiny;
+use paceline::sampling::Sampling;
 
 /// Positions of the caches: short, so that contexts fill up.
 const CAPACITY: usize = 192;

@@ -2,8 +2,8 @@
 
 mod support;
 
-use paceline::decode::sampling::{ONE, Sampling, probabilities};
 use paceline::gpu::{Device, DeviceOptions, Rig, Sampler};
+use paceline::sampling::{ONE, Sampling, probabilities};
 use support::law::{Law, Rows, chi_square::p_of_texts};
 
 const VOCAB: usize = 5;
@@ -26,7 +26,8 @@ fn law(sampling: &Sampling) -> Law {
 /// Texts of the kernels, drafted by a model that is as much `likeness` of the target.
 fn texts(sampling: &Sampling, block: bool, count: usize, likeness: f32, frozen: bool) -> Vec<Vec<u32>> {
     pollster::block_on(async {
-        let device = Device::open(DeviceOptions::default()).await.expect("an adapter: run `cargo xtask setup`");
+        let device =
+            Device::open(DeviceOptions::default()).await.expect("an adapter: run `cargo xtask setup`");
         let sampler = Sampler { sampling: sampling.clone(), block, ..Sampler::default() };
         let mut rig = Rig::new(&device, VOCAB, 2, likeness, &sampler).expect("a rig");
         rig.texts(count, LENGTH, frozen).await.expect("texts")

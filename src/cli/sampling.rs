@@ -1,7 +1,7 @@
 //! How tokens are sampled, as flags.
 
-use paceline::decode::sampling::Sampling;
 use paceline::decode::verifier::VERIFIERS;
+use paceline::sampling::Sampling;
 
 /// The target's law. Without these flags: greedy.
 #[derive(clap::Args)]

@@ -66,11 +66,31 @@ pub struct Case {
 pub const CASES: [Case; 7] = [
     Case { name: "ngram", make: || Box::new(NGram::default()), gamma: Gamma::Default, in_flight: None },
     Case { name: "model", make: || Box::new(drafter::Model), gamma: Gamma::Default, in_flight: None },
-    Case { name: "alternating", make: || Box::<Alternating>::default(), gamma: Gamma::Fixed(7), in_flight: None },
+    Case {
+        name: "alternating",
+        make: || Box::<Alternating>::default(),
+        gamma: Gamma::Fixed(7),
+        in_flight: None,
+    },
     Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Gamma::Fixed(15), in_flight: None },
-    Case { name: "chain", make: || drafter::by_name("ngram+model").expect("two drafters"), gamma: Gamma::Auto, in_flight: None },
-    Case { name: "model, gamma 1", make: || Box::new(drafter::Model), gamma: Gamma::Fixed(1), in_flight: Some(1) },
-    Case { name: "model, gamma 15", make: || Box::new(drafter::Model), gamma: Gamma::Fixed(15), in_flight: Some(4) },
+    Case {
+        name: "chain",
+        make: || drafter::by_name("ngram+model").expect("two drafters"),
+        gamma: Gamma::Auto,
+        in_flight: None,
+    },
+    Case {
+        name: "model, gamma 1",
+        make: || Box::new(drafter::Model),
+        gamma: Gamma::Fixed(1),
+        in_flight: Some(1),
+    },
+    Case {
+        name: "model, gamma 15",
+        make: || Box::new(drafter::Model),
+        gamma: Gamma::Fixed(15),
+        in_flight: Some(4),
+    },
 ];
 
 /// Generates 64 tokens for 40 prompts with every drafter of `cases`, and compares them with plain decoding on an

@@ -2,8 +2,8 @@
 
 use super::device;
 use crate::decode::replay::replay;
-use crate::decode::sampling::{MAX_PENALTY_WINDOW, ONE, Sampling, adjust, probabilities};
 use crate::gpu::{Propose, Rig, Sampler};
+use crate::sampling::{MAX_PENALTY_WINDOW, ONE, Sampling, adjust, probabilities};
 
 #[test]
 fn ten_thousand_rounds_are_decided_as_on_the_host() {
@@ -49,14 +49,18 @@ fn rows_are_those_of_the_host() {
                     probabilities(&logits, sampling, &mut expected);
                     // A token on the edge of what is kept may fall on either side of it.
                     let sets_differ = found.iter().zip(&expected).any(|(a, b)| (*a == 0) != (*b == 0));
-                    let apart: u64 = found.iter().zip(&expected).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+                    let apart: u64 =
+                        found.iter().zip(&expected).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
                     let apart = apart as f64 / f64::from(ONE);
                     assert!(sets_differ || apart < 2e-4, "{vocab}, case {i}, row {row}: {apart} apart");
                     rows += 1;
                     other_sets += usize::from(sets_differ && apart > 2e-4);
                 }
             }
-            assert!(other_sets * 20 <= rows, "{vocab}, case {i}: {other_sets} of {rows} rows keep other tokens");
+            assert!(
+                other_sets * 20 <= rows,
+                "{vocab}, case {i}: {other_sets} of {rows} rows keep other tokens"
+            );
         }
     }
 }
