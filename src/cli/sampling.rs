@@ -5,6 +5,7 @@ use paceline::sampling::Sampling;
 
 /// The target's law. Without these flags: greedy.
 #[derive(clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Sampling")]
 pub struct Args {
     /// Divides the logits; 0 takes the most likely token, always.
