@@ -3,10 +3,10 @@
 
 mod support;
 
-use paceline::decode::Sampling;
-use paceline::decode::random::{Draw, Stream};
-use paceline::decode::sampling::{ONE, overlap};
 use paceline::decode::verifier::{BlockWise, Choices, Draft, Sampled, SamplingVerifier, TokenWise, Verdict};
+use paceline::sampling::Sampling;
+use paceline::sampling::random::{Draw, Stream};
+use paceline::sampling::{ONE, overlap};
 use support::law::chi_square::{p_of_texts, p_value, tail};
 use support::law::words::{Reuse, Words};
 use support::law::{

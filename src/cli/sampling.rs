@@ -1,10 +1,11 @@
 //! How tokens are sampled, as flags.
 
-use paceline::decode::sampling::Sampling;
 use paceline::decode::verifier::VERIFIERS;
+use paceline::sampling::Sampling;
 
 /// The target's law. Without these flags: greedy.
 #[derive(clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Sampling")]
 pub struct Args {
     /// Divides the logits; 0 takes the most likely token, always.

@@ -135,7 +135,8 @@ impl Controller {
 
     /// The longest proposals worth making, where `room` is the most possible.
     pub(super) fn limits(&mut self, defaults: Limits, room: usize) -> Limits {
-        let within = |limits: Limits| Limits { tokens: limits.tokens.min(room), draft: limits.draft.min(room) };
+        let within =
+            |limits: Limits| Limits { tokens: limits.tokens.min(room), draft: limits.draft.min(room) };
         match self.gamma {
             Gamma::Default => within(defaults),
             Gamma::Fixed(gamma) => within(Limits { tokens: gamma, draft: gamma }),
@@ -170,7 +171,14 @@ impl Controller {
     }
 
     /// What a round of `proposed` tokens cost and brought.
-    pub(super) fn observe(&mut self, source: Source, proposed: usize, tested: usize, accepted: usize, ms: f64) {
+    pub(super) fn observe(
+        &mut self,
+        source: Source,
+        proposed: usize,
+        tested: usize,
+        accepted: usize,
+        ms: f64,
+    ) {
         self.generated += accepted + 1;
         if source == Source::Plain || proposed == 0 {
             self.plain_rounds += 1;
@@ -234,7 +242,8 @@ mod tests {
         // From a draft that is almost free to one that makes a round three and a half times as long.
         for (per_token, fixed) in [(0.02, 0.1), (0.1, 0.3), (0.5, 0.3), (0.5, 0.9)] {
             for seed in 0..50 {
-                let ms = |gamma| if gamma == 0 { 10.0 } else { 10.0 * (1.0 + fixed + per_token * gamma as f64) };
+                let ms =
+                    |gamma| if gamma == 0 { 10.0 } else { 10.0 * (1.0 + fixed + per_token * gamma as f64) };
                 let (mean, _) = play(0.0, ms, 256, seed);
                 assert!(mean < 10.3, "{per_token} {fixed}, seed {seed}: {mean} ms a token");
             }
@@ -277,6 +286,9 @@ mod tests {
         for _ in 0..20 {
             controller.observe(Source::Plain, 0, 0, 0, 20.0);
         }
-        assert_eq!((controller.depth(0.3, 8), controller.depth(100.0, 8), controller.depth(900.0, 8)), (2, 6, 8));
+        assert_eq!(
+            (controller.depth(0.3, 8), controller.depth(100.0, 8), controller.depth(900.0, 8)),
+            (2, 6, 8)
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
-use super::sampling::Sampling;
 use super::verifier::{self, Greedy, Make};
 use crate::Error;
 pub use crate::gpu::Counters;
+use crate::sampling::Sampling;
 
 /// Who proposes the tokens of a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub struct Round {
     pub drafted: usize,
     /// Accepted ones among `tokens`.
     pub accepted: usize,
-    /// `sum min(p, q)` at each proposed token that was put to the test, in units of [`ONE`](super::sampling::ONE):
+    /// `sum min(p, q)` at each proposed token that was put to the test, in units of [`ONE`](crate::sampling::ONE):
     /// the exact probability that it was accepted (ALGORITHMS 2.4).
     pub overlaps: Vec<u32>,
     /// Time in drafting, in ms; 0 where the device cannot tell it apart from verifying.

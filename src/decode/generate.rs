@@ -6,8 +6,8 @@ use web_time::Instant;
 
 use super::controller::{Controller, Gamma, Source};
 use super::drafter::{Drafter, NoDrafter};
-use super::sampling::Sampling;
 use super::{Counters, Engine, Error, Proposal, Round, Rules, Stats, verifier};
+use crate::sampling::Sampling;
 
 /// Prompt tokens read in one step.
 pub const PREFILL_CHUNK: usize = 64;

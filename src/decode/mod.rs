@@ -5,9 +5,7 @@ pub mod drafter;
 mod engine;
 pub mod engines;
 mod generate;
-pub mod random;
 pub mod replay;
-pub mod sampling;
 mod stats;
 pub mod verifier;
 
@@ -16,7 +14,6 @@ pub use drafter::Drafter;
 pub use engine::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 pub use engines::{AnyEngine, CpuEngine, GpuEngine};
 pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
-pub use sampling::Sampling;
 pub use stats::Stats;
 pub use verifier::{SamplingVerifier, Verifier};
 
@@ -68,36 +65,9 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
-    /// A number of [`Sampling`] that means nothing.
-    #[error("{parameter} is {value}; it must be {allowed}")]
-    SamplingRange {
-        /// The field.
-        parameter: &'static str,
-        /// Its value.
-        value: f32,
-        /// What it may be.
-        allowed: &'static str,
-    },
-    /// More biases than the kernels have room for.
-    #[error("logit_bias has {entries} entries and may have {limit}; leave out the smallest ones", limit = sampling::MAX_BIAS)]
-    TooManyBiases {
-        /// Entries given.
-        entries: usize,
-    },
-    /// A bias on a token that the target does not predict.
-    #[error("logit_bias names token id {id}, which is not below the target's {vocab}; leave it out")]
-    BiasRange {
-        /// The id.
-        id: u32,
-        /// Token ids that the target predicts.
-        vocab: usize,
-    },
-    /// Two biases on one token.
-    #[error("logit_bias names token id {id} twice; add the two values up")]
-    BiasTwice {
-        /// The id.
-        id: u32,
-    },
+    /// Sampling that means nothing.
+    #[error(transparent)]
+    Sampling(#[from] crate::sampling::Error),
     /// No device of that name.
     #[error("there is no device {0:?}; use auto, webgpu or cpu")]
     UnknownDevice(String),
@@ -117,10 +87,7 @@ impl Error {
             Self::TokenRange { .. } => "token-range",
             Self::UnknownDrafter { .. } => "drafter-unknown",
             Self::UnknownVerifier { .. } => "verifier-unknown",
-            Self::SamplingRange { .. } => "sampling-range",
-            Self::TooManyBiases { .. } => "logit-bias-too-many",
-            Self::BiasRange { .. } => "logit-bias-range",
-            Self::BiasTwice { .. } => "logit-bias-twice",
+            Self::Sampling(e) => e.code(),
             Self::UnknownDevice(_) => "device-unknown",
             Self::NotStarted => "not-started",
         }

@@ -3,10 +3,10 @@
 
 use std::rc::Rc;
 
-use super::random::{Draw, Draws, Philox, Stream};
-use super::sampling::{ONE, Sampling};
 use super::verifier::{Choices as _, Draft, Make, Sampled, VERIFIERS};
 use crate::gpu::{Decided, Device, Error, Propose, Rig, Sampler};
+use crate::sampling::random::{Draw, Draws, Philox, Stream};
+use crate::sampling::{ONE, Sampling};
 
 /// What was checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]

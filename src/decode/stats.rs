@@ -1,7 +1,7 @@
 //! What a generation cost, and what speculation was worth (ALGORITHMS 2.4).
 
-use super::sampling::ONE;
 use super::{Counters, Round};
+use crate::sampling::ONE;
 
 /// Statistics of one generation so far. Times are wall times in ms.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]

@@ -325,8 +325,7 @@ impl Pending {
             let poll = wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: None };
             device.device.poll(poll).map_err(|e| Error::Lost(e.to_string()))?;
         }
-        let mapped =
-            (&mut self.receiver).await.map_err(|_| Error::Lost("a read-back never came".into()))?;
+        let mapped = (&mut self.receiver).await.map_err(|_| Error::Lost("a read-back never came".into()))?;
         if let Err(error) = device.check() {
             // The buffer's next user must not find it mapped.
             self.buffer.unmap();

@@ -8,10 +8,12 @@ use minijinja::context;
 use super::device::Pending;
 use super::ops::Positions;
 use super::plan::{Plan, Step};
-use super::sampler::{Laws, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler, Tail, residual_words, slices};
+use super::sampler::{
+    Laws, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler, Tail, residual_words, slices,
+};
 use super::session::{MAX_ROWS, Propose, STATE_WORDS};
 use super::{Device, Error};
-use crate::decode::random::Philox;
+use crate::sampling::random::Philox;
 
 /// Positions before a sequence begins anew.
 const CAPACITY: usize = 512;
@@ -173,7 +175,10 @@ impl Rig {
         (0..steps).for_each(|_| self.drafting.encode(&device, &mut compute));
         drop(compute);
         let mut at = 0;
-        let mut copy = |encoder: &mut wgpu::CommandEncoder, from: &wgpu::Buffer, first: usize, words: usize| {
+        let mut copy = |encoder: &mut wgpu::CommandEncoder,
+                        from: &wgpu::Buffer,
+                        first: usize,
+                        words: usize| {
             if words > 0 {
                 encoder.copy_buffer_to_buffer(from, first as u64 * 4, &self.readback, at, words as u64 * 4);
             }
@@ -219,11 +224,9 @@ impl Rig {
         const BATCH: usize = 128;
         let device = Rc::clone(&self.device);
         let texts = device.storage("texts", (1 + count * length) as u64)?;
-        let shape =
-            device.uniform(&[length as u32, self.gamma as u32, u32::from(frozen), count as u32]);
+        let shape = device.uniform(&[length as u32, self.gamma as u32, u32::from(frozen), count as u32]);
         let buffers = [(0, &shape), (2, &self.tokens), (3, &texts), (7, &self.state)];
-        let record =
-            Plan { steps: vec![Step::new(&device, "record.wgsl", &context! {}, &buffers, [1, 1])?] };
+        let record = Plan { steps: vec![Step::new(&device, "record.wgsl", &context! {}, &buffers, [1, 1])?] };
         self.context.truncate(2);
         device.write(&self.tokens, 0, &self.context);
         let mut state = self.state_words(self.gamma, false);

@@ -6,7 +6,7 @@ use super::ops::Positions;
 use super::plan::Step;
 use super::session::MAX_ROWS;
 use super::{Device, Error};
-use crate::decode::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fixed};
+use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fixed};
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
@@ -254,8 +254,7 @@ impl Tail<'_> {
     /// Appends the draft's greedy token.
     pub(super) fn select(&self, mode: Mode) -> Result<Step, Error> {
         let shape = self.shape();
-        let mut buffers =
-            vec![(0, &shape), (1, self.best), (2, self.tokens), (7, self.positions.state)];
+        let mut buffers = vec![(0, &shape), (1, self.best), (2, self.tokens), (7, self.positions.state)];
         if mode.confident {
             buffers.extend([(3, self.sampling), (4, &self.laws()?.masses)]);
         }
@@ -307,8 +306,7 @@ impl Tail<'_> {
         let settle = self.step("settle.wgsl", context! { M => self.rows }, &settling, [1, 1])?;
 
         let (rows, width) = draft_rows.unwrap_or((&laws.rows, self.vocab));
-        let shape =
-            self.device.uniform(&[self.vocab as u32, slices(self.vocab) as u32, width as u32]);
+        let shape = self.device.uniform(&[self.vocab as u32, slices(self.vocab) as u32, width as u32]);
         let common = [
             (0, &shape),
             (1, &laws.rows),

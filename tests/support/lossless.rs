@@ -58,17 +58,39 @@ pub struct Case {
     pub name: &'static str,
     make: fn() -> Box<dyn Drafter>,
     gamma: Gamma,
+    /// Rounds in flight, where the engine can have several.
+    in_flight: Option<usize>,
 }
 
 /// Every drafter as users get it, then other settings.
 pub const CASES: [Case; 7] = [
-    Case { name: "ngram", make: || Box::new(NGram::default()), gamma: Gamma::Default },
-    Case { name: "model", make: || Box::new(drafter::Model), gamma: Gamma::Default },
-    Case { name: "alternating", make: || Box::<Alternating>::default(), gamma: Gamma::Fixed(7) },
-    Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Gamma::Fixed(15) },
-    Case { name: "chain", make: || drafter::by_name("ngram+model").expect("two drafters"), gamma: Gamma::Auto },
-    Case { name: "model, gamma 1", make: || Box::new(drafter::Model), gamma: Gamma::Fixed(1) },
-    Case { name: "model, gamma 15", make: || Box::new(drafter::Model), gamma: Gamma::Fixed(15) },
+    Case { name: "ngram", make: || Box::new(NGram::default()), gamma: Gamma::Default, in_flight: None },
+    Case { name: "model", make: || Box::new(drafter::Model), gamma: Gamma::Default, in_flight: None },
+    Case {
+        name: "alternating",
+        make: || Box::<Alternating>::default(),
+        gamma: Gamma::Fixed(7),
+        in_flight: None,
+    },
+    Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Gamma::Fixed(15), in_flight: None },
+    Case {
+        name: "chain",
+        make: || drafter::by_name("ngram+model").expect("two drafters"),
+        gamma: Gamma::Auto,
+        in_flight: None,
+    },
+    Case {
+        name: "model, gamma 1",
+        make: || Box::new(drafter::Model),
+        gamma: Gamma::Fixed(1),
+        in_flight: Some(1),
+    },
+    Case {
+        name: "model, gamma 15",
+        make: || Box::new(drafter::Model),
+        gamma: Gamma::Fixed(15),
+        in_flight: Some(4),
+    },
 ];
 
 /// Generates 64 tokens for 40 prompts with every drafter of `cases`, and compares them with plain decoding on an
@@ -87,7 +109,8 @@ pub fn differences<E: Engine>(
         let options = || Options { max_tokens: TOKENS, ..Options::default() };
         let (expected, _) = generate(&mut plain, prompt, options());
         for (case, seen) in cases.iter().zip(&mut seen) {
-            let options = Options { gamma: case.gamma, drafter: (case.make)(), ..options() };
+            let (gamma, in_flight) = (case.gamma, case.in_flight);
+            let options = Options { gamma, in_flight, drafter: (case.make)(), ..options() };
             let (ids, _) = generate(&mut speculative, prompt, options);
             let stats = speculative.stats();
             seen.drafted += stats.drafted;

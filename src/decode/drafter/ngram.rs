@@ -46,12 +46,7 @@ impl Default for NGram {
 impl NGram {
     /// Proposes only after a match of at least `min_match` tokens (1 is taken for 0).
     pub fn new(min_match: usize) -> Self {
-        Self {
-            min_match: min_match.max(1),
-            tokens: Vec::new(),
-            latest: HashMap::new(),
-            earlier: Vec::new(),
-        }
+        Self { min_match: min_match.max(1), tokens: Vec::new(), latest: HashMap::new(), earlier: Vec::new() }
     }
 
     /// Makes the index that of `context`. Comparing costs a `memcmp` of the context, about a microsecond for 8192

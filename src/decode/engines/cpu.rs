@@ -5,13 +5,13 @@ use std::rc::Rc;
 use web_time::Instant;
 
 use crate::cpu::{Cache, Logits, Model};
-use crate::decode::random::{Draw, Draws, Philox, Stream};
-use crate::decode::sampling::{ONE, adjust, probabilities};
 use crate::decode::verifier::{
     Block, Choices as _, Draft, Greedy, Make, Rows, Sampled, Verdict, Verifier, argmax,
 };
 use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
 use crate::model::Config;
+use crate::sampling::random::{Draw, Draws, Philox, Stream};
+use crate::sampling::{ONE, adjust, probabilities};
 
 /// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
 const FILL_ROWS: usize = 64;

@@ -32,6 +32,11 @@ impl GpuEngine {
     pub fn session(&self) -> &Session {
         &self.session
     }
+
+    /// The same, for those who drive it themselves.
+    pub fn into_session(self) -> Session {
+        self.session
+    }
 }
 
 impl Engine for GpuEngine {

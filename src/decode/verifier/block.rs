@@ -30,8 +30,8 @@
 //! that loss, paid back. `S_i = 0` is never emitted from: if `Pi_i < M` then `h_i = 0`; if `Pi_i = M` then `A = 1`.
 
 use super::{Choices, Draft, Sampled, SamplingVerifier, Verdict};
-use crate::decode::random::Stream;
-use crate::decode::sampling::ONE;
+use crate::sampling::ONE;
+use crate::sampling::random::Stream;
 
 const M: u64 = ONE as u64;
 

@@ -1,7 +1,7 @@
 //! Where a verifier's decisions come from: random words, or a test that enumerates them.
 
-use crate::decode::random::{Draw, Draws};
-use crate::decode::sampling::{ONE, pick};
+use crate::sampling::random::{Draw, Draws};
+use crate::sampling::{ONE, pick};
 
 /// Random decisions in integers. [`Draws`] makes them; a replay can go through all of them (ALGORITHMS 2.8).
 pub trait Choices {

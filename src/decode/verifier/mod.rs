@@ -2,7 +2,7 @@
 //! line in [`VERIFIERS`]. They run on the host; the GPU engine has kernels of the same names.
 //!
 //! At temperature 0 a [`Verifier`] works on logits. Above, a [`SamplingVerifier`] works on integer probabilities
-//! ([`crate::decode::sampling`]) and draws its randomness from [`Choices`].
+//! ([`crate::sampling`]) and draws its randomness from [`Choices`].
 
 mod block;
 mod choices;

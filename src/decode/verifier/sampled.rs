@@ -1,8 +1,8 @@
 //! What the verifiers of sampled text decide on.
 
 use super::{Choices, Verdict};
-use crate::decode::random::{Draw, Stream};
-use crate::decode::sampling::ONE;
+use crate::sampling::ONE;
+use crate::sampling::random::{Draw, Stream};
 
 /// The law that a proposal was drawn from (trap L1 of ALGORITHMS 1.2: the one it was *really* drawn from).
 #[derive(Debug, Clone, Copy)]

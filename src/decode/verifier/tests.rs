@@ -1,8 +1,8 @@
 //! What the verifiers of sampled text have in common. Their law is checked in `tests/sampling_law.rs`.
 
 use super::*;
-use crate::decode::random::{Draw, Draws, Philox, Stream};
-use crate::decode::sampling::ONE;
+use crate::sampling::ONE;
+use crate::sampling::random::{Draw, Draws, Philox, Stream};
 
 const VERIFIERS_OF_SAMPLES: [&dyn SamplingVerifier; 2] = [&TokenWise, &BlockWise];
 

@@ -1,7 +1,7 @@
 //! Token-wise speculative sampling (arXiv 2211.17192 and 2302.01318; ALGORITHMS 1.1).
 
 use super::{Choices, Sampled, SamplingVerifier, Verdict};
-use crate::decode::random::Stream;
+use crate::sampling::random::Stream;
 
 /// Keeps each token in turn with probability `min(1, p(x) / q(x))`; at the first refusal draws from
 /// `norm((p - q)_+)`, after the last token from `p`.

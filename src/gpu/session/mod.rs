@@ -272,7 +272,7 @@ impl Session {
         let mut passes = Vec::with_capacity(drafted + 1);
         let mut point_mass = false;
         match propose {
-            Propose::Tokens(tokens) if tokens.is_empty() => {}
+            Propose::Tokens([]) => {}
             Propose::Tokens(tokens) => {
                 self.device.write(&self.shared.tokens, self.length as u64, tokens);
                 point_mass = true;
@@ -342,9 +342,9 @@ impl Session {
         self.collect().await
     }
 
-    /// The target's logits of the last round, as bits.
-    #[cfg(test)]
-    pub(super) async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
+    /// The target's logits of the first `rows` rows of the last round, as bits. No round needs them on the host: this
+    /// is for tests, and for benches of what that would cost.
+    pub async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
         let words = rows * self.target.model.config.head_vocab;
         self.device.download(&self.target.logits, words).await
     }

@@ -2,8 +2,8 @@
 
 use web_time::Instant;
 
-use super::runner::Pass;
 use super::Session;
+use super::runner::Pass;
 use crate::gpu::Error;
 use crate::gpu::ops;
 use crate::gpu::plan::Cost;

@@ -171,7 +171,8 @@ impl Runner {
             Matvec { matrix, rows: tile, tiles, x, x_row: 0, norm, y, y_stride, epilogue, variant, positions }
                 .steps(device)
         };
-        let mut plan = Plan { steps: ops::embed(device, &model.embedding, rows, positions, tokens, &self.x)? };
+        let mut plan =
+            Plan { steps: ops::embed(device, &model.embedding, rows, positions, tokens, &self.x)? };
         for (layer, [keys, values]) in model.layers.iter().zip(&self.caches) {
             let qkv_width = c.q_width() + 2 * c.kv_width();
             let epilogue = layer.qkv_bias.as_ref().map_or(Epilogue::Store, Epilogue::Bias);

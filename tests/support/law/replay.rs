@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use paceline::decode::random::Draw;
 use paceline::decode::verifier::Choices;
+use paceline::sampling::random::Draw;
 
 use super::Source;
 

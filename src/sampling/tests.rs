@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::Error;
 use super::*;
-use crate::decode::Error;
 use crate::decode::verifier::argmax;
 
 /// Rows that kernels meet: of any spread, with ties, sometimes with what should not be there.
@@ -231,7 +231,7 @@ fn settings_are_checked() {
             ("min_p", refused(&|s| s.min_p = bad)),
             ("repeat_penalty", refused(&|s| s.repeat_penalty = bad)),
         ] {
-            assert!(matches!(error, Error::SamplingRange { parameter, .. } if parameter == name), "{error}");
+            assert!(matches!(error, Error::Range { parameter, .. } if parameter == name), "{error}");
             assert!(error.to_string().contains("must be"), "{error}");
         }
     }

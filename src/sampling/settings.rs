@@ -1,6 +1,6 @@
 //! What the user sets.
 
-use crate::decode::Error;
+use super::Error;
 
 /// Most entries of [`Sampling::logit_bias`].
 pub const MAX_BIAS: usize = 256;
@@ -80,7 +80,7 @@ impl Sampling {
     /// Checks everything, for a target that predicts ids below `vocab`.
     ///
     /// # Errors
-    /// [`Error::SamplingRange`] for a number out of range or NaN; [`Error::TooManyBiases`], [`Error::BiasRange`] and
+    /// [`Error::Range`] for a number out of range or NaN; [`Error::TooManyBiases`], [`Error::BiasRange`] and
     /// [`Error::BiasTwice`] for [`logit_bias`](Self::logit_bias).
     pub fn validate(&self, vocab: usize) -> Result<(), Error> {
         let share = |value: f32| (0.0..=1.0).contains(&value);
@@ -123,5 +123,5 @@ fn check(
     allowed: &'static str,
     is_allowed: impl Fn(f32) -> bool,
 ) -> Result<(), Error> {
-    if is_allowed(value) { Ok(()) } else { Err(Error::SamplingRange { parameter, value, allowed }) }
+    if is_allowed(value) { Ok(()) } else { Err(Error::Range { parameter, value, allowed }) }
 }

@@ -13,13 +13,16 @@
 //! given a GPU's integers makes the GPU's decisions, bit for bit.
 
 mod adjust;
+mod error;
 mod integers;
 mod pick;
+pub mod random;
 mod renormalise;
 mod settings;
 mod threshold;
 
 pub use adjust::adjust;
+pub use error::Error;
 pub use integers::integers;
 pub use pick::{draw, overlap, pick};
 pub use renormalise::renormalise;
