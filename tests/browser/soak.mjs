@@ -101,14 +101,15 @@ try {
     failures
       .splice(0)
       .forEach(failure => process.stderr.write(`WRONG in turn ${turn} on ${device}: ${failure}\n`));
-    memory.last = outcome.memory;
+    memory.last = sum(outcome.memory);
     const passed = (Date.now() - began) / (end - began);
     if (passed < WARM_UP || memory.first === 0) {
-      memory.first = outcome.memory;
+      memory.first = memory.last;
     }
     if (Date.now() - told > 30_000) {
       told = Date.now();
-      process.stderr.write(`${Math.round(passed * 100)} %: ${line()}\n`);
+      const each = Object.entries(outcome.memory).map(([device, bytes]) => `${device} ${mib(bytes)}`);
+      process.stderr.write(`${Math.round(passed * 100)} %: ${line()} (${each.join(', ')})\n`);
     }
   }
 } finally {
@@ -117,8 +118,15 @@ try {
 process.stdout.write(`soak: ${line()}\n`);
 process.exitCode = total.wrong > 0 || memory.last > memory.first + SLACK ? 1 : 0;
 
+function mib(bytes) {
+  return (bytes / MIB).toFixed(1);
+}
+
+function sum(parts) {
+  return Object.values(parts).reduce((a, b) => a + b);
+}
+
 function line() {
-  const mib = bytes => (bytes / MIB).toFixed(1);
   const { generations, aborted, wrong } = total;
   return `${generations} generations, ${aborted} aborted, ${wrong} wrong, memory ${mib(memory.first)} -> ${mib(memory.last)} MiB`;
 }
@@ -139,10 +147,10 @@ async function prepare(count) {
       await sessions[reopen].close();
       sessions[reopen] = await engine.session();
     }
-    const outcome = { generations: 0, aborted: 0, failures: [], memory: 0 };
+    const outcome = { generations: 0, aborted: 0, failures: [], memory: {} };
     await Promise.all(jobs.map(job => run(engine, sessions, said, job, outcome)));
-    for (const { engine } of Object.values(engines)) {
-      outcome.memory += (await engine.memory()).wasm;
+    for (const [device, { engine }] of Object.entries(engines)) {
+      outcome.memory[device] = (await engine.memory()).wasm;
     }
     return outcome;
   };
