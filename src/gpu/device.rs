@@ -326,7 +326,11 @@ impl Pending {
             device.device.poll(poll).map_err(|e| Error::Lost(e.to_string()))?;
         }
         let mapped = (&mut self.receiver).await.map_err(|_| Error::Lost("a read-back never came".into()))?;
-        device.check()?;
+        if let Err(error) = device.check() {
+            // The buffer's next user must not find it mapped.
+            self.buffer.unmap();
+            return Err(error);
+        }
         mapped.map_err(|e| Error::Lost(e.to_string()))?;
         let range = ..self.words as u64 * 4;
         let view = self.buffer.get_mapped_range(range).map_err(|e| Error::Device(e.to_string()))?;

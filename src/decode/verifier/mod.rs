@@ -128,9 +128,22 @@ pub fn best() -> &'static Spec {
 /// # Errors
 /// [`Error::UnknownVerifier`] where [`VERIFIERS`] has no such line.
 pub fn by_name(name: &str) -> Result<&'static Spec, Error> {
-    VERIFIERS.iter().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownVerifier {
+    find(name, |_| true)
+}
+
+/// The verifier called `name` for temperatures above 0: a greedy one would change the law of the text there.
+///
+/// # Errors
+/// [`Error::UnknownVerifier`] where [`VERIFIERS`] has no such line, or one for temperature 0.
+pub fn sampling_by_name(name: &str) -> Result<&'static Spec, Error> {
+    find(name, |spec| matches!(spec.make, Make::Sampling(_)))
+}
+
+fn find(name: &str, suits: impl Fn(&Spec) -> bool) -> Result<&'static Spec, Error> {
+    let known = || VERIFIERS.iter().filter(|spec| suits(spec));
+    known().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownVerifier {
         name: name.into(),
-        known: VERIFIERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", "),
+        known: known().map(|spec| spec.name).collect::<Vec<_>>().join(", "),
     })
 }
 

@@ -28,7 +28,7 @@ fn select_value(base: u32, local: u32, floor_: u32, count: u32, weight: u32) -> 
       // Above the digits that are being decided, value and digits must agree (a shift by 32 is not a shift).
       let same = shift == 24i || (value >> u32(shift + 8i)) == (digits.x >> u32(shift + 8i));
       if (value != 0u && value >= floor_ && same) {
-        let digit = value >> u32(shift) & 0xffu;
+        let digit = (value >> u32(shift)) & 0xffu;
         atomicAdd(&counts[digit], 1u);
         atomicAdd(&weights[digit], value);
       }
@@ -43,7 +43,7 @@ fn select_value(base: u32, local: u32, floor_: u32, count: u32, weight: u32) -> 
         above = next;
         digit--;
       }
-      found = vec3<u32>(digits.x | digit << u32(shift), above);
+      found = vec3<u32>(digits.x | (digit << u32(shift)), above);
     }
     workgroupBarrier();
   }
@@ -79,11 +79,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (sampling.top_p < ONE) {
     // ceil(mass * top_p / 2^31)
     let wanted = plus(product(mass, sampling.top_p), vec2<u32>(0x7fffffffu, 0u));
-    let least = max(1u, wanted.y << 1u | wanted.x >> 31u);
+    let least = max(1u, (wanted.y << 1u) | (wanted.x >> 31u));
     threshold = max(threshold, select_value(base, local, threshold, 0xffffffffu, least));
   }
   let share = plus(product(greatest, sampling.min_p), vec2<u32>(0x7fffffffu, 0u));
-  threshold = max(threshold, share.y << 1u | share.x >> 31u);
+  threshold = max(threshold, (share.y << 1u) | (share.x >> 31u));
   mass = kept(base, local, threshold);
   if (local == 0u) { cuts[group.y] = vec2<u32>(threshold, mass); }
 }

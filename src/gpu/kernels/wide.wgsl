@@ -35,11 +35,11 @@ fn scaled(a: vec2<u32>, b: u32) -> vec2<u32> {
 
 // (n / d, n mod d) of n < d * 2^31.
 fn divided(n: vec2<u32>, d: u32) -> vec2<u32> {
-  var rest = n.y << 1u | n.x >> 31u;
+  var rest = (n.y << 1u) | (n.x >> 31u);
   var quotient = 0u;
   for (var bit = 30i; bit >= 0i; bit--) {
     let carry = rest >> 31u;
-    rest = rest << 1u | (n.x >> u32(bit) & 1u);
+    rest = (rest << 1u) | ((n.x >> u32(bit)) & 1u);
     quotient <<= 1u;
     if (carry == 1u || rest >= d) {
       rest -= d;

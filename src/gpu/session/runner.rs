@@ -257,6 +257,16 @@ impl Runner {
     }
 }
 
+/// Browsers free a buffer that nobody refers to when their garbage collector comes by, which sees how small the handle
+/// is, not the buffer. What is in flight still ends well.
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let Self { caches, x, qkv, q, attention, mlp, logits, .. } = &*self;
+        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]);
+        buffers.for_each(wgpu::Buffer::destroy);
+    }
+}
+
 /// Rows that share a load of weights in a pass over `rows` rows.
 fn tile(rows: usize) -> usize {
     (1..=MAX_TILE).rev().find(|tile| rows.is_multiple_of(*tile)).unwrap_or(1)
