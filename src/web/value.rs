@@ -5,9 +5,10 @@ use wasm_bindgen::JsValue;
 
 use super::error::Error;
 use crate::decode::engines::About;
-use crate::decode::{self, FinishReason, Sampling};
+use crate::decode::{self, FinishReason};
 use crate::gpu;
 use crate::model::Config;
+use crate::sampling::Sampling;
 use crate::text::Message;
 
 /// `BackendLoadOptions`.

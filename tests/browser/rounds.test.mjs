@@ -211,3 +211,13 @@ for (const law of [{}, { temperature: 0.8, seed: 1 }]) {
     assert.ok(quarter <= HOST_MS, `${quarter} ms`);
   });
 }
+
+test('ten thousand rounds of the sampler on WebGPU are decided as on the host', async () => {
+  const replayed = await page.evaluate(async () => {
+    const { default: init, replay } = await import('/paceline/paceline.js');
+    await init();
+    return replay(10_000, 1);
+  });
+  assert.equal(replayed.rounds, 10_000);
+  assert.ok(replayed.accepted > 5_000 && replayed.decisions > 30_000, JSON.stringify(replayed));
+});
