@@ -210,3 +210,15 @@ describe('a round on webgpu is one submit and one read-back, makes nothing, and 
     });
   }
 });
+
+test('ten thousand rounds of the sampler on WebGPU are decided as on the host', async () => {
+  page = await session.open();
+  const replayed = await page.evaluate(async () => {
+    const { default: init, replay } = await import('/paceline/paceline.js');
+    await init();
+    return replay(10_000, 1);
+  });
+  assert.equal(replayed.rounds, 10_000);
+  assert.ok(replayed.accepted > 5_000 && replayed.decisions > 30_000, JSON.stringify(replayed));
+  await page.close();
+});
