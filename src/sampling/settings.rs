@@ -61,7 +61,7 @@ impl Sampling {
         self.temperature == 0.0
     }
 
-    /// Whether logits are changed before the softmax: [`super::adjust`] does something.
+    /// Whether logits are changed before the softmax: [`super::adjust()`] does something.
     pub fn adjusts(&self) -> bool {
         !self.logit_bias.is_empty() || self.penalizes()
     }
@@ -72,7 +72,7 @@ impl Sampling {
             && (self.repeat_penalty != 1.0 || self.presence_penalty != 0.0 || self.frequency_penalty != 0.0)
     }
 
-    /// Whether tokens are cut off: [`super::threshold`] may be more than 1.
+    /// Whether tokens are cut off: [`super::threshold()`] may be more than 1.
     pub fn truncates(&self) -> bool {
         self.top_k > 0 || self.top_p < 1.0 || self.min_p > 0.0
     }

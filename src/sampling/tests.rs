@@ -28,7 +28,7 @@ fn settings() -> impl Strategy<Value = Sampling> {
     })
 }
 
-/// [`threshold`] by trying every value.
+/// [`threshold()`] by trying every value.
 fn slow_threshold(p0: &[u32], sampling: &Sampling) -> u32 {
     let largest = p0.iter().copied().max().unwrap_or(0);
     let at_least = |t: u32| p0.iter().copied().filter(move |&value| value >= t);
