@@ -29,8 +29,8 @@ pub struct Counters {
 pub struct DeviceOptions {
     /// Lowers the device's buffer and binding limits to this many bytes: tests of models that are too large.
     pub max_buffer_bytes: Option<u64>,
-    /// Rounds activations to half precision wherever a pass has more than one row, as an engine with a separate kernel
-    /// for batches might: the negative control of the tests that speculation changes nothing. Never for use.
+    /// Cuts activations to bfloat16 wherever a pass has more than one row, as an engine with a separate kernel for
+    /// batches might: the negative control of the tests that speculation changes nothing. Never for use.
     pub break_batch_invariance: bool,
 }
 

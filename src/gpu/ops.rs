@@ -113,7 +113,7 @@ impl Matvec<'_> {
             lanes,
             workgroup => self.variant.workgroup(),
             norm => self.norm.is_some(),
-            half_batches => device.break_batch_invariance,
+            coarse_batches => device.break_batch_invariance,
             epilogue => context! { file => self.epilogue.file() },
             ..weights_context(matrix)
         };

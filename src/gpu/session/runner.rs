@@ -261,8 +261,9 @@ impl Runner {
 /// is, not the buffer. What is in flight still ends well.
 impl Drop for Runner {
     fn drop(&mut self) {
-        let Self { caches, x, qkv, q, attention, mlp, logits, .. } = &*self;
-        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]);
+        let Self { caches, x, qkv, q, attention, mlp, logits, laws, .. } = &*self;
+        let rows = laws.iter().map(|laws| &laws.rows);
+        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]).chain(rows);
         buffers.for_each(wgpu::Buffer::destroy);
     }
 }
