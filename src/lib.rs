@@ -15,13 +15,16 @@
 //! - [`text`]: tokenizer and chat template from the file's own metadata;
 //! - [`model`]: hyper-parameters and tensor roles of the families we run (llama, qwen2, qwen3);
 //! - [`gpu`] and [`cpu`]: the same forward pass twice; the CPU one is the oracle for every kernel;
-//! - [`decode`]: drafters, verifiers, rounds, statistics, and [`decode::Generator`], which drives them.
+//! - [`decode`]: drafters, verifiers, rounds, statistics, and [`decode::Generator`], which drives them;
+//! - `learn` (the feature of that name): distilling drafts, and measuring what they are worth.
 
 pub mod cpu;
 pub mod decode;
 pub mod error;
 pub mod gguf;
 pub mod gpu;
+#[cfg(feature = "learn")]
+pub mod learn;
 pub mod model;
 pub mod source;
 pub mod text;

@@ -1,5 +1,7 @@
 //! What the commands share: arguments, exit codes, how errors are told.
 
+#[cfg(feature = "learn")]
+mod collect;
 mod generate;
 mod inspect;
 mod progress;
@@ -24,6 +26,8 @@ enum Command {
     Inspect(inspect::Args),
     Generate(generate::Args),
     Prune(prune::Args),
+    #[cfg(feature = "learn")]
+    Collect(collect::Args),
 }
 
 /// Runs the command line. Exit codes: 0, 1 for an error, 2 for wrong arguments, 141 where nobody reads the output.
@@ -32,6 +36,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => (args.json, inspect::run(&args)),
         Command::Generate(args) => (args.json, pollster::block_on(generate::run(&args))),
         Command::Prune(args) => (false, pollster::block_on(prune::run(&args))),
+        #[cfg(feature = "learn")]
+        Command::Collect(args) => (false, collect::run(&args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
