@@ -166,8 +166,9 @@ fn sequences_in_a_batch_do_not_see_one_another() {
     for (name, tiny) in models() {
         let model = load(&tiny.gguf(), 64);
         let vocab = model.config().head_vocab;
-        let texts: Vec<Vec<u32>> =
-            (0..5).map(|i| tokens(40, tiny.vocab).into_iter().cycle().skip(i).take(12 + i).collect()).collect();
+        let texts: Vec<Vec<u32>> = (0..5)
+            .map(|i| tokens(40, tiny.vocab).into_iter().cycle().skip(i).take(12 + i).collect())
+            .collect();
         let mut caches: Vec<Cache> = texts.iter().map(|_| Cache::new(model.config(), 64)).collect();
         // Each sequence stands elsewhere when they meet.
         for (text, cache) in texts.iter().zip(&mut caches) {
@@ -201,7 +202,8 @@ fn hidden_rows_give_the_logits_and_rows_may_begin_anywhere() {
         let config = model.config();
         let embedding = weights.tensor(None, Role::TokenEmbedding);
         let head = if config.tied { embedding } else { weights.tensor(None, Role::Output) };
-        let rows = output.hidden.chunks_exact(config.width).zip(output.logits.chunks_exact(config.head_vocab));
+        let rows =
+            output.hidden.chunks_exact(config.width).zip(output.logits.chunks_exact(config.head_vocab));
         assert_eq!(rows.len(), 37);
         for (hidden, logits) in rows {
             let norm = weights.tensor(None, Role::OutputNorm);

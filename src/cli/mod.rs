@@ -2,6 +2,8 @@
 
 #[cfg(feature = "learn")]
 mod collect;
+#[cfg(feature = "learn")]
+mod distill;
 mod generate;
 mod inspect;
 mod progress;
@@ -28,6 +30,8 @@ enum Command {
     Prune(prune::Args),
     #[cfg(feature = "learn")]
     Collect(collect::Args),
+    #[cfg(feature = "learn")]
+    Distill(distill::Args),
 }
 
 /// Runs the command line. Exit codes: 0, 1 for an error, 2 for wrong arguments, 141 where nobody reads the output.
@@ -38,6 +42,8 @@ pub fn main() -> ExitCode {
         Command::Prune(args) => (false, pollster::block_on(prune::run(&args))),
         #[cfg(feature = "learn")]
         Command::Collect(args) => (false, collect::run(&args)),
+        #[cfg(feature = "learn")]
+        Command::Distill(args) => (false, distill::run(&args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

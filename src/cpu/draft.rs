@@ -39,13 +39,17 @@ impl Draft {
     pub fn check(description: &model::Draft, target: &Model) -> Result<(), String> {
         let (draft, config) = (&description.config, target.config());
         if draft.vocab != config.vocab {
-            return Err(format!("it was made for {} token ids, the target has {}", draft.vocab, config.vocab));
+            return Err(format!(
+                "it was made for {} token ids, the target has {}",
+                draft.vocab, config.vocab
+            ));
         }
         if description.target_width != config.width {
             let (theirs, ours) = (description.target_width, config.width);
             return Err(format!("it was made for a target of width {theirs}, this one has {ours}"));
         }
-        let last = description.ids.as_ref().map_or(draft.vocab, |ids| ids.last().map_or(0, |id| *id as usize + 1));
+        let last =
+            description.ids.as_ref().map_or(draft.vocab, |ids| ids.last().map_or(0, |id| *id as usize + 1));
         if description.head == model::draft::Origin::Target && last > config.head_vocab {
             return Err(format!("it predicts id {}, the target's head ends before", last - 1));
         }

@@ -211,7 +211,9 @@ impl Matrix {
                 (Data::Codes(to_data), Data::Codes(from_data)) => {
                     to_data.copy_row(to, from_data, from, self.columns);
                 }
-                (Data::F32(to_data), Data::F32(from_data)) => copy_lane(to_data, to, from_data, from, self.columns),
+                (Data::F32(to_data), Data::F32(from_data)) => {
+                    copy_lane(to_data, to, from_data, from, self.columns)
+                }
                 (Data::F16(to_data), Data::F16(from_data)) | (Data::BF16(to_data), Data::BF16(from_data)) => {
                     copy_lane(to_data, to, from_data, from, self.columns);
                 }
@@ -241,7 +243,13 @@ impl Matrix {
 }
 
 /// Copies the lane of row `from` to that of row `to`; panels have `columns` groups of lanes.
-fn copy_lane<T: Copy>(to: &mut [[T; PANEL]], to_row: usize, from: &[[T; PANEL]], from_row: usize, columns: usize) {
+fn copy_lane<T: Copy>(
+    to: &mut [[T; PANEL]],
+    to_row: usize,
+    from: &[[T; PANEL]],
+    from_row: usize,
+    columns: usize,
+) {
     let target = to[to_row / PANEL * columns..][..columns].iter_mut();
     for (to, from) in target.zip(&from[from_row / PANEL * columns..]) {
         to[to_row % PANEL] = from[from_row % PANEL];

@@ -5,14 +5,17 @@
 //!
 //! - [`data`]: prompts, batched generation on our own CPU engine, samples on disk, and the strategies that mix them;
 //! - [`draft`]: drafts as burn modules, and as GGUF files;
-//! - [`divergence`]: what distilling minimises.
+//! - [`divergence`]: what distilling minimises;
+//! - [`train`]: the trainer and its run folder.
 
 pub mod data;
+pub mod device;
 pub mod divergence;
 pub mod draft;
 mod error;
 pub mod files;
 mod target;
+pub mod train;
 
 pub use error::Error;
 pub use target::Target;

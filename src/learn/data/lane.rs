@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::collect::{Collector, Progress};
-use super::sample::{Rows, Sample};
+use super::sample::{Rows, Sample, weights};
 use super::script::{Part, Script};
 use crate::cpu::{Cache, Logits};
 use crate::decode::verifier::argmax;
@@ -133,12 +133,10 @@ pub(super) fn draw(logits: &[f32], temperature: f32, random: &mut fastrand::Rng)
     if temperature <= 0.0 {
         return argmax(logits);
     }
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |logit: &f32| ((logit - max) / temperature).exp();
-    let total: f64 = logits.iter().map(|l| f64::from(weight(l))).sum();
+    let (weights, total) = weights(logits, temperature);
     let mut left = random.f64() * total;
-    for (id, logit) in logits.iter().enumerate() {
-        left -= f64::from(weight(logit));
+    for (id, weight) in weights.iter().enumerate() {
+        left -= f64::from(*weight);
         if left < 0.0 {
             return id as u32;
         }

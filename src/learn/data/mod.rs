@@ -7,15 +7,19 @@
 mod collect;
 mod lane;
 mod openers;
+mod pools;
 pub mod prompts;
 mod sample;
 mod script;
 pub mod shards;
 mod source;
+mod strategy;
 
 pub use collect::{Collector, Progress};
 pub use openers::Openers;
+pub use pools::{Mix, Pools};
 pub use prompts::Prompt;
 pub use sample::{Rows, Sample, TOP};
 pub use script::{Part, Script};
 pub use source::Source;
+pub use strategy::{STRATEGIES, Strategy};

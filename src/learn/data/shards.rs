@@ -26,9 +26,12 @@ const TOKENIZER: &str = "tokenizer";
 pub fn write(path: &Path, tokenizer: u64, samples: &Shard) -> Result<(), Error> {
     let count = |n: usize| n as u32;
     let all = || samples.iter().map(|(_, sample)| sample);
-    let numbers = |values: &mut dyn Iterator<Item = u32>| -> Vec<u8> { values.flat_map(u32::to_le_bytes).collect() };
-    let floats = |values: &mut dyn Iterator<Item = f32>| -> Vec<u8> { values.flat_map(f32::to_le_bytes).collect() };
-    let halves = |values: &mut dyn Iterator<Item = f16>| -> Vec<u8> { values.flat_map(f16::to_le_bytes).collect() };
+    let numbers =
+        |values: &mut dyn Iterator<Item = u32>| -> Vec<u8> { values.flat_map(u32::to_le_bytes).collect() };
+    let floats =
+        |values: &mut dyn Iterator<Item = f32>| -> Vec<u8> { values.flat_map(f32::to_le_bytes).collect() };
+    let halves =
+        |values: &mut dyn Iterator<Item = f16>| -> Vec<u8> { values.flat_map(f16::to_le_bytes).collect() };
 
     let rows: usize = all().map(|s| s.rows.len()).sum();
     let top = all().map(|s| s.rows.top()).max().unwrap_or(0);
@@ -45,11 +48,21 @@ pub fn write(path: &Path, tokenizer: u64, samples: &Shard) -> Result<(), Error> 
             numbers(&mut all().flat_map(|s| s.tokens.iter().copied())),
         ),
         ("rows", Dtype::U32, vec![samples.len()], numbers(&mut all().map(|s| count(s.rows.len())))),
-        ("positions", Dtype::U32, vec![rows], numbers(&mut all().flat_map(|s| s.rows.positions.iter().copied()))),
+        (
+            "positions",
+            Dtype::U32,
+            vec![rows],
+            numbers(&mut all().flat_map(|s| s.rows.positions.iter().copied())),
+        ),
         ("ids", Dtype::U32, vec![rows, top], numbers(&mut all().flat_map(|s| s.rows.ids.iter().copied()))),
         ("p", Dtype::F16, vec![rows, top], halves(&mut all().flat_map(|s| s.rows.p.iter().copied()))),
         ("tail", Dtype::F32, vec![rows], floats(&mut all().flat_map(|s| s.rows.tail.iter().copied()))),
-        ("hidden", Dtype::F16, vec![states, width], halves(&mut all().flat_map(|s| s.hidden.iter().copied()))),
+        (
+            "hidden",
+            Dtype::F16,
+            vec![states, width],
+            halves(&mut all().flat_map(|s| s.hidden.iter().copied())),
+        ),
     ];
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
         let view = TensorView::new(*dtype, shape.clone(), bytes);
@@ -146,7 +159,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
         for width in [0, 3] {
-            let shard = vec![(7, sample(5, &[1, 2, 3], width)), (2, sample(9, &[4], width)), (3, sample(2, &[], width))];
+            let shard = vec![
+                (7, sample(5, &[1, 2, 3], width)),
+                (2, sample(9, &[4], width)),
+                (3, sample(2, &[], width)),
+            ];
             write(&path, 42, &shard).unwrap();
             assert_eq!(read(&path, 42).unwrap(), shard);
         }

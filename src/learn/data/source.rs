@@ -29,7 +29,12 @@ impl Source {
     ///
     /// # Errors
     /// Those of the template and the tokenizer.
-    pub fn prompts(target: &Target, prompts: &[Prompt], answer: usize, seed: u64) -> Result<Self, crate::Error> {
+    pub fn prompts(
+        target: &Target,
+        prompts: &[Prompt],
+        answer: usize,
+        seed: u64,
+    ) -> Result<Self, crate::Error> {
         let question = |prompt: &Prompt| -> Result<Vec<u32>, crate::Error> {
             if !prompt.question.is_empty() {
                 return Ok(target.question(&prompt.question)?);
@@ -62,7 +67,9 @@ impl Source {
             }
         }
         if scripts.is_empty() {
-            return Err(Error::Shape("fixed data needs texts or answers, and the files have none".into()).into());
+            return Err(
+                Error::Shape("fixed data needs texts or answers, and the files have none".into()).into()
+            );
         }
         Ok(Self::Fixed(scripts))
     }

@@ -19,7 +19,7 @@ use burn::tensor::Tensor;
 
 use super::Error;
 
-pub use rows::{Rows, buckets};
+pub use rows::Rows;
 
 /// What distilling minimises.
 pub trait Divergence: Send + Sync {
@@ -41,7 +41,11 @@ pub struct Spec {
 pub static DIVERGENCES: [Spec; 9] = [
     Spec { name: "fkl", about: "KL(p || q)", make: |_| Box::new(forward_kl::ForwardKl) },
     Spec { name: "rkl", about: "KL(q || p)", make: |_| Box::new(reverse_kl::ReverseKl) },
-    Spec { name: "jsd", about: "generalised Jensen-Shannon, with --beta", make: |beta| Box::new(jsd::Jsd { beta }) },
+    Spec {
+        name: "jsd",
+        about: "generalised Jensen-Shannon, with --beta",
+        make: |beta| Box::new(jsd::Jsd { beta }),
+    },
     Spec { name: "tvd", about: "total variation: 1 - acceptance", make: |_| Box::new(tvd::Tvd) },
     Spec {
         name: "tvdpp-global",
@@ -59,7 +63,11 @@ pub static DIVERGENCES: [Spec; 9] = [
         make: |_| Box::new(tvdpp::TvdPp { scope: tvdpp::Scope::Sampled }),
     },
     Spec { name: "lk", about: "-log of the acceptance", make: |_| Box::new(likelihood::Likelihood) },
-    Spec { name: "ce", about: "cross entropy on the text's own tokens (SeqKD)", make: |_| Box::new(hard::Hard) },
+    Spec {
+        name: "ce",
+        about: "cross entropy on the text's own tokens (SeqKD)",
+        make: |_| Box::new(hard::Hard),
+    },
 ];
 
 /// The divergence called `name`.

@@ -1,6 +1,6 @@
 //! Distributions of target and draft over the same buckets.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 
 /// The least probability of a bucket: keeps logarithms finite where the target gives nothing.
 pub const FLOOR: f32 = 1e-9;
@@ -45,13 +45,4 @@ impl Rows {
 /// Sums each row.
 pub(super) fn sum(x: Tensor<2>) -> Tensor<1> {
     x.sum_dim(1).squeeze_dim(1)
-}
-
-/// The log-probabilities `[rows, k]` of the columns `ids` of `log_q` `[rows, vocab]`, and of all others together:
-/// `[rows, k + 1]`. Where `valid` is 0 a column counts as impossible: it stands for nothing.
-pub fn buckets(log_q: Tensor<2>, ids: Tensor<2, Int>, valid: Tensor<2>) -> Tensor<2> {
-    const IMPOSSIBLE: f32 = -30.0;
-    let top = log_q.gather(1, ids) * valid.clone() + (valid.neg() + 1.0) * IMPOSSIBLE;
-    let others = (top.clone().exp().sum_dim(1).neg() + 1.0).clamp_min(FLOOR).log();
-    Tensor::cat(vec![top, others], 1)
 }

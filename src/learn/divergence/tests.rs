@@ -1,8 +1,8 @@
 //! Values and gradients against the closed forms of ALGORITHMS 2.7 and 3.2.
 
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
 
-use super::{DIVERGENCES, Rows, buckets, by_name};
+use super::{DIVERGENCES, Rows, by_name};
 
 const P: [f32; 4] = [0.5, 0.3, 0.15, 0.05];
 const Q: [f32; 4] = [0.1, 0.2, 0.3, 0.4];
@@ -132,16 +132,6 @@ fn sampled_tvdpp_points_the_same_way_on_average() {
     let sigma = (0.3f32 * 0.7).sqrt();
     let expected = [-0.07, -0.14, 0.09, 0.12].map(|g: f32| g / sigma);
     assert_near("sampled", &mean, &expected, 0.02);
-}
-
-#[test]
-fn buckets_keep_the_rest_together() {
-    let device = device();
-    let log_q = Tensor::<2>::from_data(TensorData::new(Q.map(f32::ln).to_vec(), [1, 4]), &device);
-    let ids = Tensor::<2, Int>::from_data(TensorData::new(vec![2, 0, 3], [1, 3]), &device);
-    let valid = Tensor::<2>::from_data(TensorData::new(vec![1.0f32, 1.0, 0.0], [1, 3]), &device);
-    let q: Vec<f32> = buckets(log_q, ids, valid).exp().try_into_vec_as().unwrap();
-    assert_near("buckets", &q, &[0.3, 0.1, 0.0, 0.6], 1e-6);
 }
 
 #[test]

@@ -46,13 +46,21 @@ pub static ARCHITECTURES: [Architecture; 6] = [
         about: "one layer like the target's, fed by its hidden states, sharing its embedding and head",
         shape: |target| like(target, Input::Hidden, 1),
     },
-    Architecture { name: "hidden-2", about: "the same with two layers", shape: |t| like(t, Input::Hidden, 2) },
+    Architecture {
+        name: "hidden-2",
+        about: "the same with two layers",
+        shape: |t| like(t, Input::Hidden, 2),
+    },
     Architecture {
         name: "tokens-2",
         about: "two layers like the target's, fed by tokens alone, sharing its embedding and head",
         shape: |target| like(target, Input::Tokens, 2),
     },
-    Architecture { name: "tokens-4", about: "the same with four layers", shape: |t| like(t, Input::Tokens, 4) },
+    Architecture {
+        name: "tokens-4",
+        about: "the same with four layers",
+        shape: |t| like(t, Input::Tokens, 4),
+    },
     Architecture {
         name: "plain-4x256",
         about: "an ordinary llama of 4 layers of width 256, its head its embedding",

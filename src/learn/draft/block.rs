@@ -143,8 +143,7 @@ impl Block {
         let [batch, length, _] = normed.dims();
         let Heads { heads, kv_heads, head_dim, rope_dim } = sizes;
         let group = heads / kv_heads;
-        let split =
-            |x: Tensor<3>, heads: usize| x.reshape([batch, length, heads, head_dim]).swap_dims(1, 2);
+        let split = |x: Tensor<3>, heads: usize| x.reshape([batch, length, heads, head_dim]).swap_dims(1, 2);
         let q = rope.rotate(split(self.q.forward(normed.clone()), heads), rope_dim);
         let k = rope.rotate(split(self.k.forward(normed.clone()), kv_heads), rope_dim);
         let v = split(self.v.forward(normed), kv_heads);

@@ -38,7 +38,10 @@ pub fn write(
             continue;
         };
         if values.len() != shape.iter().product::<usize>() {
-            return Err(Error::Shape(format!("{tensor} has {} values where {shape:?} is needed", values.len())));
+            return Err(Error::Shape(format!(
+                "{tensor} has {} values where {shape:?} is needed",
+                values.len()
+            )));
         }
         let whole = shape[0].is_multiple_of(format.spec().block_len);
         let format = match shape.len() {
@@ -101,7 +104,9 @@ pub fn describe(header: &crate::gguf::Header, target: &Config) -> Result<Draft, 
     }
     let model::Model { config, slots } = model::Model::describe(header)?;
     if config.family.name != "llama" {
-        return Err(Error::Shape(format!("a draft that learns is a llama, not a {}", config.family.name)).into());
+        return Err(
+            Error::Shape(format!("a draft that learns is a llama, not a {}", config.family.name)).into()
+        );
     }
     if slots.iter().flatten().any(|slot| slot.role == model::Role::RopeFactors) {
         return Err(Error::Shape("a draft that learns has no rope factors".into()).into());

@@ -7,6 +7,7 @@
 mod arch;
 mod block;
 pub mod file;
+pub mod init;
 mod net;
 mod student;
 #[cfg(test)]
@@ -16,6 +17,6 @@ mod weights;
 
 pub use arch::{ARCHITECTURES, Architecture, Shape};
 pub use net::{Inputs, Net};
-pub use student::{Frozen, Student};
+pub use student::{Frozen, Spoken, Student};
 pub use vocabulary::Vocabulary;
 pub use weights::Weights;

@@ -154,15 +154,17 @@ impl Net {
         all
     }
 
-    /// Logits over the draft's ids of rows of states, `[rows, width]`; `shared` is the head, `[width, draft ids]`, where
-    /// it is the target's.
-    pub fn logits(&self, states: Tensor<2>, shared: Option<&Tensor<2>>) -> Tensor<2> {
-        let normed = self.norm.forward(states);
-        match (&self.head, shared, &self.embedding) {
-            (Some(head), ..) => normed.matmul(head.val()),
-            (None, Some(head), _) => normed.matmul(head.clone()),
-            (None, None, Some(embedding)) => normed.matmul(embedding.val().transpose()),
-            (None, None, None) => normed,
+    /// Rows of states, `[rows, width]`, as the head reads them.
+    pub fn normed(&self, states: Tensor<2>) -> Tensor<2> {
+        self.norm.forward(states)
+    }
+
+    /// The head, `[width, draft ids]`, where it is the draft's own.
+    pub fn head(&self) -> Option<Tensor<2>> {
+        match (&self.head, &self.embedding) {
+            (Some(head), _) => Some(head.val()),
+            (None, Some(embedding)) => Some(embedding.val().transpose()),
+            (None, None) => None,
         }
     }
 }

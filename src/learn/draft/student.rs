@@ -39,6 +39,40 @@ impl Frozen {
     }
 }
 
+/// Logits over a draft's ids, and the way back for their gradient.
+#[derive(Debug, Clone)]
+pub enum Spoken {
+    /// The head is the target's: gradients end at the rows that it reads.
+    Frozen {
+        /// Those rows, `[rows, width]`.
+        normed: Tensor<2>,
+        /// The head, `[width, draft ids]`.
+        head: Tensor<2>,
+    },
+    /// The head is the draft's own, and learns: logits that track gradients.
+    Own(Tensor<2>),
+}
+
+impl Spoken {
+    /// The logits, `[rows, draft ids]`, without gradients.
+    pub fn logits(&self) -> Tensor<2> {
+        match self {
+            Self::Frozen { normed, head } => normed.clone().inner().matmul(head.clone()),
+            Self::Own(logits) => logits.clone().inner(),
+        }
+    }
+
+    /// Something whose `backward` carries `gradient`, that of the logits, on to the weights.
+    pub fn surrogate(&self, gradient: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Frozen { normed, head } => {
+                (normed.clone() * gradient.matmul(head.clone().transpose())).sum()
+            }
+            Self::Own(logits) => (logits.clone() * gradient).sum(),
+        }
+    }
+}
+
 /// A draft that learns.
 #[derive(Debug, Clone)]
 pub struct Student {
@@ -48,7 +82,7 @@ pub struct Student {
     pub net: Net,
     /// What it shares.
     pub frozen: Frozen,
-    /// Where its tensors are.
+    /// Where its tensors are; those of the net track gradients there.
     pub device: Device,
 }
 
@@ -60,7 +94,7 @@ impl Student {
     pub fn new(draft: Draft, weights: &Weights, target: &cpu::Model, device: &Device) -> Result<Self, Error> {
         cpu::Draft::check(&draft, target)
             .map_err(|why| Error::Shape(format!("the draft does not fit the target: {why}")))?;
-        let net = Net::new(&draft, weights, device);
+        let net = Net::new(&draft, weights, &device.clone().autodiff());
         let net = net.ok_or_else(|| Error::Shape("the draft's weights are incomplete".into()))?;
         let frozen = Frozen::of(&draft, target, device);
         Ok(Self { draft, net, frozen, device: device.clone() })
@@ -85,14 +119,24 @@ impl Student {
         Inputs { tokens, embedded, states }
     }
 
-    /// Logits over the draft's ids of rows of states, `[rows, width]`.
-    pub fn logits(&self, states: Tensor<2>) -> Tensor<2> {
-        self.net.logits(states, self.frozen.head.as_ref())
+    /// What rows of states, `[rows, width]`, say about the next token.
+    pub fn speak(&self, states: Tensor<2>) -> Spoken {
+        let normed = self.net.normed(states);
+        match (&self.frozen.head, self.net.head()) {
+            (Some(head), _) => Spoken::Frozen { normed, head: head.clone() },
+            (None, Some(head)) => Spoken::Own(normed.matmul(head)),
+            (None, None) => Spoken::Own(normed),
+        }
     }
 
     /// Its weights in the file's layout.
     pub fn weights(&self) -> Weights {
         self.net.export(&self.draft)
+    }
+
+    /// The same without gradients, to be judged.
+    pub fn still(&self) -> Self {
+        Self { net: self.net.valid(), ..self.clone() }
     }
 
     /// How many numbers it learns.

@@ -57,7 +57,8 @@ impl Weights {
                 let sum: f32 = (0..12).map(|_| random.f32()).sum();
                 (sum - 6.0) * spread
             };
-            let values = if shape.len() == 1 { vec![1.0; count] } else { (0..count).map(|_| value()).collect() };
+            let values =
+                if shape.len() == 1 { vec![1.0; count] } else { (0..count).map(|_| value()).collect() };
             weights.0.insert(slot, values);
         }
         weights
@@ -66,7 +67,13 @@ impl Weights {
 
 /// Reorders the rows of a query or key projection of `heads` heads between rope's two styles: `to_halves` from elements
 /// `2i, 2i + 1` to `i, i + dim / 2`, otherwise back. Queries and keys change alike, so that scores stay what they are.
-pub(super) fn reorder(config: &Config, heads: usize, columns: usize, values: &[f32], to_halves: bool) -> Vec<f32> {
+pub(super) fn reorder(
+    config: &Config,
+    heads: usize,
+    columns: usize,
+    values: &[f32],
+    to_halves: bool,
+) -> Vec<f32> {
     if config.rope.style == RopeStyle::Halves {
         return values.to_vec();
     }
@@ -77,7 +84,8 @@ pub(super) fn reorder(config: &Config, heads: usize, columns: usize, values: &[f
         for pair in 0..half {
             for (interleaved, halves) in [(2 * pair, pair), (2 * pair + 1, half + pair)] {
                 let (from, to) = if to_halves { (interleaved, halves) } else { (halves, interleaved) };
-                reordered[row(to)..row(to) + columns].copy_from_slice(&values[row(from)..row(from) + columns]);
+                reordered[row(to)..row(to) + columns]
+                    .copy_from_slice(&values[row(from)..row(from) + columns]);
             }
         }
     }
