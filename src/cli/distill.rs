@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use paceline::Error;
 use paceline::gguf::{Format, Stream};
 use paceline::learn::data::{Pools, Sample};
-use paceline::learn::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init};
+use paceline::learn::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
 use paceline::learn::train::{Config, Line, Supply, Trainer, Watch};
 use paceline::learn::{self, Target, device, files};
 use paceline::model::draft::{Draft, Input};
@@ -33,7 +33,8 @@ pub struct Args {
     /// The draft's shape: hidden-1, hidden-2, tokens-2, tokens-4, plain-4x256 ...
     #[arg(long, value_name = "NAME", default_value = "hidden-1")]
     draft_arch: String,
-    /// First weights: `target` (its layers, where they fit), `random`, or a draft's file, whose shape then counts.
+    /// First weights: `regression` (for drafts fed by states: the best linear guess), `target` (its layers, where they
+    /// fit), `random`, or a draft's file, whose shape then counts.
     #[arg(long, value_name = "FILE|NAME", default_value = "target")]
     init_from: String,
     /// Layers of the target to begin with, such as `0,29`.
@@ -197,11 +198,11 @@ impl Watch for Watching {
 fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
     let target_config = target.model.config();
     let (shape, ids, weights) = match args.init_from.as_str() {
-        "target" | "random" => {
+        "target" | "random" | "regression" => {
             let shape = (Architecture::by_name(&args.draft_arch).map_err(Error::from)?.shape)(target_config);
             let ids = if shape.tied { None } else { ids(args, target)? };
             let draft = shape.draft(target_config, ids.clone());
-            (shape, ids, first_weights(args, target_config, &draft)?)
+            (shape, ids, first_weights(args, target, &draft)?)
         }
         path => {
             let (draft, weights) = file::open(Path::new(path), target).with_context(|| path.to_string())?;
@@ -260,17 +261,18 @@ fn ids(args: &Args, target: &Target) -> anyhow::Result<Option<Vec<u32>>> {
     Ok(Some(ids))
 }
 
-fn first_weights(args: &Args, target: &ModelConfig, draft: &Draft) -> anyhow::Result<Weights> {
+fn first_weights(args: &Args, target: &Target, draft: &Draft) -> anyhow::Result<Weights> {
     if args.init_from == "random" {
         return Ok(Weights::random(draft, args.seed));
     }
+    let config = target.model.config();
     let layers =
-        if args.init_layers.is_empty() { init::layers(draft, target) } else { args.init_layers.clone() };
-    if layers.len() != draft.config.layers || layers.iter().any(|layer| *layer >= target.layers) {
+        if args.init_layers.is_empty() { init::layers(draft, config) } else { args.init_layers.clone() };
+    if layers.len() != draft.config.layers || layers.iter().any(|layer| *layer >= config.layers) {
         bail!(
             "--init-layers must name {} of the target's layers 0 to {}",
             draft.config.layers,
-            target.layers - 1
+            config.layers - 1
         );
     }
     let read = async || -> Result<Weights, Error> {
@@ -279,7 +281,15 @@ fn first_weights(args: &Args, target: &ModelConfig, draft: &Draft) -> anyhow::Re
         Ok(Weights::read(&mut stream, &slots, init::wanted(draft, &layers)).await?)
     };
     let weights = pollster::block_on(read()).with_context(|| format!("{}", args.target.display()))?;
-    Ok(init::from_target(draft, &weights, &layers, args.seed))
+    let mut weights = init::from_target(draft, &weights, &layers, args.seed);
+    if args.init_from == "regression" {
+        let mut pools = Pools::default();
+        let mut supply = Supply::new(args.data.clone(), target.tokenizer.fingerprint(), width(draft));
+        supply.read(&mut pools, false).map_err(Error::from)?;
+        let device = device::open(&args.device).map_err(Error::from)?;
+        regress(draft, &mut weights, &target.model, pools.target.iter(), &device).map_err(Error::from)?;
+    }
+    Ok(weights)
 }
 
 fn format(name: &str) -> anyhow::Result<Format> {

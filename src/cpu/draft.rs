@@ -76,6 +76,14 @@ impl Draft {
         self.ids.as_ref().map_or(id, |ids| ids[id as usize])
     }
 
+    /// The draft id of a target id; `None` where the draft cannot say it.
+    pub fn draft_id(&self, id: u32) -> Option<u32> {
+        match &self.ids {
+            None => ((id as usize) < self.config().head_vocab).then_some(id),
+            Some(ids) => ids.binary_search(&id).ok().map(|at| at as u32),
+        }
+    }
+
     /// Memory of the matrices that are its own; those of the head are, even where they are copies of the target's.
     pub fn bytes(&self) -> usize {
         self.model.bytes() - self.model.embedding.bytes()

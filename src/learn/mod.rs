@@ -6,13 +6,15 @@
 //! - [`data`]: prompts, batched generation on our own CPU engine, samples on disk, and the strategies that mix them;
 //! - [`draft`]: drafts as burn modules, and as GGUF files;
 //! - [`divergence`]: what distilling minimises;
-//! - [`train`]: the trainer and its run folder.
+//! - [`train`]: the trainer and its run folder;
+//! - [`eval`]: what a draft is worth.
 
 pub mod data;
 pub mod device;
 pub mod divergence;
 pub mod draft;
 mod error;
+pub mod eval;
 pub mod files;
 mod target;
 pub mod train;

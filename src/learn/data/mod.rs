@@ -19,6 +19,7 @@ pub use collect::{Collector, Progress};
 pub use openers::Openers;
 pub use pools::{Mix, Pools};
 pub use prompts::Prompt;
+pub(crate) use sample::weights;
 pub use sample::{Rows, Sample, TOP};
 pub use script::{Part, Script};
 pub use source::Source;

@@ -9,6 +9,7 @@ mod block;
 pub mod file;
 pub mod init;
 mod net;
+mod regression;
 mod student;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ mod weights;
 
 pub use arch::{ARCHITECTURES, Architecture, Shape};
 pub use net::{Inputs, Net};
+pub use regression::regress;
 pub use student::{Frozen, Spoken, Student};
 pub use vocabulary::Vocabulary;
 pub use weights::Weights;
