@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use paceline::Error;
 use paceline::gguf::{Format, Stream};
-use paceline::learn::data::{Pools, Sample};
+use paceline::learn::data::{Pools, Sample, Strategy};
 use paceline::learn::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
-use paceline::learn::train::{Config, Line, Supply, Trainer, Watch};
-use paceline::learn::{self, Target, device, files};
+use paceline::learn::train::{self, Config, Line, Supply, Trainer, Watch};
+use paceline::learn::{self, Target, device, divergence, files};
 use paceline::model::draft::{Draft, Input};
 use paceline::model::{self, Config as ModelConfig};
 use paceline::source::FileSource;
 
+use super::collect::fill;
 use super::progress::Progress;
+use super::speech::{CAPACITY, Speech};
 
 /// Distil a draft from a target, in a run folder that can be taken up again after a kill at any moment.
 #[derive(clap::Args)]
@@ -27,9 +29,18 @@ pub struct Args {
     /// Go on with the run in the folder, with its own configuration.
     #[arg(long)]
     resume: bool,
-    /// Folders of samples that `paceline collect` made; read again as they grow.
-    #[arg(long, value_name = "DIR", required = true)]
+    /// Folders of samples that `paceline collect` made; read again as they grow. Without any, --samples are made first, in
+    /// the run folder.
+    #[arg(long, value_name = "DIR")]
     data: Vec<PathBuf>,
+    /// Samples to make where no --data is given.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    samples: usize,
+    /// Samples of the draft's own that each refresh makes.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    own_samples: usize,
+    #[command(flatten)]
+    speech: Speech,
     /// The draft's shape: hidden-1, hidden-2, tokens-2, tokens-4, plain-4x256 ...
     #[arg(long, value_name = "NAME", default_value = "hidden-1")]
     draft_arch: String,
@@ -91,13 +102,7 @@ pub struct Args {
     /// Format of the draft's file: F16, Q8_0 or Q4_0.
     #[arg(long, value_name = "NAME", default_value = "Q8_0")]
     format: String,
-    /// Another seed, other weights and another order of samples.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
 }
-
-/// Longest text.
-const CAPACITY: usize = 2048;
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -106,42 +111,42 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let target = pollster::block_on(Target::open(&args.target, CAPACITY))
         .with_context(|| format!("{}", args.target.display()))?;
     files::folder(&args.out).map_err(Error::from)?;
+    let first = args.out.join("initial.gguf");
     let config_path = args.out.join("config.json");
-    let (config, weights) = match (config_path.exists(), args.resume) {
+    let config = match (config_path.exists(), args.resume) {
         (true, false) => {
             bail!("{} holds a run already: --resume it, or choose another folder", args.out.display())
         }
         (false, true) => bail!("{} holds no run to resume", args.out.display()),
-        (true, true) => {
-            let config = Config::read(&config_path).map_err(Error::from)?;
-            if config.tokenizer != target.tokenizer.fingerprint() {
-                let what = args.out.display().to_string();
-                return Err(Error::from(learn::Error::Tokenizer { what }).into());
-            }
-            // The checkpoint brings the weights; these only have the right shapes.
-            let weights = Weights::random(&draft(&config, target.model.config()), config.seed);
-            (config, weights)
+        (true, true) => resumed(args, &config_path, &target)?,
+        (false, false) => {
+            let (config, weights) = begin(args, &target)?;
+            let draft = draft(&config, target.model.config());
+            let bytes = file::write(&draft, &weights, Format::F32, "first weights", &target.metadata);
+            files::write(&first, &bytes.map_err(Error::from)?).map_err(Error::from)?;
+            // Last, so that a folder with a configuration is a run that can be resumed.
+            config.write(&config_path).map_err(Error::from)?;
+            config
         }
-        (false, false) => begin(args, &target)?,
     };
+    // Where there is a checkpoint, it brings later weights.
+    let (_, weights) = file::open(&first, &target).with_context(|| format!("{}", first.display()))?;
     let draft = draft(&config, target.model.config());
     let student = Student::new(draft, &weights, &target.model, &device).map_err(Error::from)?;
-    if !args.resume {
-        // Last, so that a folder with a configuration is a run that can be resumed.
-        let bytes = file::write(&student.draft, &weights, Format::F32, "first weights", &target.metadata);
-        files::write(&args.out.join("initial.gguf"), &bytes.map_err(Error::from)?).map_err(Error::from)?;
-        config.write(&config_path).map_err(Error::from)?;
-    } else if let Ok((_, first)) = file::open(&args.out.join("initial.gguf"), &target) {
-        // Killed before the first checkpoint: begin where it began.
-        return train(
-            args,
-            &target,
-            config,
-            Student::new(student.draft, &first, &target.model, &device).map_err(Error::from)?,
-            format,
-        );
-    }
     train(args, &target, config, student, format)
+}
+
+/// The configuration of the run in the folder.
+fn resumed(args: &Args, path: &Path, target: &Target) -> anyhow::Result<Config> {
+    let mut config = Config::read(path).map_err(Error::from)?;
+    if config.tokenizer != target.tokenizer.fingerprint() {
+        let what = args.out.display().to_string();
+        return Err(Error::from(learn::Error::Tokenizer { what }).into());
+    }
+    if !args.data.is_empty() {
+        config.data = args.data.clone();
+    }
+    Ok(config)
 }
 
 fn train(
@@ -151,17 +156,30 @@ fn train(
     student: Student,
     format: Format,
 ) -> anyhow::Result<()> {
-    let steps = config.steps;
-    let supply = Supply::new(args.data.clone(), config.tokenizer, width(&student.draft));
+    let (steps, fixed) = (config.steps, is_fixed(&config.strategy));
+    let width = width(&student.draft);
+    let supply = Supply::new(config.data.clone(), config.tokenizer, width);
+    let mix = (Strategy::by_name(&config.strategy).map_err(Error::from)?.mix)(config.lambda);
+    let speech = if mix.draft > 0.0 {
+        let (source, collector) =
+            (args.speech.source(target, false)?, args.speech.collector(target, width.is_some()));
+        Some(train::Speech { target, collector, source, samples: args.own_samples, capacity: CAPACITY })
+    } else {
+        None
+    };
     eprintln!("{} parameters to learn, {steps} steps", student.parameters());
-    let fixed = matches!(config.strategy.as_str(), "fixed" | "imitkd");
+    let settings = (args.save_every, format);
     let mut trainer =
-        Trainer::open(&args.out, config, student, target.metadata.clone(), (args.save_every, format))
-            .map_err(Error::from)?;
+        Trainer::open(&args.out, config, student, target.metadata.clone(), settings).map_err(Error::from)?;
     let bar = Progress::of_steps("steps", steps);
     bar.reach(trainer.step());
-    trainer.run(&mut Watching { supply, bar, fixed })?;
+    trainer.run(&mut Watching { supply, speech, bar, fixed })?;
     Ok(())
+}
+
+/// Whether the strategy learns from texts as they are.
+fn is_fixed(strategy: &str) -> bool {
+    matches!(strategy, "fixed" | "imitkd")
 }
 
 /// The target's width where the draft reads its states.
@@ -169,15 +187,21 @@ fn width(draft: &Draft) -> Option<usize> {
     (draft.input == Input::Hidden).then_some(draft.target_width)
 }
 
-struct Watching {
+struct Watching<'a> {
     supply: Supply,
+    speech: Option<train::Speech<'a>>,
     bar: Progress,
     fixed: bool,
 }
 
-impl Watch for Watching {
-    fn refresh(&mut self, _student: &Student, _step: usize, pools: &mut Pools) -> Result<(), Error> {
-        Ok(self.supply.read(pools, self.fixed)?)
+impl Watch for Watching<'_> {
+    fn refresh(&mut self, student: &Student, step: usize, pools: &mut Pools) -> Result<(), Error> {
+        self.supply.read(pools, self.fixed)?;
+        if let Some(speech) = &self.speech {
+            self.bar.say("the draft speaks".into());
+            pools.draft = speech.of(student, step)?;
+        }
+        Ok(())
     }
 
     fn held_out(&self) -> &[Sample] {
@@ -187,22 +211,39 @@ impl Watch for Watching {
     fn line(&mut self, line: &Line) {
         self.bar.reach(line.step);
         let alpha = line.alpha.first().copied().unwrap_or(0.0);
-        self.bar.say(format!("loss {:.3}, alpha {alpha:.3}", line.loss));
+        let mut message = format!("loss {:.3}, alpha {alpha:.3}", line.loss);
         if let Some(held_out) = line.held_out.first() {
-            self.bar.say(format!("loss {:.3}, alpha {alpha:.3}, held out {held_out:.3}", line.loss));
+            message += &format!(", held out {held_out:.3}");
         }
+        self.bar.say(message);
     }
+}
+
+/// The folders to learn from; the run's own is filled first where none are given.
+fn data(args: &Args, target: &Target) -> anyhow::Result<Vec<PathBuf>> {
+    if !args.data.is_empty() {
+        return Ok(args.data.clone());
+    }
+    let folder = args.out.join("data");
+    let source = args.speech.source(target, is_fixed(&args.strategy))?;
+    let collector = args.speech.collector(target, args.draft_arch.starts_with("hidden"));
+    fill(&collector, &source, args.samples, &folder, target.tokenizer.fingerprint())?;
+    Ok(vec![folder])
 }
 
 /// The configuration and the first weights of a new run.
 fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
+    // Wrong names are told before anything is collected.
+    Strategy::by_name(&args.strategy).map_err(Error::from)?;
+    divergence::by_name(&args.divergence, args.beta).map_err(Error::from)?;
     let target_config = target.model.config();
+    let data = data(args, target)?;
     let (shape, ids, weights) = match args.init_from.as_str() {
         "target" | "random" | "regression" => {
             let shape = (Architecture::by_name(&args.draft_arch).map_err(Error::from)?.shape)(target_config);
-            let ids = if shape.tied { None } else { ids(args, target)? };
+            let ids = if shape.tied { None } else { ids(args, &data, target)? };
             let draft = shape.draft(target_config, ids.clone());
-            (shape, ids, first_weights(args, target, &draft)?)
+            (shape, ids, first_weights(args, &data, target, &draft)?)
         }
         path => {
             let (draft, weights) = file::open(Path::new(path), target).with_context(|| path.to_string())?;
@@ -215,6 +256,7 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
         shape,
         ids: ids.unwrap_or_default(),
         init: args.init_from.clone(),
+        data,
         divergence: args.divergence.clone(),
         beta: args.beta,
         strategy: args.strategy.clone(),
@@ -228,7 +270,7 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
         unroll_decay: args.unroll_decay,
         feature_weight: args.feature_weight,
         refresh: args.refresh,
-        seed: args.seed,
+        seed: args.speech.seed,
     };
     Ok((config, weights))
 }
@@ -244,16 +286,16 @@ fn shape_of(draft: &Draft) -> Shape {
 }
 
 /// The most frequent ids of the samples.
-fn ids(args: &Args, target: &Target) -> anyhow::Result<Option<Vec<u32>>> {
+fn ids(args: &Args, data: &[PathBuf], target: &Target) -> anyhow::Result<Option<Vec<u32>>> {
     let size = target.model.config().head_vocab;
     if args.vocab_top == 0 || args.vocab_top >= size {
         return Ok(None);
     }
     let mut pools = Pools::default();
-    let mut supply = Supply::new(args.data.clone(), target.tokenizer.fingerprint(), None);
+    let mut supply = Supply::new(data.to_vec(), target.tokenizer.fingerprint(), None);
     supply.read(&mut pools, false).map_err(Error::from)?;
     let mut vocabulary = Vocabulary::new(size);
-    for sample in &pools.target {
+    for sample in pools.target.iter() {
         vocabulary.count(sample.rows.positions.iter().map(|at| sample.tokens[*at as usize + 1]));
     }
     let ids = vocabulary.most_frequent(args.vocab_top);
@@ -261,9 +303,9 @@ fn ids(args: &Args, target: &Target) -> anyhow::Result<Option<Vec<u32>>> {
     Ok(Some(ids))
 }
 
-fn first_weights(args: &Args, target: &Target, draft: &Draft) -> anyhow::Result<Weights> {
+fn first_weights(args: &Args, data: &[PathBuf], target: &Target, draft: &Draft) -> anyhow::Result<Weights> {
     if args.init_from == "random" {
-        return Ok(Weights::random(draft, args.seed));
+        return Ok(Weights::random(draft, args.speech.seed));
     }
     let config = target.model.config();
     let layers =
@@ -281,13 +323,13 @@ fn first_weights(args: &Args, target: &Target, draft: &Draft) -> anyhow::Result<
         Ok(Weights::read(&mut stream, &slots, init::wanted(draft, &layers)).await?)
     };
     let weights = pollster::block_on(read()).with_context(|| format!("{}", args.target.display()))?;
-    let mut weights = init::from_target(draft, &weights, &layers, args.seed);
+    let mut weights = init::from_target(draft, &weights, &layers, args.speech.seed);
     if args.init_from == "regression" {
         let mut pools = Pools::default();
-        let mut supply = Supply::new(args.data.clone(), target.tokenizer.fingerprint(), width(draft));
+        let mut supply = Supply::new(data.to_vec(), target.tokenizer.fingerprint(), width(draft));
         supply.read(&mut pools, false).map_err(Error::from)?;
         let device = device::open(&args.device).map_err(Error::from)?;
-        regress(draft, &mut weights, &target.model, pools.target.iter(), &device).map_err(Error::from)?;
+        regress(draft, &mut weights, &target.model, &pools.target, &device).map_err(Error::from)?;
     }
     Ok(weights)
 }

@@ -4,10 +4,14 @@
 mod collect;
 #[cfg(feature = "learn")]
 mod distill;
+#[cfg(feature = "learn")]
+mod eval;
 mod generate;
 mod inspect;
 mod progress;
 mod prune;
+#[cfg(feature = "learn")]
+mod speech;
 mod tuning;
 
 use std::io::{self, Write};
@@ -32,6 +36,8 @@ enum Command {
     Collect(collect::Args),
     #[cfg(feature = "learn")]
     Distill(distill::Args),
+    #[cfg(feature = "learn")]
+    Eval(eval::Args),
 }
 
 /// Runs the command line. Exit codes: 0, 1 for an error, 2 for wrong arguments, 141 where nobody reads the output.
@@ -44,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Collect(args) => (false, collect::run(&args)),
         #[cfg(feature = "learn")]
         Command::Distill(args) => (false, distill::run(&args)),
+        #[cfg(feature = "learn")]
+        Command::Eval(args) => (args.json, eval::run(&args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

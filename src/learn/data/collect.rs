@@ -9,12 +9,14 @@ use std::sync::mpsc;
 use super::Script;
 use super::lane::Lane;
 use super::sample::Sample;
-use crate::cpu::{Cache, Model};
+use crate::cpu::{Cache, Draft, Model};
 
 /// Runs scripts.
 pub struct Collector<'a> {
     /// Who speaks and judges.
     pub target: &'a Model,
+    /// Who says the answers, at temperature 1; the target where there is none.
+    pub draft: Option<&'a Draft>,
     /// Tokens that end a part.
     pub stop_ids: &'a [u32],
     /// Whether samples carry hidden states.
@@ -77,7 +79,8 @@ impl Collector<'_> {
                     || Cache::new(self.target.config(), needed.next_multiple_of(64)),
                     |spare| caches.swap_remove(spare),
                 );
-                lanes.push(Lane::new(index, script, cache));
+                let speaker = self.draft.map(|draft| Cache::new(draft.config(), needed));
+                lanes.push(Lane::new(index, script, cache, speaker));
             }
             if lanes.is_empty() {
                 return;
@@ -115,10 +118,25 @@ impl Collector<'_> {
             self.target.forward_batch(&mut caches, &tokens, &positions)
         };
         let config = self.target.config();
+        let mut proposed = self.propose(&mut speaking, &tokens, &positions).into_iter();
         let logits = output.logits.chunks_exact(config.head_vocab);
         let hidden = output.hidden.chunks_exact(config.width);
         for (lane, (logits, hidden)) in speaking.into_iter().zip(logits.zip(hidden)) {
-            lane.hear(self, logits, hidden);
+            lane.hear(self, logits, hidden, proposed.next().as_deref());
         }
+    }
+
+    /// The draft's logits after the same tokens, a row a lane; none where the target speaks alone.
+    fn propose(&self, speaking: &mut [&mut Lane], tokens: &[u32], positions: &[usize]) -> Vec<Vec<f32>> {
+        let Some(draft) = self.draft else { return Vec::new() };
+        let states: Vec<f32> = if draft.reads_hidden() {
+            speaking.iter().flat_map(|lane| lane.before().iter().copied()).collect()
+        } else {
+            Vec::new()
+        };
+        let mut caches: Vec<&mut Cache> =
+            speaking.iter_mut().filter_map(|lane| lane.speaker.as_mut()).collect();
+        let output = draft.forward_batch(&mut caches, tokens, &states, positions);
+        output.logits.chunks_exact(draft.config().head_vocab).map(<[f32]>::to_vec).collect()
     }
 }

@@ -23,11 +23,15 @@ pub(super) struct Lane {
     rows: Rows,
     hidden: Vec<f16>,
     random: fastrand::Rng,
+    /// The target's state at the last position read: zeros before the first.
+    state: Vec<f32>,
     pub cache: Cache,
+    /// The draft's cache, where a draft speaks.
+    pub speaker: Option<Cache>,
 }
 
 impl Lane {
-    pub fn new(index: usize, script: Script, cache: Cache) -> Self {
+    pub fn new(index: usize, script: Script, cache: Cache, speaker: Option<Cache>) -> Self {
         let random = fastrand::Rng::with_seed(script.seed);
         let mut lane = Self {
             index,
@@ -40,7 +44,9 @@ impl Lane {
             rows: Rows::default(),
             hidden: Vec::new(),
             random,
+            state: Vec::new(),
             cache,
+            speaker,
         };
         lane.take_given();
         lane
@@ -73,14 +79,23 @@ impl Lane {
         self.read
     }
 
+    /// The target's state one position before the token to read next.
+    pub fn before(&self) -> &[f32] {
+        &self.state
+    }
+
     /// Reads what was given, all but the last token.
     pub fn read_given(&mut self, collector: &Collector<'_>) {
         let end = self.tokens.len().saturating_sub(1);
+        if self.state.is_empty() {
+            self.state = vec![0.0; collector.target.config().width];
+        }
         if self.read >= end {
             return;
         }
         let learn = self.learn[self.read + 1..=end].contains(&true);
-        let which = if learn || collector.hidden { Logits::All } else { Logits::None };
+        let feeds = collector.draft.is_some_and(|draft| draft.reads_hidden());
+        let which = if learn || collector.hidden || feeds { Logits::All } else { Logits::None };
         let given = &self.tokens[self.read..end];
         let output = collector.target.forward_hidden(&mut self.cache, given, self.read, which);
         for (row, logits) in output.logits.chunks_exact(collector.target.config().head_vocab).enumerate() {
@@ -90,7 +105,21 @@ impl Lane {
             }
         }
         self.keep_hidden(collector, &output.hidden);
+        self.tell_draft(collector, end, &output.hidden);
         self.read = end;
+    }
+
+    /// Lets the draft read on to `end`; `hidden` are the target's states at the positions that are new.
+    fn tell_draft(&mut self, collector: &Collector<'_>, end: usize, hidden: &[f32]) {
+        let width = self.state.len();
+        let before = std::mem::take(&mut self.state);
+        let (earlier, last) = hidden.split_at(hidden.len().saturating_sub(width));
+        if let (Some(draft), Some(cache)) = (collector.draft, &mut self.speaker) {
+            let tokens = &self.tokens[self.read..end];
+            let states = if draft.reads_hidden() { [&before, earlier].concat() } else { Vec::new() };
+            draft.forward(cache, tokens, &states, self.read, Logits::None);
+        }
+        self.state = if last.is_empty() { before } else { last.to_vec() };
     }
 
     fn keep_hidden(&mut self, collector: &Collector<'_>, hidden: &[f32]) {
@@ -99,17 +128,30 @@ impl Lane {
         }
     }
 
-    /// Takes what the target thinks of the last token, and says the next one.
-    pub fn hear(&mut self, collector: &Collector<'_>, logits: &[f32], hidden: &[f32]) {
+    /// Takes what the target thinks of the last token, and says the next one: the draft's idea of it in an answer, where a
+    /// draft speaks and `proposed` are its logits.
+    pub fn hear(
+        &mut self,
+        collector: &Collector<'_>,
+        logits: &[f32],
+        hidden: &[f32],
+        proposed: Option<&[f32]>,
+    ) {
         self.keep_hidden(collector, hidden);
+        self.state.copy_from_slice(hidden);
         self.read += 1;
-        let (max, temperature) = match self.script.parts[self.part] {
-            Part::Question(max) => (max, 1.0),
-            Part::Answer(max) => (max, self.script.temperature),
+        let (max, temperature, answers) = match self.script.parts[self.part] {
+            Part::Question(max) => (max, 1.0, false),
+            Part::Answer(max) => (max, self.script.temperature, true),
             Part::Context(_) | Part::Text(_) => return,
         };
         self.rows.push(self.tokens.len() as u32 - 1, logits);
-        let token = draw(logits, temperature, &mut self.random);
+        let token = match (collector.draft, proposed) {
+            (Some(draft), Some(proposed)) if answers => {
+                draft.target_id(draw(proposed, 1.0, &mut self.random))
+            }
+            _ => draw(logits, temperature, &mut self.random),
+        };
         self.tokens.push(token);
         self.learn.push(true);
         self.spoken += 1;

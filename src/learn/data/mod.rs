@@ -5,6 +5,7 @@
 //! on disk.
 
 mod collect;
+mod folder;
 mod lane;
 mod openers;
 mod pools;
@@ -14,8 +15,11 @@ mod script;
 pub mod shards;
 mod source;
 mod strategy;
+#[cfg(test)]
+mod tests;
 
 pub use collect::{Collector, Progress};
+pub use folder::{Collected, collect};
 pub use openers::Openers;
 pub use pools::{Mix, Pools};
 pub use prompts::Prompt;

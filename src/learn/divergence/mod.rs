@@ -11,6 +11,8 @@ mod likelihood;
 mod reverse_kl;
 mod rows;
 #[cfg(test)]
+mod tabular;
+#[cfg(test)]
 mod tests;
 mod tvd;
 mod tvdpp;

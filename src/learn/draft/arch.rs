@@ -40,7 +40,7 @@ pub struct Architecture {
 }
 
 /// Every shape that has a name. A draft's own file is one as well (`--init-from`).
-pub static ARCHITECTURES: [Architecture; 6] = [
+pub static ARCHITECTURES: [Architecture; 7] = [
     Architecture {
         name: "hidden-1",
         about: "one layer like the target's, fed by its hidden states, sharing its embedding and head",
@@ -65,6 +65,11 @@ pub static ARCHITECTURES: [Architecture; 6] = [
         name: "plain-4x256",
         about: "an ordinary llama of 4 layers of width 256, its head its embedding",
         shape: |_| plain(4, 256, 4, 64, 704),
+    },
+    Architecture {
+        name: "target",
+        about: "an ordinary model of the target's own shape: target distillation",
+        shape: Shape::of_target,
     },
     Architecture {
         name: "plain-2x64",
@@ -98,6 +103,12 @@ impl Architecture {
 }
 
 impl Shape {
+    /// An ordinary model of the target's own shape.
+    pub fn of_target(target: &Config) -> Self {
+        let (embedding, head) = (Origin::Own, Origin::Own);
+        Self { embedding, head, tied: target.tied, ..like(target, Input::Tokens, target.layers) }
+    }
+
     /// Whether it is an ordinary model, whose head predicts the first ids: no map of ids.
     pub fn is_plain(&self) -> bool {
         (self.input, self.embedding, self.head) == (Input::Tokens, Origin::Own, Origin::Own)

@@ -131,12 +131,26 @@ impl Block {
 
     /// The next step over `x`, `[batch, L, width]`.
     pub(super) fn forward(&self, x: Tensor<3>, sizes: Heads, rope: &RopeTable, past: &mut Past) -> Tensor<3> {
-        let normed = self.attention_norm.forward(x.clone());
-        let attended = self.attend(normed, sizes, rope, past);
-        let x = x + self.attention_output.forward(attended);
-        let normed = self.mlp_norm.forward(x.clone());
-        let inner = activation::silu(self.gate.forward(normed.clone())) * self.up.forward(normed);
+        let context = self.context(x.clone(), sizes, rope, past);
+        let x = self.after_attention(x, context);
+        let inner = self.inner(x.clone());
         x + self.down.forward(inner)
+    }
+
+    /// What the attention's output projection reads.
+    pub(super) fn context(&self, x: Tensor<3>, sizes: Heads, rope: &RopeTable, past: &mut Past) -> Tensor<3> {
+        self.attend(self.attention_norm.forward(x), sizes, rope, past)
+    }
+
+    /// The residual stream after attention whose output projection read `context`.
+    pub(super) fn after_attention(&self, x: Tensor<3>, context: Tensor<3>) -> Tensor<3> {
+        x + self.attention_output.forward(context)
+    }
+
+    /// What the MLP's down projection reads.
+    pub(super) fn inner(&self, x: Tensor<3>) -> Tensor<3> {
+        let normed = self.mlp_norm.forward(x);
+        activation::silu(self.gate.forward(normed.clone())) * self.up.forward(normed)
     }
 
     fn attend(&self, normed: Tensor<3>, sizes: Heads, rope: &RopeTable, past: &mut Past) -> Tensor<3> {

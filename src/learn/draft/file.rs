@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::Weights;
+use crate::cpu;
 use crate::gguf::{Format, Metadata, Stream, Value, Writer};
 use crate::learn::{Error, Target};
 use crate::model::draft::{Draft, Input, Origin};
@@ -92,6 +93,31 @@ pub async fn read<S: ByteSource>(source: S, target: &Target) -> Result<(Draft, W
 /// As [`read`].
 pub fn open(path: &Path, target: &Target) -> Result<(Draft, Weights), crate::Error> {
     pollster::block_on(read(FileSource::open(path)?, target)).map_err(crate::Error::of_draft)
+}
+
+/// A draft from a file, for the CPU engine: ready to run beside `target`, for texts of at most `capacity` tokens.
+///
+/// # Errors
+/// As [`read`]; [`Error::Shape`] where it does not fit the target.
+pub async fn load<S: ByteSource>(
+    source: S,
+    target: &Target,
+    capacity: usize,
+) -> Result<(cpu::Draft, Draft), crate::Error> {
+    let mut stream = Stream::open(source).await?;
+    let header = stream.header();
+    Tokenizer::from_metadata(&header.metadata)?
+        .compatible(&target.tokenizer)
+        .map_err(crate::decode::Error::TokenizerMismatch)?;
+    let (draft, fed) = (describe(header, target.model.config())?, Draft::is(header));
+    cpu::Draft::check(&draft, &target.model)
+        .map_err(|why| Error::Shape(format!("the draft does not fit the target: {why}")))?;
+    if fed {
+        return Ok((cpu::Draft::load(&mut stream, &draft, &target.model, capacity).await?, draft));
+    }
+    let description = model::Model { config: draft.config.clone(), slots: draft.slots.clone() };
+    let model = cpu::Model::load(&mut stream, &description, capacity.min(draft.config.context)).await?;
+    Ok((cpu::Draft::plain(model), draft))
 }
 
 /// What a header says about a draft of either kind.

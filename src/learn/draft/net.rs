@@ -154,6 +154,27 @@ impl Net {
         all
     }
 
+    /// What `layer`'s attention output (`attention`) or down projection reads, and the residual stream that it adds to:
+    /// `[batch, L, ..]` each. A first step, fed by the target.
+    pub(super) fn probe(
+        &self,
+        config: &Config,
+        inputs: &Inputs,
+        layer: usize,
+        attention: bool,
+    ) -> Option<(Tensor<3>, Tensor<3>)> {
+        let below = Self { blocks: self.blocks[..layer].to_vec(), ..self.clone() };
+        let x = below.states(config, inputs, 1).pop()?;
+        let rope = RopeTable::new(config, x.dims()[1], &x.device());
+        let block = &self.blocks[layer];
+        let context = block.context(x.clone(), Heads::of(config), &rope, &mut Past::default());
+        if attention {
+            return Some((context, x));
+        }
+        let x = block.after_attention(x, context);
+        Some((block.inner(x.clone()), x))
+    }
+
     /// Rows of states, `[rows, width]`, as the head reads them.
     pub fn normed(&self, states: Tensor<2>) -> Tensor<2> {
         self.norm.forward(states)

@@ -7,10 +7,14 @@ mod bootstrap;
 mod cost;
 mod measure;
 mod report;
+mod run;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use bootstrap::{Interval, interval};
 pub use cost::{Cost, cost};
 pub use measure::{Measured, measure};
-pub use report::{Report, Row, report, task};
+pub use report::{Report, Row, report, size_ratio, task};
+pub use run::{Options, run};
 pub use text::{Text, speak};

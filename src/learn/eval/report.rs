@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::bootstrap::{Interval, interval};
 use super::measure::Measured;
+use crate::learn::draft::Shape;
+use crate::model::{Config, Draft, Role};
 
 /// One task's line of a report.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -47,6 +49,19 @@ pub fn task(category: &str) -> &str {
         category if MT_BENCH.contains(&category) => "mt-bench",
         category => category,
     }
+}
+
+/// Weights that a draft reads for a token, over those that a model of the target's configuration does: layers and head,
+/// whosever they are, without the embedding's lookup.
+pub fn size_ratio(draft: &Draft, target: &Config) -> f64 {
+    let body = |wanted: Vec<(crate::model::Slot, String, Vec<usize>, bool)>| -> usize {
+        let outside = [Role::TokenEmbedding, Role::Output, Role::RopeFactors];
+        let body = wanted.iter().filter(|(slot, ..)| !outside.contains(&slot.role));
+        body.map(|(_, _, shape, _)| shape.iter().product::<usize>()).sum()
+    };
+    let ours = body(draft.wanted()) + draft.config.width * draft.config.head_vocab;
+    let whole = Shape::of_target(target).draft(target, None);
+    ours as f64 / (body(whole.wanted()) + target.width * target.head_vocab) as f64
 }
 
 /// Makes a report of measurements, each with its task; `size_ratio` is the draft's parameters over the target's, and

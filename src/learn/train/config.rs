@@ -1,6 +1,6 @@
 //! Everything that a run depends on: `config.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::learn::draft::Shape;
 use crate::learn::{Error, files};
@@ -18,6 +18,9 @@ pub struct Config {
     pub ids: Vec<u32>,
     /// Where its weights came from: `random`, `target` and its layers, or a file.
     pub init: String,
+    /// Folders of the samples that it learns from.
+    #[serde(default)]
+    pub data: Vec<PathBuf>,
     /// A name of [`crate::learn::divergence::DIVERGENCES`].
     pub divergence: String,
     /// Parameter of those divergences that have one.

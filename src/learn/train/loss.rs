@@ -187,3 +187,58 @@ fn features(student: &Student, batch: &Batch, rows: &[usize], states: Tensor<2>)
     let far = distance.clone() - 0.5 * BETA;
     far.mask_where(near, distance.square() * (0.5 / BETA)).mean()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::learn::divergence::{DIVERGENCES, by_name};
+
+    /// A loss differentiated through all logits, as burn would without buckets.
+    #[test]
+    fn bucket_gradients_are_those_of_all_logits() {
+        const ROWS: usize = 6;
+        const VOCAB: usize = 12;
+        const TOP: usize = 3;
+        let device = Device::flex();
+        let mut random = fastrand::Rng::with_seed(2);
+        let logits: Vec<f32> = (0..ROWS * VOCAB).map(|_| 4.0 * random.f32() - 2.0).collect();
+        let logits = Tensor::<2>::from_data(TensorData::new(logits, [ROWS, VOCAB]), &device);
+        // The last kept id of every other row cannot be said.
+        let ids: Vec<i32> =
+            (0..ROWS as i32).flat_map(|r| [r, r + 4, if r % 2 == 0 { 11 } else { 0 }]).collect();
+        let valid: Vec<f32> =
+            (0..ROWS).flat_map(|r| [1.0, 1.0, if r % 2 == 0 { 1.0 } else { 0.0 }]).collect();
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [ROWS, TOP]), &device);
+        let valid = Tensor::<2>::from_data(TensorData::new(valid, [ROWS, TOP]), &device);
+        let p: Vec<f32> = (0..ROWS)
+            .flat_map(|r| if r % 2 == 0 { [0.4, 0.3, 0.2, 0.1] } else { [0.5, 0.3, 0.0, 0.2] })
+            .collect();
+        let p = Tensor::<2>::from_data(TensorData::new(p, [ROWS, TOP + 1]), &device);
+        let rows = |log_q: Tensor<2>| Rows {
+            p: p.clone(),
+            label: log_q.clone().narrow(1, 1, 1).squeeze_dim(1),
+            sayable: Tensor::ones([ROWS], &device),
+            log_q,
+        };
+        for spec in DIVERGENCES.iter().filter(|spec| spec.name != "tvdpp-sampled") {
+            let divergence = by_name(spec.name, 0.3).unwrap();
+            let leaf = logits.clone().autodiff().require_grad();
+            let log_q = activation::log_softmax(leaf.clone(), 1);
+            let top = log_q.gather(1, ids.clone()) * valid.clone() + (valid.clone() - 1.0) * 30.0;
+            let others = (top.clone().exp().sum_dim(1).neg() + 1.0).log();
+            let loss = divergence.loss(&rows(Tensor::cat(vec![top, others], 1))).mean();
+            let expected = leaf.grad(&loss.backward()).unwrap();
+
+            let buckets = Buckets::new(logits.clone(), ids.clone(), valid.clone());
+            let leaf = buckets.logits.clone().autodiff().require_grad();
+            let again = divergence.loss(&rows(activation::log_softmax(leaf.clone(), 1))).mean();
+            let gradient = buckets.gradient(leaf.grad(&again.clone().backward()).unwrap().inner());
+            let error = (gradient - expected.inner()).abs().max().into_scalar::<f32>();
+            assert!(error < 1e-5, "{}: gradients differ by {error}", spec.name);
+            let (a, b) = (loss.into_scalar::<f32>(), again.into_scalar::<f32>());
+            assert!((a - b).abs() < 1e-5, "{}: {a} and {b}", spec.name);
+        }
+    }
+}

@@ -21,5 +21,5 @@ pub use loss::{Judged, judge};
 pub use metrics::{Line, Metrics};
 pub use plot::plot;
 pub use schedule::learning_rate;
-pub use supply::Supply;
+pub use supply::{Speech, Supply};
 pub use trainer::{Trainer, Watch};

@@ -1,10 +1,12 @@
-//! Where a run's samples come from: folders of shards, read again as they grow.
+//! Where a run's samples come from: folders of shards, read again as they grow, and the draft itself.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::learn::data::{Pools, Sample, shards};
-use crate::learn::{Error, files};
+use crate::gguf::Format;
+use crate::learn::data::{Collector, Pools, Sample, Source, shards};
+use crate::learn::draft::{Student, file};
+use crate::learn::{Error, Target, files};
 
 /// Every so many scripts, one is kept back.
 const HELD_OUT_EVERY: usize = 16;
@@ -71,5 +73,42 @@ impl Supply {
             }
         }
         Ok(())
+    }
+}
+
+/// Lets drafts in the making speak, and their target judge what they say.
+pub struct Speech<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// How it runs: without a draft as yet.
+    pub collector: Collector<'a>,
+    /// What is asked.
+    pub source: Source,
+    /// Samples of each generation.
+    pub samples: usize,
+    /// Longest text.
+    pub capacity: usize,
+}
+
+impl Speech<'_> {
+    /// What `student` says after `step` steps: other questions at every step.
+    ///
+    /// # Errors
+    /// Those of the engine that the student is loaded into.
+    pub fn of(&self, student: &Student, step: usize) -> Result<Vec<Sample>, crate::Error> {
+        let (weights, metadata) = (student.weights(), &self.target.metadata);
+        let bytes = file::write(&student.draft, &weights, Format::F32, "student", metadata)?;
+        let (draft, _) = pollster::block_on(file::load(&bytes[..], self.target, self.capacity))?;
+        let collector = Collector { draft: Some(&draft), ..self.collector };
+        let first = step.wrapping_mul(self.samples);
+        let scripts = (first..first + self.samples).map_while(|i| Some((i, self.source.script(i)?)));
+        let mut samples = Vec::new();
+        collector.run(scripts, |finished| {
+            samples.push((finished.script, finished.sample));
+            Ok::<(), Error>(())
+        })?;
+        // In the scripts' order, so that runs do not depend on which finished first.
+        samples.sort_by_key(|(script, _)| *script);
+        Ok(samples.into_iter().map(|(_, sample)| sample).collect())
     }
 }
