@@ -40,7 +40,7 @@ pub fn regress(
     }
     let solved =
         |sums: Sums| sums.solve().ok_or_else(|| Error::Shape("there are no samples to regress on".into()));
-    let sums = fuse(draft, target, samples, device)?;
+    let mut sums = fuse(draft, target, samples, device)?;
     // The norms' weights make every input as large as any other, so that one learning rate suits all: a few of a state's
     // elements are a hundred times as large as most.
     let sizes = sums.sizes();
@@ -135,13 +135,22 @@ struct Sums {
     rows: usize,
     inputs: usize,
     outputs: usize,
+    /// Rows that are still to be multiplied: many at a time are faster.
+    waiting: Vec<(Tensor<2>, Tensor<2>)>,
     xx: Vec<f64>,
     xy: Vec<f64>,
 }
 
 impl Sums {
     fn new(inputs: usize, outputs: usize) -> Self {
-        Self { rows: 0, inputs, outputs, xx: vec![0.0; inputs * inputs], xy: vec![0.0; inputs * outputs] }
+        Self {
+            rows: 0,
+            inputs,
+            outputs,
+            waiting: Vec::new(),
+            xx: vec![0.0; inputs * inputs],
+            xy: vec![0.0; inputs * outputs],
+        }
     }
 
     /// Adds rows, one after the other.
@@ -156,6 +165,19 @@ impl Sums {
     /// Adds rows `[rows, inputs]` and `[rows, outputs]`.
     fn add(&mut self, x: Tensor<2>, y: Tensor<2>) {
         self.rows += x.dims()[0];
+        self.waiting.push((x, y));
+        if self.waiting.iter().map(|(x, _)| x.dims()[0]).sum::<usize>() >= CHUNK {
+            self.multiply();
+        }
+    }
+
+    /// Multiplies the rows that wait.
+    fn multiply(&mut self) {
+        let (x, y): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().unzip();
+        if x.is_empty() {
+            return;
+        }
+        let (x, y) = (Tensor::cat(x, 0), Tensor::cat(y, 0));
         let add = |sum: &mut [f64], product: Tensor<2>| {
             let product: Vec<f32> = product.try_into_vec_as().unwrap_or_default();
             sum.iter_mut().zip(product).for_each(|(sum, p)| *sum += f64::from(p));
@@ -165,13 +187,15 @@ impl Sums {
     }
 
     /// The root of the mean square of each input.
-    fn sizes(&self) -> Vec<f32> {
+    fn sizes(&mut self) -> Vec<f32> {
+        self.multiply();
         let size = |i: usize| (self.xx[i * self.inputs + i] / self.rows.max(1) as f64).sqrt() as f32;
         (0..self.inputs).map(|i| size(i).max(1e-3)).collect()
     }
 
     /// Solves `(X^T X + ridge) W = X^T Y` by Cholesky; returns `W` in the layout of files, `[outputs][inputs]`.
-    fn solve(self) -> Option<Vec<f32>> {
+    fn solve(mut self) -> Option<Vec<f32>> {
+        self.multiply();
         let Self { inputs: n, outputs: m, xx: mut a, xy: mut w, .. } = self;
         let ridge = RIDGE * (0..n).map(|i| a[i * n + i]).sum::<f64>() / n as f64;
         (0..n).for_each(|i| a[i * n + i] += ridge);
