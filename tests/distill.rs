@@ -96,8 +96,11 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
             kills += 1;
         }
         child.wait().unwrap();
+        // Whatever is there is whole. The draft may be missing if the kill came between the first checkpoint and it.
         for file in ["draft.gguf", "initial.gguf"] {
-            folder.succeed(&format!("inspect killed/{file}"));
+            if run.join(file).exists() {
+                folder.succeed(&format!("inspect killed/{file}"));
+            }
         }
     }
     assert!(kills > 0, "every start had ended before it could be killed");
@@ -170,13 +173,13 @@ fn what_does_not_belong_together_is_refused() {
     for (flags, words) in [
         ("--divergence kl", "fkl, rkl"),
         ("--strategy best", "on-policy"),
-        ("--draft-arch huge", "hidden-1"),
         ("--device tpu", "flex"),
         ("--format Q3", "Q8_0"),
         ("--init-from nothing.gguf", "nothing.gguf"),
     ] {
         assert!(folder.fail(&distill("new", flags)).contains(words), "{flags}");
     }
+    assert!(folder.fail(&distill("new", "").replace("hidden-1", "huge")).contains("plain-4x256"));
     std::fs::write(folder.path("bad.jsonl"), "{\"prompt\": \"fine\"}\nnot json").unwrap();
     let collect = "collect --target target.gguf --out bad --prompts bad.jsonl";
     assert!(folder.fail(collect).contains("bad.jsonl, line 2"));

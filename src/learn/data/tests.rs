@@ -97,14 +97,19 @@ fn a_question_is_framed_once_whether_it_ended_or_not() {
         seed: 1,
         temperature: 1.0,
     };
+    let mut counts = [0; 2];
     for seed in 0..60 {
         let sample = &run(&collector(&target, 1, 1), &[Script { seed, ..script(40) }])[0];
         let at = sample.tokens.iter().position(|t| *t == stop).unwrap();
         assert_eq!(sample.tokens[at..at + 2], [stop, 11], "seed {seed}");
-        // The context is given, so nothing predicts 11; the stop token was sampled only if the question ended by itself.
+        // The context is given, so nothing predicts 11; the stop token was sampled if the question ended with it, and not
+        // if it was cut or ended with another one.
         assert!(!sample.rows.positions.contains(&(at as u32)));
-        assert_eq!(sample.rows.positions.contains(&(at as u32 - 1)), at < 42);
+        let given = at == 42 || target.tokenizer.stop_ids().contains(&sample.tokens[at - 1]);
+        assert_eq!(sample.rows.positions.contains(&(at as u32 - 1)), !given, "seed {seed}");
+        counts[usize::from(given)] += 1;
     }
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
 }
 
 #[test]
