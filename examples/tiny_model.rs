@@ -2,6 +2,7 @@
 //! `cargo run --example tiny_model -- FOLDER [MODEL.gguf]`.
 //!
 //! - `target.gguf` and `draft.gguf`: the draft has the target's first layers, so it is right now and then;
+//! - `deep.gguf`: a target of 30 layers, to count what a round costs the host; `draft.gguf` is one for it too;
 //! - `other.gguf`: a model with another tokenizer;
 //! - `plain.gguf`: a model without a chat template;
 //! - `tokenizer.gguf`, where a real model is given: its tokenizer with next to no weights, to tell how much memory the
@@ -21,9 +22,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let target = Tiny { layers: 4, width: 128, ff: 256, heads: 4, head_dim: 32, ..Tiny::default() };
     let draft = Tiny { layers: 3, ..target.clone() };
+    let deep = Tiny { layers: 30, ..target.clone() };
     let other = Tiny { vocab: Tiny::MIN_VOCAB + 2, ..draft.clone() };
     std::fs::write(folder.join("target.gguf"), target.gguf())?;
     std::fs::write(folder.join("draft.gguf"), draft.gguf())?;
+    std::fs::write(folder.join("deep.gguf"), deep.gguf())?;
     std::fs::write(folder.join("other.gguf"), other.gguf())?;
 
     let without_template =

@@ -14,6 +14,7 @@
 //! - [`gguf`]: the file format, its block formats, and a writer for drafts and test models;
 //! - [`text`]: tokenizer and chat template from the file's own metadata;
 //! - [`model`]: hyper-parameters and tensor roles of the families we run (llama, qwen2, qwen3);
+//! - [`sampling`]: what is sampled from logits, defined once, in whole numbers, for every device;
 //! - [`gpu`] and [`cpu`]: the same forward pass twice; the CPU one is the oracle for every kernel;
 //! - [`decode`]: drafters, verifiers, rounds, statistics, and [`decode::Generator`], which drives them;
 //! - `learn` (the feature of that name): distilling drafts, and measuring what they are worth.
@@ -26,6 +27,7 @@ pub mod gpu;
 #[cfg(feature = "learn")]
 pub mod learn;
 pub mod model;
+pub mod sampling;
 pub mod source;
 pub mod text;
 #[cfg(target_arch = "wasm32")]

@@ -6,19 +6,20 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use paceline::decode::drafter::{self, DRAFTERS, Drafter};
-use paceline::decode::{Engine, Error, Event, FinishReason, Generator, Options, PREFILL_CHUNK, Proposal};
+use paceline::decode::drafter::{self, DRAFTERS, Drafter, Limits};
+use paceline::decode::{
+    Engine, Error, Event, FinishReason, Gamma, Generator, Options, PREFILL_CHUNK, Proposal,
+};
 use support::table::{self, TableEngine, VOCAB, expected};
 
 /// Proposes exactly what the target will say, except for every `wrong`-th token.
 struct Oracle {
     wrong: usize,
-    proposal: Vec<u32>,
 }
 
 impl Oracle {
     fn boxed(wrong: usize) -> Box<dyn Drafter> {
-        Box::new(Self { wrong, proposal: Vec::new() })
+        Box::new(Self { wrong })
     }
 }
 
@@ -27,18 +28,18 @@ impl Drafter for Oracle {
         "oracle"
     }
 
-    fn default_gamma(&self) -> usize {
-        12
+    fn default_limits(&self) -> Limits {
+        Limits { tokens: 12, draft: 0 }
     }
 
-    fn propose(&mut self, context: &[u32], max: usize) -> Proposal<'_> {
-        self.proposal = expected(context, max);
-        for (i, id) in self.proposal.iter_mut().enumerate() {
+    fn propose(&mut self, context: &[u32], Limits { tokens: max, .. }: Limits) -> Proposal {
+        let mut proposal = expected(context, max);
+        for (i, id) in proposal.iter_mut().enumerate() {
             if (i + 1) % self.wrong == 0 {
                 *id = (*id + 1) % VOCAB;
             }
         }
-        Proposal::Tokens(&self.proposal)
+        Proposal::Tokens(proposal)
     }
 }
 
@@ -77,7 +78,7 @@ fn run<E: Engine>(generator: &mut Generator<E>) -> (Vec<u32>, FinishReason) {
 fn every_drafter_and_gamma_says_what_plain_decoding_says() {
     for prompt in [vec![1], vec![3, 4, 5], vec![0; 70], (0..200).map(|i| i * i % VOCAB).collect()] {
         let plainly = expected(&prompt, 50);
-        for gamma in (0..=15).map(Some).chain([None]) {
+        for gamma in (0..=15).map(Gamma::Fixed).chain([Gamma::Default, Gamma::Auto]) {
             let named = DRAFTERS.iter().map(|spec| (spec.make)());
             for drafter in named.chain([1, 2, 3, 100].map(Oracle::boxed)) {
                 let name = drafter.name();
@@ -94,7 +95,9 @@ fn every_drafter_and_gamma_says_what_plain_decoding_says() {
                     stats.accepted + stats.rounds,
                     "each round adds one token of the target's"
                 );
-                assert!(gamma.is_none_or(|gamma| stats.drafted <= gamma * stats.rounds));
+                if let Gamma::Fixed(gamma) = gamma {
+                    assert!(stats.drafted <= gamma * stats.rounds);
+                }
             }
         }
     }
@@ -110,7 +113,7 @@ fn a_stop_token_ends_the_text_wherever_it_stands_in_a_block() {
             for gamma in [0, 1, 4, 12] {
                 let mut generator = Generator::new(TableEngine::new(512));
                 let options = Options {
-                    gamma: Some(gamma),
+                    gamma: Gamma::Fixed(gamma),
                     stop_ids: vec![99, stop],
                     ..options(Oracle::boxed(wrong), 60)
                 };
@@ -166,7 +169,7 @@ fn the_context_is_filled_to_the_last_position() {
             for drafter in ["none", "ngram", "model"] {
                 let mut generator = Generator::new(TableEngine::new(capacity));
                 let drafter = drafter::by_name(drafter).unwrap();
-                let options = Options { gamma: Some(gamma), ..options(drafter, 1000) };
+                let options = Options { gamma: Gamma::Fixed(gamma), ..options(drafter, 1000) };
                 generator.start(&[1, 2, 3, 4], options).unwrap();
                 let (ids, reason) = run(&mut generator);
                 assert_eq!(ids, expected(&[1, 2, 3, 4], capacity - 4));

@@ -2,19 +2,21 @@
 
 mod support;
 
+use std::rc::Rc;
+
 use paceline::cpu;
 use paceline::decode::verifier::{Block, Greedy, Verdict, argmax};
-use paceline::decode::{CpuEngine, Engine, Generator, Options, Verifier, drafter};
+use paceline::decode::{CpuEngine, Engine, Gamma, Generator, Options, Verifier, drafter};
 use paceline::gguf::Stream;
 use paceline::model::Model;
 use support::generate;
 use support::lossless::{CAPACITY, CASES, Pair, assert_lossless, differences, pairs, prompts};
 
-fn load(file: &[u8]) -> cpu::Model {
+fn load(file: &[u8]) -> Rc<cpu::Model> {
     pollster::block_on(async {
         let mut stream = Stream::open(file).await.expect("a header");
         let model = Model::describe(stream.header()).expect("a model");
-        cpu::Model::load(&mut stream, &model, CAPACITY).await.expect("weights")
+        Rc::new(cpu::Model::load(&mut stream, &model, CAPACITY).await.expect("weights"))
     })
 }
 
@@ -56,7 +58,7 @@ fn a_draft_that_is_the_target_is_always_right() {
     for prompt in prompts(100) {
         let options = Options {
             max_tokens: 60,
-            gamma: Some(4),
+            gamma: Gamma::Fixed(4),
             drafter: Box::new(drafter::Model),
             ..Options::default()
         };
@@ -90,7 +92,7 @@ fn the_context_is_filled_to_the_last_position() {
     for (length, gamma) in [(CAPACITY - 1, 15), (CAPACITY - 2, 15), (CAPACITY - 9, 4), (CAPACITY - 9, 15)] {
         let prompt = vec![5; length];
         let options =
-            |drafter| Options { max_tokens: 100, gamma: Some(gamma), drafter, ..Options::default() };
+            |drafter| Options { max_tokens: 100, gamma: Gamma::Fixed(gamma), drafter, ..Options::default() };
         let plain = generate(&mut generator, &prompt, options(Box::new(drafter::NoDrafter)));
         assert_eq!(plain.0.len(), CAPACITY - length);
         for name in ["ngram", "model"] {

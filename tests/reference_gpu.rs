@@ -20,9 +20,9 @@ fn generate(
 ) -> Vec<u32> {
     let options = Options {
         max_tokens: 64,
-        gamma: None,
         stop_ids: stop_ids.to_vec(),
         drafter: drafter::by_name(drafter).unwrap(),
+        ..Options::default()
     };
     generator.start(prompt, options).unwrap();
     let mut ids = Vec::new();

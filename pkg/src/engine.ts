@@ -5,8 +5,8 @@
 
 import { Connection } from './connection.js';
 import { PacelineError } from './errors.js';
-import type { Prompt } from './protocol.js';
-import { Run } from './run.js';
+import type { Run } from './run.js';
+import { Session } from './session.js';
 import { postable, type PostedSource } from './source.js';
 import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo } from './types.js';
 
@@ -20,16 +20,18 @@ import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo 
  * }
  * ```
  *
- * An engine does one generation at a time; further ones wait their turn.
+ * An engine does one generation at a time; further ones wait their turn. Several at a time need a {@link Session} each.
  */
 export class Paceline {
   /** What runs, and on what. */
   readonly info: EngineInfo;
 
   readonly #connection: Connection;
+  readonly #main: Session;
 
   private constructor(connection: Connection, info: EngineInfo) {
     this.#connection = connection;
+    this.#main = new Session(connection, 0);
     this.info = info;
   }
 
@@ -65,15 +67,21 @@ export class Paceline {
 
   /** Continues `prompt`: text, or token ids. */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Run {
-    return this.#run(
-      typeof prompt === 'string' ? { type: 'text', text: prompt } : { type: 'ids', ids: Array.from(prompt) },
-      options,
-    );
+    return this.#main.generate(prompt, options);
   }
 
   /** Answers a conversation, laid out by the model's own chat template. */
   chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): Run {
-    return this.#run({ type: 'chat', messages: [...messages] }, options);
+    return this.#main.chat(messages, options);
+  }
+
+  /**
+   * Another sequence on the same weights, with a conversation of its own: it takes memory for its KV cache alone.
+   *
+   * @throws {@link PacelineError} where the device has no room for it
+   */
+  async session(): Promise<Session> {
+    return new Session(this.#connection, await this.#connection.request('open', {}));
   }
 
   /** Token ids of `text`. */
@@ -105,24 +113,6 @@ export class Paceline {
   dispose(): void {
     this.#connection.close(
       new PacelineError('engine-disposed', 'the engine was disposed of; load the model again'),
-    );
-  }
-
-  #run(prompt: Prompt, { maxTokens, gamma, drafter, signal, onPrefill }: GenerateOptions): Run {
-    const left = new AbortController();
-    const signals = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
-    return new Run(
-      ({ push }) =>
-        this.#connection.request(
-          'generate',
-          { prompt, maxTokens, gamma, drafter },
-          {
-            signal: signals,
-            onEvent: event =>
-              event.type === 'piece' ? push(event.piece) : onPrefill?.(event.done, event.total),
-          },
-        ),
-      () => left.abort(),
     );
   }
 }

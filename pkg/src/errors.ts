@@ -7,8 +7,8 @@
  * The `code` of a {@link PacelineError}. Codes are stable; messages are for people and may change.
  *
  * Those that begin with `gguf-`, `tokenizer-`, `template-` and `model-` say that a file cannot be used, `source-` that
- * its bytes did not come, `gpu-` that the GPU cannot do it, `draft-` and `prompt-` that a request cannot be
- * carried out, `engine-` that the engine is gone.
+ * its bytes did not come, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`, `sampling-` and `logit-bias-` that a
+ * request cannot be carried out, `engine-` and `session-` that the engine or the session is gone.
  */
 export type ErrorCode =
   | 'source-io'
@@ -42,6 +42,11 @@ export type ErrorCode =
   | 'draft-tokenizer'
   | 'draft-missing'
   | 'drafter-unknown'
+  | 'verifier-unknown'
+  | 'sampling-range'
+  | 'logit-bias-too-many'
+  | 'logit-bias-range'
+  | 'logit-bias-twice'
   | 'device-unknown'
   | 'token-range'
   | 'not-started'
@@ -50,6 +55,7 @@ export type ErrorCode =
   | 'engine-disposed'
   | 'engine-crashed'
   | 'engine-missing'
+  | 'session-closed'
   | (string & {});
 
 /** Anything that goes wrong in Paceline, except an abort: that is a `DOMException` named `AbortError`, as in Fetch. */

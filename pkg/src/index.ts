@@ -10,6 +10,7 @@
 export { Paceline } from './engine.js';
 export { PacelineError, type ErrorCode } from './errors.js';
 export type { Run } from './run.js';
+export type { Session } from './session.js';
 export type {
   ChatMessage,
   Device,
@@ -25,4 +26,5 @@ export type {
   Source,
   Stats,
   Token,
+  Verify,
 } from './types.js';

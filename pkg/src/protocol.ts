@@ -10,8 +10,8 @@ import type { ErrorMessage } from './errors.js';
 import type {
   ChatMessage,
   Device,
-  Drafter,
   EngineInfo,
+  GenerateOptions,
   LoadProgress,
   MemoryInfo,
   Piece,
@@ -28,6 +28,14 @@ export type SourceMessage =
 export type Prompt =
   { type: 'text'; text: string } | { type: 'ids'; ids: number[] } | { type: 'chat'; messages: ChatMessage[] };
 
+/** How to generate, in a form that can be posted. */
+export type GenerateMessage = Omit<GenerateOptions, 'logitBias' | 'signal' | 'onPrefill'> & {
+  logitBias?: [id: number, bias: number][] | undefined;
+};
+
+/** A sequence: 0 is the one that a load makes, `open` makes others. */
+export type SessionId = number;
+
 /** The operations: what the page asks, what the worker tells on the way, and what it answers. */
 export interface Operations {
   load: {
@@ -41,15 +49,12 @@ export interface Operations {
     answer: EngineInfo;
   };
   generate: {
-    request: {
-      prompt: Prompt;
-      maxTokens?: number | undefined;
-      gamma?: number | undefined;
-      drafter?: Drafter | undefined;
-    };
+    request: { session: SessionId; prompt: Prompt; options: GenerateMessage };
     event: { type: 'prefill'; done: number; total: number } | { type: 'piece'; piece: Piece };
     answer: Result;
   };
+  open: { request: Record<never, never>; event: never; answer: SessionId };
+  close: { request: { session: SessionId }; event: never; answer: void };
   encode: { request: { text: string }; event: never; answer: number[] };
   decode: { request: { ids: number[] }; event: never; answer: string };
   render: { request: { messages: ChatMessage[] }; event: never; answer: string };

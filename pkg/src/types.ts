@@ -13,10 +13,14 @@ export type Source = string | URL | Blob | Response | ReadableStream<Uint8Array>
 export type Device = 'auto' | 'webgpu' | 'cpu';
 
 /**
- * Who proposes tokens: nobody (plain decoding), text that occurred before, or the draft model. The output is the same
- * with each; only the speed differs.
+ * Who proposes tokens: nobody (plain decoding), text that occurred before, the draft model, or the draft model where no
+ * earlier text fits. None of them changes the law of the output, nor the output itself at temperature 0; only the speed
+ * differs.
  */
-export type Drafter = 'none' | 'ngram' | 'model';
+export type Drafter = 'none' | 'ngram' | 'model' | 'ngram+model';
+
+/** How proposals are verified above temperature 0: one by one, or the tokens of a round together, which keeps more. */
+export type Verify = 'token' | 'block';
 
 /** How to load. */
 export interface LoadOptions {
@@ -106,10 +110,43 @@ export interface ChatMessage {
 export interface GenerateOptions {
   /** Most tokens to generate; 256 by default. */
   maxTokens?: number | undefined;
-  /** Tokens to propose a round; the drafter's own default, and never more than `info.maxGamma`. */
-  gamma?: number | undefined;
-  /** Who proposes; `model` where a draft model is loaded, `ngram` otherwise. */
+  /** Who proposes; `ngram+model` where a draft model is loaded, `ngram` otherwise. */
   drafter?: Drafter | undefined;
+  /**
+   * Tokens to propose a round, never more than `info.maxGamma`; or `auto`, what pays best here, plain decoding where
+   * nothing does. By default `auto`, except that a `seed` above temperature 0 takes the drafter's own number: `auto`
+   * depends on timings, so it would give another sample every time.
+   */
+  gamma?: number | 'auto' | undefined;
+  /** The draft model stops before a token when its most likely one has less than this probability; 0 by default. */
+  confidence?: number | undefined;
+  /** How proposals are verified above temperature 0; `block` by default. It does not change the law of the text. */
+  verify?: Verify | undefined;
+  /** Rounds to keep in flight; by default as many as results take to come back, at least 2 on WebGPU. */
+  inFlight?: number | undefined;
+  /** Divides the logits; 0, the default, takes the most likely token, always. */
+  temperature?: number | undefined;
+  /** Keeps the k most likely tokens; 0, the default, keeps all. */
+  topK?: number | undefined;
+  /** Keeps the most likely tokens that together have this probability; 1, the default, keeps all. */
+  topP?: number | undefined;
+  /** Keeps tokens that are at least this times as likely as the most likely one; 0, the default, keeps all. */
+  minP?: number | undefined;
+  /** Divides positive logits of tokens in the window and multiplies negative ones; 1, the default, is off. */
+  repeatPenalty?: number | undefined;
+  /** Taken off the logit of a token in the window, once; 0, the default, is off, less than 0 encourages. */
+  presencePenalty?: number | undefined;
+  /** Taken off the logit of a token each time that it is in the window; 0, the default, is off. */
+  frequencyPenalty?: number | undefined;
+  /** How many of the last tokens the penalties look at, prompt included: 64 by default, at most 256. */
+  penaltyWindow?: number | undefined;
+  /** Added to the logits of these token ids, at most 256 of them. */
+  logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
+  /**
+   * Key of the random numbers, another one every time by default. The same seed gives the same text on the same device
+   * with the same options, where `gamma` is not `auto`.
+   */
+  seed?: number | bigint | undefined;
   /** Aborts the generation: iteration and `result` reject with the signal's reason. The engine stays usable. */
   signal?: AbortSignal | undefined;
   /** Called as the prompt is read, in tokens. */
@@ -160,7 +197,18 @@ export interface Stats {
   blockEfficiency: number;
   /** `accepted / tested`, the acceptance rate; `undefined` before the first test. */
   alphaEmp?: number | undefined;
-  /** GPU dispatches. */
+  /**
+   * Mean over the tested tokens of `sum min(p, q)`, the exact probability that a token was accepted there: the
+   * acceptance rate with less noise. `undefined` before the first test.
+   */
+  alphaTf?: number | undefined;
+  /** Rounds that speculation was left out of because it did not pay. */
+  pausedRounds: number;
+  /** While speculation is paused: the speed that it promises compared with plain decoding, less than 1. */
+  paused?: number | undefined;
+  /** Most rounds that were in flight. */
+  roundsInFlight: number;
+  /** GPU dispatches. This and the next three count the device's work, that of other sessions meanwhile included. */
   dispatches: number;
   /** GPU submits. */
   submits: number;
@@ -174,6 +222,8 @@ export interface Stats {
   draftMs: number;
   /** Verifying, part of `decodeMs`. */
   verifyMs: number;
+  /** The worker's own work in rounds, part of `decodeMs`: looking up, encoding, submitting. */
+  hostMs: number;
   /** All rounds. */
   decodeMs: number;
   /** Generated tokens a second of `decodeMs`. */

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Paceline } from '../src/engine.js';
 import { PacelineError } from '../src/errors.js';
+import type { Run } from '../src/run.js';
 import type { LoadProgress, Piece } from '../src/types.js';
 import { chunks, FakeBackend, FakeWorker, INFO, STATS } from './fake.js';
 
@@ -122,7 +123,36 @@ describe('generate', () => {
     expect((await engine.generate([104, 105], { maxTokens: 1 }).result).finishReason).toBe('length');
     const options = { gamma: 3, drafter: 'ngram' } as const;
     expect((await engine.chat([{ role: 'user', content: 'hey' }], options).result).text).toBe('hey');
-    expect(worker.sent.at(-1)).toMatchObject({ type: 'generate', gamma: 3, drafter: 'ngram' });
+    expect(worker.sent.at(-1)).toMatchObject({ type: 'generate', session: 0, options });
+  });
+
+  test('every option arrives, biases as pairs', async () => {
+    const { engine, backend } = await setUp();
+    const options = {
+      maxTokens: 3,
+      drafter: 'ngram+model',
+      gamma: 'auto',
+      confidence: 0.5,
+      verify: 'token',
+      inFlight: 4,
+      temperature: 0.7,
+      topK: 40,
+      topP: 0.9,
+      minP: 0.05,
+      repeatPenalty: 1.1,
+      presencePenalty: 0.1,
+      frequencyPenalty: -0.1,
+      penaltyWindow: 32,
+      seed: 2n ** 63n,
+    } as const;
+    const logitBias = [
+      [7, -100],
+      [11, 2.5],
+    ] as const;
+    for (const bias of [{ 7: -100, 11: 2.5 }, new Map(logitBias)]) {
+      await engine.generate('hello', { ...options, logitBias: bias, onPrefill: () => {} }).result;
+      expect(backend.engine?.options).toEqual({ ...options, logitBias });
+    }
   });
 
   test('a bad prompt is a typed error, once by iteration and once by result, and the engine works on', async () => {
@@ -186,6 +216,77 @@ describe('generate', () => {
     backend.engine!.fault = { code: 'gpu-error', message: 'the GPU reported an error: out of memory' };
     await expect(engine.generate('a').result).rejects.toMatchObject({ code: 'gpu-error' });
     expect(await collect(engine.generate('b'))).toBe('b');
+  });
+});
+
+describe('sessions', () => {
+  test('go on side by side, each with generations that take turns', async () => {
+    const { engine, backend } = await setUp();
+    const session = await engine.session();
+    const order: string[] = [];
+    const tell = (name: string, run: Run) =>
+      (async () => {
+        for await (const piece of run) {
+          order.push(name);
+          expect(piece.stats).toEqual(STATS);
+        }
+        return (await run.result).text;
+      })();
+    const texts = [
+      tell('a', engine.generate('first text')),
+      tell('b', session.generate('other text')),
+      tell('B', session.chat([{ role: 'user', content: 'then' }])),
+    ];
+    expect(await Promise.all(texts)).toEqual(['first text', 'other text', 'then']);
+    expect(order.join('')).toMatch(/^(ab|ba){5}BB$/);
+    expect(backend.engine?.others).toHaveLength(1);
+  });
+
+  test('open while another generates', async () => {
+    const { engine } = await setUp();
+    const run = engine.generate('x'.repeat(2000), { maxTokens: 1e9 });
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => engine.session()));
+    expect(await Promise.all(sessions.map(s => s.generate('y').result.then(r => r.text)))).toEqual(
+      Array(20).fill('y'),
+    );
+    expect((await run.result).text).toHaveLength(2000);
+  });
+
+  test('closing frees, ends what runs there, and disturbs nobody', async () => {
+    const { engine, backend, worker } = await setUp();
+    const session = await engine.session();
+    const other = engine.generate('x'.repeat(500), { maxTokens: 1e9 });
+    const runs = [session.generate('y'.repeat(200_000), { maxTokens: 1e9 }), session.generate('waits')];
+    const read = (async () => {
+      for await (const _ of runs[0]!) {
+        await session.close();
+      }
+    })();
+    await expect(read).rejects.toMatchObject({ name: 'PacelineError', code: 'session-closed' });
+    await expect(runs[1]!.result).rejects.toMatchObject({ code: 'session-closed' });
+    expect(session.closed).toBe(true);
+    expect(backend.engine?.others[0]?.freed).toBe(true);
+    const sent = worker.sent.length;
+    await session.close();
+    await expect(session.generate('late').result).rejects.toMatchObject({ code: 'session-closed' });
+    expect(worker.sent.length).toBe(sent);
+    expect((await other.result).text).toHaveLength(500);
+    expect(engine.disposed).toBe(false);
+  });
+
+  test('an error in one is its own, and disposing of the engine closes all', async () => {
+    const { engine, backend } = await setUp();
+    const session = await engine.session();
+    backend.engine!.others[0]!.fault = { code: 'gpu-error', message: 'out of memory' };
+    const [bad, good] = [session.generate('a').result, engine.generate('b').result];
+    await expect(bad).rejects.toMatchObject({ code: 'gpu-error' });
+    expect((await good).text).toBe('b');
+    expect((await session.generate('again').result).text).toBe('again');
+    engine.dispose();
+    expect(session.closed).toBe(true);
+    await session.close();
+    await expect(session.generate('late').result).rejects.toMatchObject({ code: 'engine-disposed' });
+    await expect(engine.session()).rejects.toMatchObject({ code: 'engine-disposed' });
   });
 });
 

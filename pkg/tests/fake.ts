@@ -4,7 +4,7 @@
  */
 
 import type { Reply, Request } from '../src/protocol.js';
-import type { Backend, BackendEngine, StepEvent } from '../src/worker/backend.js';
+import type { Backend, BackendEngine, BackendGenerateOptions, StepEvent } from '../src/worker/backend.js';
 import type { EngineInfo, Stats } from '../src/types.js';
 import { serve } from '../src/worker/serve.js';
 
@@ -58,6 +58,8 @@ export const STATS: Stats = {
   tested: 0,
   targetPasses: 0,
   blockEfficiency: 1,
+  pausedRounds: 0,
+  roundsInFlight: 1,
   dispatches: 0,
   submits: 0,
   readbacks: 0,
@@ -65,6 +67,7 @@ export const STATS: Stats = {
   prefillMs: 0,
   draftMs: 0,
   verifyMs: 0,
+  hostMs: 0,
   decodeMs: 0,
   tokensPerSecond: 0,
 };
@@ -121,7 +124,13 @@ export class FakeBackend implements Backend {
 export class FakeEngine implements BackendEngine {
   #left: number[] = [];
   #max = 0;
+  #stepping = false;
   steps = 0;
+  freed = false;
+  /** What `start` was given last. */
+  options: BackendGenerateOptions = {};
+  /** Sequences on the same weights, in the order that they were made. */
+  readonly others: FakeEngine[] = [];
   /** Thrown by the next step. */
   fault: unknown;
   panic: string | undefined;
@@ -132,6 +141,18 @@ export class FakeEngine implements BackendEngine {
 
   tuning(): Record<string, string> {
     return {};
+  }
+
+  session(): BackendEngine {
+    this.#idle();
+    const other = new FakeEngine();
+    this.others.push(other);
+    return other;
+  }
+
+  free(): void {
+    this.#idle();
+    this.freed = true;
   }
 
   encode(text: string): Uint32Array {
@@ -156,13 +177,19 @@ export class FakeEngine implements BackendEngine {
         code: 'prompt-empty',
       });
     }
+    this.#idle();
+    this.options = options;
     this.#left = Array.from(ids);
     this.#max = options.maxTokens ?? 256;
     return ids;
   }
 
   async step(): Promise<StepEvent> {
+    this.#idle();
     this.steps++;
+    this.#stepping = true;
+    await Promise.resolve();
+    this.#stepping = false;
     if (this.fault !== undefined) {
       const fault = this.fault;
       this.fault = undefined;
@@ -178,6 +205,13 @@ export class FakeEngine implements BackendEngine {
       return { type: 'tokens', tokens, drafted: 1, stats: STATS };
     }
     return { type: 'finished', reason: this.#max === 0 ? 'length' : 'stop', rest: '', stats: STATS };
+  }
+
+  /** What the wasm module asks of its callers. */
+  #idle(): void {
+    if (this.freed || this.#stepping) {
+      throw { code: 'engine-busy', message: this.freed ? 'the sequence is gone' : 'a step is under way' };
+    }
   }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use paceline::Error;
 use paceline::decode::drafter::{self, DRAFTERS};
 use paceline::decode::engines::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
-use paceline::decode::{Drafter, Engine, Event, FinishReason, Generator, Options, Stats};
+use paceline::decode::{Drafter, Engine, Event, FinishReason, Gamma, Generator, Options, Stats, verifier};
 use paceline::text::{Message, TextStream};
 
 use super::progress::Progress;
@@ -18,17 +18,24 @@ pub struct Args {
     /// The model that speaks: a GGUF file.
     #[arg(long, value_name = "FILE")]
     target: PathBuf,
-    /// Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`.
+    /// Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`. Given twice, the first that has
+    /// something to say proposes: `--draft ngram --draft FILE`.
     #[arg(long, value_name = "FILE|NAME", default_value = "none")]
-    draft: String,
+    draft: Vec<String>,
     #[command(flatten)]
     prompt: Prompt,
     /// Most tokens to generate.
     #[arg(long, value_name = "N", default_value_t = 256)]
     max_tokens: usize,
-    /// Tokens to propose a round, at most 15 [default: 10 for ngram, 4 for a model].
-    #[arg(long, value_name = "G")]
-    gamma: Option<usize>,
+    /// Tokens to propose a round: a number up to 15, or `auto`, what pays best here, plain decoding where nothing does
+    /// [default: auto; with --temperature and --seed, which `auto` would not reproduce, 10 for ngram, 4 for a model].
+    #[arg(long, value_name = "N|auto", value_parser = parse_gamma)]
+    gamma: Option<Gamma>,
+    #[command(flatten)]
+    sampling: super::sampling::Args,
+    /// Rounds to keep in flight [default: as many as results take to the host, at least 2].
+    #[arg(long, value_name = "N")]
+    in_flight: Option<usize>,
     /// Where to run: `webgpu`, `cpu`, or `auto`: the GPU if there is one that is not software.
     #[arg(long, default_value = "auto")]
     device: Device,
@@ -81,11 +88,16 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let loaded = load(args, draft.as_deref()).await?;
     let prompt = args.prompt.ids(&loaded)?;
     let name = drafter.name();
+    let (sampling, reproducible) = args.sampling.sampling();
     let options = Options {
         max_tokens: args.max_tokens,
-        gamma: args.gamma,
+        gamma: args.gamma.unwrap_or(if reproducible { Gamma::Default } else { Gamma::Auto }),
         stop_ids: loaded.tokenizer.stop_ids().to_vec(),
         drafter,
+        sampling,
+        verifier: verifier::by_name(&args.sampling.verify)?,
+        confidence: args.sampling.confidence,
+        in_flight: args.in_flight,
     };
     let mut generator = Generator::new(loaded.engine);
     generator.start(&prompt, options).map_err(Error::from)?;
@@ -139,15 +151,34 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     })
 }
 
-/// A drafter's name, or the file of a draft model.
-fn parse_draft(draft: &str) -> Result<(Box<dyn Drafter>, Option<PathBuf>), Error> {
-    let file = PathBuf::from(draft);
-    let is_file = file.exists() || file.extension().is_some() || file.components().count() > 1;
-    let named = DRAFTERS.iter().any(|spec| spec.name == draft);
-    if is_file && !named {
-        return Ok((Box::new(drafter::Model), Some(file)));
+fn parse_gamma(text: &str) -> Result<Gamma, String> {
+    match text {
+        "auto" => Ok(Gamma::Auto),
+        _ => text.parse().map(Gamma::Fixed).map_err(|_| "give a number of tokens, or auto".into()),
     }
-    Ok((drafter::by_name(draft)?, None))
+}
+
+/// Drafters' names, or the file of a draft model among them.
+fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<PathBuf>)> {
+    let mut model = None;
+    let mut drafters: Vec<Box<dyn Drafter>> = Vec::new();
+    for draft in drafts {
+        let file = PathBuf::from(draft);
+        let is_file = file.exists() || file.extension().is_some() || file.components().count() > 1;
+        let named = DRAFTERS.iter().any(|spec| spec.name == draft);
+        if !is_file || named {
+            drafters.push(drafter::by_name(draft).map_err(Error::from)?);
+        } else if model.replace(file).is_some() {
+            anyhow::bail!("two draft models are given; give one, or add ngram to it");
+        } else {
+            drafters.push(Box::new(drafter::Model));
+        }
+    }
+    let drafter = match drafters.len() {
+        1 => drafters.remove(0),
+        _ => Box::new(drafter::Chain::new(drafters)),
+    };
+    Ok((drafter, model))
 }
 
 /// Loads both models, with a progress bar. Errors name the file that they are about.
@@ -193,6 +224,12 @@ fn summary(stats: &Stats, drafter: &str, device: &str, reason: FinishReason) -> 
         line += &format!(
             "\n{drafter}: {} of {} proposed tokens accepted, {:.2} tokens a target pass",
             stats.accepted, stats.drafted, stats.block_efficiency
+        );
+    }
+    if let Some(promise) = stats.paused {
+        line += &format!(
+            "\nspeculation was paused in {} of {} rounds: it promised {promise:.2} times the speed of plain decoding",
+            stats.paused_rounds, stats.rounds
         );
     }
     line

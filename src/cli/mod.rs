@@ -10,6 +10,7 @@ mod generate;
 mod inspect;
 mod progress;
 mod prune;
+mod sampling;
 #[cfg(feature = "learn")]
 mod speech;
 mod tuning;

@@ -1,9 +1,13 @@
 //! The driver: a prompt goes in, tokens come out, one bounded piece of work a step.
 
+use std::collections::VecDeque;
+
 use web_time::Instant;
 
+use super::controller::{Controller, Gamma, Source};
 use super::drafter::{Drafter, NoDrafter};
-use super::{Counters, Engine, Error, Proposal, Stats};
+use super::{Counters, Engine, Error, Proposal, Round, Rules, Stats, verifier};
+use crate::sampling::Sampling;
 
 /// Prompt tokens read in one step.
 pub const PREFILL_CHUNK: usize = 64;
@@ -12,18 +16,35 @@ pub const PREFILL_CHUNK: usize = 64;
 pub struct Options {
     /// Most tokens to generate.
     pub max_tokens: usize,
-    /// Tokens to propose a round (gamma); `None` leaves it to the drafter. The engine's limit holds in any case.
-    pub gamma: Option<usize>,
+    /// Tokens to propose a round. The engine's limit holds in any case.
+    pub gamma: Gamma,
     /// Ids that end the generation, usually [`crate::text::Tokenizer::stop_ids`].
     pub stop_ids: Vec<u32>,
     /// Who proposes.
     pub drafter: Box<dyn Drafter>,
+    /// The target's law; greedy by default.
+    pub sampling: Sampling,
+    /// How proposals are verified above temperature 0.
+    pub verifier: &'static verifier::Spec,
+    /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
+    pub confidence: f32,
+    /// Rounds to keep in flight; `None` follows from how long results take to the host.
+    pub in_flight: Option<usize>,
 }
 
 impl Default for Options {
-    /// Plain decoding of 256 tokens.
+    /// Plain, greedy decoding of 256 tokens.
     fn default() -> Self {
-        Self { max_tokens: 256, gamma: None, stop_ids: Vec::new(), drafter: Box::new(NoDrafter) }
+        Self {
+            max_tokens: 256,
+            gamma: Gamma::Default,
+            stop_ids: Vec::new(),
+            drafter: Box::new(NoDrafter),
+            sampling: Sampling::default(),
+            verifier: verifier::best(),
+            confidence: 0.0,
+            in_flight: None,
+        }
     }
 }
 
@@ -114,8 +135,22 @@ pub struct Generator<E> {
     /// Whether the engine's context is known to be a prefix of `context`: not after an error, nor after a step
     /// that was dropped half-way.
     sound: bool,
+    /// Tokens of `context` that the engine need not read again, before the first step of a generation.
+    reused: Option<usize>,
+    controller: Controller,
+    /// Rounds in flight, the oldest first.
+    flights: VecDeque<Flight>,
+    /// When the last round was collected.
+    collected: Option<Instant>,
     stats: Stats,
     counters: Counters,
+}
+
+/// A round in flight.
+struct Flight {
+    submitted: Instant,
+    source: Source,
+    paused: bool,
 }
 
 impl<E: Engine> Generator<E> {
@@ -128,6 +163,10 @@ impl<E: Engine> Generator<E> {
             context: Vec::new(),
             prompt: 0,
             sound: false,
+            reused: None,
+            controller: Controller::default(),
+            flights: VecDeque::new(),
+            collected: None,
             stats: Stats::default(),
             counters: Counters::default(),
         }
@@ -155,7 +194,8 @@ impl<E: Engine> Generator<E> {
 
     /// Statistics of the generation so far.
     pub fn stats(&self) -> Stats {
-        self.stats.complete(self.counters, self.engine.counters())
+        let stats = Stats { paused: self.controller.paused(), ..self.stats };
+        stats.complete(self.counters, self.engine.counters())
     }
 
     /// Begins a generation; one that is still running is abandoned.
@@ -179,13 +219,15 @@ impl<E: Engine> Generator<E> {
             return Err(Error::NoDraft);
         }
 
+        options.sampling.validate(self.engine.config().head_vocab)?;
+
         let shared = self.context.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         let reused = if self.sound { shared.min(self.engine.len()) } else { 0 };
-        self.engine.truncate(reused);
-        self.sound = true;
+        self.reused = Some(reused);
         self.context.clear();
         self.context.extend_from_slice(prompt);
         self.prompt = prompt.len();
+        self.controller.restart(options.gamma);
         self.options = options;
         self.stats = Stats { prompt_tokens: prompt.len(), reused_tokens: reused, ..Stats::default() };
         self.counters = self.engine.counters();
@@ -210,6 +252,10 @@ impl<E: Engine> Generator<E> {
         // Restored where the work ends well: an error, or a future that is dropped, leaves them as they are here.
         let state = std::mem::replace(&mut self.state, State::Idle);
         self.sound = false;
+        if let Some(reused) = self.reused {
+            self.rewind(reused).await?;
+            self.reused = None;
+        }
         let (next, event) = match state {
             State::Prefill => self.prefill().await?,
             _ => self.round().await?,
@@ -241,40 +287,88 @@ impl<E: Engine> Generator<E> {
         Ok((next, Event::Prefill { done, total }))
     }
 
-    async fn round(&mut self) -> Result<(State, Event), crate::Error> {
-        let began = Instant::now();
-        let max = self.longest_proposal();
-        let drafter = &mut self.options.drafter;
-        let proposal = if max == 0 { Proposal::None } else { drafter.propose(&self.context, max) };
-        let proposing = ms_since(began);
-        let mut round = self.engine.round(proposal).await?;
-        round.draft_ms += proposing;
-        drafter.observe(&round);
-
-        let stop = round.tokens.iter().position(|id| self.options.stop_ids.contains(id));
-        let room = self.options.max_tokens - (self.context.len() - self.prompt);
-        let kept = stop.map_or(round.tokens.len(), |i| i + 1).min(room);
-        let stopped = stop.is_some_and(|i| i < kept);
-        let tokens = round.tokens[..kept].to_vec();
-        self.context.extend_from_slice(&tokens);
-        if kept < round.tokens.len() {
-            self.engine.truncate(self.context.len());
-        }
-        self.stats.add(&round, kept);
-        self.stats.decode_ms += ms_since(began);
-        let next = if stopped { State::Finished(FinishReason::Stop) } else { State::Decode };
-        let event =
-            Event::Tokens { tokens, accepted: round.accepted.min(kept), drafted: round.drafted, stopped };
-        Ok((next, event))
+    /// Takes the engine back to the first `reused` tokens, whatever it was doing, and gives it the rules.
+    async fn rewind(&mut self, reused: usize) -> Result<(), crate::Error> {
+        self.flights.clear();
+        self.collected = None;
+        self.engine.truncate(reused).await?;
+        let options = &self.options;
+        self.engine.begin(&Rules {
+            sampling: options.sampling.clone(),
+            verifier: options.verifier,
+            confidence: options.confidence,
+            stop_ids: options.stop_ids.clone(),
+            limit: self.prompt + options.max_tokens,
+        })
     }
 
-    /// Gamma, less where the engine, the context or `max_tokens` leave less room: a round commits one token more
-    /// than it accepts.
-    fn longest_proposal(&self) -> usize {
-        let gamma = self.options.gamma.unwrap_or_else(|| self.options.drafter.default_gamma());
-        let context = self.engine.capacity() - self.context.len() - 1;
-        let wanted = self.options.max_tokens - self.generated().len() - 1;
-        gamma.min(self.engine.max_proposal()).min(context).min(wanted)
+    async fn round(&mut self) -> Result<(State, Event), crate::Error> {
+        let began = Instant::now();
+        self.submit()?;
+        self.stats.host_ms += ms_since(began);
+        let round = self.engine.collect().await?;
+        let now = Instant::now();
+        if let Some(flight) = self.flights.pop_front() {
+            // A round that was submitted behind another began when that one ended.
+            let from = self.collected.map_or(flight.submitted, |at| at.max(flight.submitted));
+            let ms = (now - from).as_secs_f64() * 1000.0;
+            let tested = round.overlaps.len();
+            self.controller.observe(flight.source, round.drafted, tested, round.accepted, ms);
+            self.stats.paused_rounds += usize::from(flight.paused);
+        }
+        self.collected = Some(now);
+        self.options.drafter.observe(&round);
+        self.context.extend_from_slice(&round.tokens);
+        self.stats.add(&round);
+        self.stats.decode_ms += ms_since(began);
+
+        let stopped = round.tokens.last().is_some_and(|id| self.options.stop_ids.contains(id));
+        let next = if stopped { State::Finished(FinishReason::Stop) } else { State::Decode };
+        let Round { tokens, accepted, drafted, .. } = round;
+        Ok((next, Event::Tokens { tokens, accepted, drafted, stopped }))
+    }
+
+    /// Submits rounds until enough are in flight.
+    fn submit(&mut self) -> Result<(), crate::Error> {
+        let depth = self.depth();
+        while self.engine.in_flight() < depth {
+            let behind = self.engine.in_flight();
+            // Every round in flight commits a token at least.
+            let room = self.room().saturating_sub(behind);
+            if behind > 0 && (room == 0 || self.options.drafter.reads_context()) {
+                break;
+            }
+            let longest = room.saturating_sub(1).min(self.engine.max_proposal());
+            let limits = self.controller.limits(self.options.drafter.default_limits(), longest);
+            let proposal = self.options.drafter.propose(&self.context, limits);
+            if !self.engine.ready(&proposal) {
+                break;
+            }
+            let source = match &proposal {
+                Proposal::None => Source::Plain,
+                Proposal::Tokens(_) => Source::Tokens,
+                Proposal::Draft { .. } => Source::Draft,
+            };
+            let paused = source == Source::Plain && self.controller.paused().is_some();
+            self.flights.push_back(Flight { submitted: Instant::now(), source, paused });
+            self.engine.submit(proposal)?;
+        }
+        self.stats.rounds_in_flight = self.stats.rounds_in_flight.max(self.engine.in_flight());
+        Ok(())
+    }
+
+    fn depth(&self) -> usize {
+        let most = self.engine.max_in_flight();
+        match self.options.in_flight {
+            Some(depth) => depth.clamp(1, most),
+            None => self.controller.depth(self.engine.latency_ms(), most),
+        }
+    }
+
+    /// Tokens that the context and `max_tokens` leave room for.
+    fn room(&self) -> usize {
+        let context = self.engine.capacity() - self.context.len();
+        context.min(self.options.max_tokens - self.generated().len())
     }
 }
 

@@ -1,18 +1,21 @@
 //! Speculative decoding: drafters propose, an [`Engine`] verifies a round at a time, a [`Generator`] drives it.
 
+mod controller;
 pub mod drafter;
 mod engine;
 pub mod engines;
 mod generate;
+pub mod replay;
 mod stats;
 pub mod verifier;
 
+pub use controller::Gamma;
 pub use drafter::Drafter;
-pub use engine::{Counters, Engine, EngineInfo, Proposal, Round};
+pub use engine::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 pub use engines::{AnyEngine, CpuEngine, GpuEngine};
 pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
 pub use stats::Stats;
-pub use verifier::Verifier;
+pub use verifier::{SamplingVerifier, Verifier};
 
 /// A request that cannot be decoded.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,17 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// No verifier of that name.
+    #[error("there is no verifier {name:?}; use one of {known}")]
+    UnknownVerifier {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// Sampling that means nothing.
+    #[error(transparent)]
+    Sampling(#[from] crate::sampling::Error),
     /// No device of that name.
     #[error("there is no device {0:?}; use auto, webgpu or cpu")]
     UnknownDevice(String),
@@ -72,6 +86,8 @@ impl Error {
             Self::NoDraft => "draft-missing",
             Self::TokenRange { .. } => "token-range",
             Self::UnknownDrafter { .. } => "drafter-unknown",
+            Self::UnknownVerifier { .. } => "verifier-unknown",
+            Self::Sampling(e) => e.code(),
             Self::UnknownDevice(_) => "device-unknown",
             Self::NotStarted => "not-started",
         }

@@ -1,6 +1,7 @@
 //! What a generation cost, and what speculation was worth (ALGORITHMS 2.4).
 
 use super::{Counters, Round};
+use crate::sampling::ONE;
 
 /// Statistics of one generation so far. Times are wall times in ms.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
@@ -25,6 +26,15 @@ pub struct Stats {
     pub block_efficiency: f64,
     /// `accepted / tested`, the empirical acceptance rate; `None` before the first test.
     pub alpha_emp: Option<f64>,
+    /// Mean of `sum min(p, q)` over the tested positions, the exact acceptance rate there (alpha_TF of ALGORITHMS 2.4);
+    /// `None` before the first test.
+    pub alpha_tf: Option<f64>,
+    /// Rounds that speculation was left out of because it did not pay.
+    pub paused_rounds: usize,
+    /// Speed that speculation promises compared with plain decoding, while it is paused: less than 1.
+    pub paused: Option<f64>,
+    /// Most rounds in flight.
+    pub rounds_in_flight: usize,
     /// Dispatches encoded (GPU).
     pub dispatches: u64,
     /// Command buffers submitted (GPU).
@@ -35,27 +45,34 @@ pub struct Stats {
     pub objects: u64,
     /// Reading the prompt.
     pub prefill_ms: f64,
-    /// Drafting, part of `decode_ms`; on the GPU it cannot be told apart and counts as verifying.
+    /// Drafting; 0 on a GPU without timestamps, where it counts as verifying.
     pub draft_ms: f64,
-    /// Verifying, part of `decode_ms`.
+    /// Verifying. On a GPU rounds overlap with what the host does.
     pub verify_ms: f64,
+    /// The host's own work in rounds: looking up, encoding, submitting.
+    pub host_ms: f64,
     /// All rounds.
     pub decode_ms: f64,
     /// Generated tokens a second of `decode_ms`; 0 before the first.
     pub tokens_per_second: f64,
+    /// Sum of the tested positions' overlaps.
+    #[serde(skip)]
+    pub(super) overlap: f64,
 }
 
 impl Stats {
-    /// Adds a round of which the first `kept` tokens were kept: a stop token inside a block ends it early.
-    pub(super) fn add(&mut self, round: &Round, kept: usize) {
+    /// Adds a round.
+    pub(super) fn add(&mut self, round: &Round) {
         self.rounds += 1;
         self.target_passes += 1;
-        self.tokens += kept;
+        self.tokens += round.tokens.len();
         self.drafted += round.drafted;
-        let accepted = round.accepted.min(kept);
-        self.accepted += accepted;
-        let refused = kept > round.accepted && round.accepted < round.drafted;
-        self.tested += accepted + usize::from(refused);
+        self.accepted += round.accepted;
+        let refused = round.tokens.len() > round.accepted && round.accepted < round.drafted;
+        let tested = round.accepted + usize::from(refused);
+        self.tested += tested;
+        let overlaps = round.overlaps.iter().take(tested);
+        self.overlap += overlaps.map(|&overlap| f64::from(overlap) / f64::from(ONE)).sum::<f64>();
         self.draft_ms += round.draft_ms;
         self.verify_ms += round.verify_ms;
     }
@@ -67,6 +84,7 @@ impl Stats {
         Self {
             block_efficiency: ratio(tokens, self.target_passes as f64),
             alpha_emp: (self.tested > 0).then(|| self.accepted as f64 / self.tested as f64),
+            alpha_tf: (self.tested > 0).then(|| self.overlap / self.tested as f64),
             tokens_per_second: ratio(tokens * 1000.0, self.decode_ms),
             dispatches: now.dispatches - before.dispatches,
             submits: now.submits - before.submits,

@@ -13,6 +13,8 @@ mod model;
 mod ops;
 mod peaks;
 mod plan;
+mod rig;
+mod sampler;
 mod self_test;
 mod session;
 #[cfg(test)]
@@ -24,6 +26,8 @@ pub use error::Error;
 pub use model::Model;
 pub use peaks::{Peaks, peaks};
 pub use plan::Cost;
+pub use rig::{Decided, Rig};
+pub use sampler::{MAX_STOPS, Sampler};
 pub use self_test::choose_variant;
-pub use session::{MAX_ROWS, Outcome, Propose, Session, Timing};
+pub use session::{MAX_IN_FLIGHT, MAX_ROWS, Outcome, Propose, ROW_COUNTS, Session, Timing};
 pub use variant::{Tuning, Variant};

@@ -63,6 +63,7 @@ pub(super) struct Matvec<'a> {
     pub y_stride: usize,
     pub epilogue: Epilogue<'a>,
     pub variant: Variant,
+    pub positions: Positions<'a>,
 }
 
 /// What the kernels' `order` and `layout` files need.
@@ -116,7 +117,8 @@ impl Matvec<'_> {
             epilogue => context! { file => self.epilogue.file() },
             ..weights_context(matrix)
         };
-        let mut buffers = vec![(0, &shape), (1, self.x), (2, self.y)];
+        let Positions { state, pass } = self.positions;
+        let mut buffers = vec![(0, &shape), (1, self.x), (2, self.y), (7, state), (8, pass)];
         buffers.extend(part_buffers(part));
         buffers.extend(self.norm.map(|(gain, _)| (5, gain)));
         if let Epilogue::Bias(bias) = self.epilogue {
@@ -269,59 +271,4 @@ pub(super) fn attention_cost(c: &Config, rows: usize, context: usize) -> Cost {
         bytes: (cache + 2 * rows * c.q_width() * 4) as u64,
         flops: (4 * rows * context * c.q_width()) as u64,
     }
-}
-
-/// Logits of a slice of argmax.wgsl.
-const SLICE: usize = 4096;
-
-/// Slices of a row of `vocab` logits.
-pub(super) fn slices(vocab: usize) -> usize {
-    vocab.div_ceil(SLICE)
-}
-
-fn argmax_shape(device: &Device, vocab: usize) -> wgpu::Buffer {
-    device.uniform(&[vocab as u32, slices(vocab) as u32])
-}
-
-/// `best[m, slice]` of `rows` rows of logits.
-pub(super) fn argmax(
-    device: &Device,
-    vocab: usize,
-    rows: usize,
-    logits: &wgpu::Buffer,
-    best: &wgpu::Buffer,
-) -> Result<Step, Error> {
-    let shape = argmax_shape(device, vocab);
-    let context = context! { slice => SLICE };
-    let buffers = [(0, &shape), (1, logits), (2, best)];
-    let step = Step::new(device, "argmax.wgsl", &context, &buffers, [slices(vocab), rows])?;
-    Ok(step.costing("argmax", (vocab * rows * 4) as u64, 0))
-}
-
-/// Appends the draft's token.
-pub(super) fn select(
-    device: &Device,
-    vocab: usize,
-    best: &wgpu::Buffer,
-    tokens: &wgpu::Buffer,
-    state: &wgpu::Buffer,
-) -> Result<Step, Error> {
-    let shape = argmax_shape(device, vocab);
-    let buffers = [(0, &shape), (1, best), (2, tokens), (3, state)];
-    Step::new(device, "select.wgsl", &context! {}, &buffers, [1, 1])
-}
-
-/// Verifies greedily and commits.
-pub(super) fn accept(
-    device: &Device,
-    vocab: usize,
-    rows: usize,
-    best: &wgpu::Buffer,
-    tokens: &wgpu::Buffer,
-    state: &wgpu::Buffer,
-    result: &wgpu::Buffer,
-) -> Result<Step, Error> {
-    let shape = argmax_shape(device, vocab);
-    let buffers = [(0, &shape), (1, best), (2, tokens), (3, state), (4, result)];
-    Step::new(device, "accept.wgsl", &context! { M => rows }, &buffers, [1, 1])
 }

@@ -5,8 +5,9 @@ use web_time::Instant;
 
 use super::layout::Layout;
 use super::matrix::Matrix;
-use super::ops::{Epilogue, Matvec, padded};
+use super::ops::{Epilogue, Matvec, Positions, padded};
 use super::plan::Plan;
+use super::session::STATE_WORDS;
 use super::{Device, Error, MAX_ROWS, Tuning, Variant};
 use crate::gguf::Format;
 
@@ -24,6 +25,7 @@ pub async fn choose_variant(device: &Device, tuning: &mut Tuning) -> Result<Vari
         None => fastest(device).await?,
     };
     Bench::new(device, variant)?.self_test().await?;
+    device.measure_latency().await?;
     tuning.set(adapter, variant);
     Ok(variant)
 }
@@ -47,6 +49,8 @@ struct Bench<'a> {
     matrix: Matrix,
     x: wgpu::Buffer,
     y: wgpu::Buffer,
+    /// Of a sequence that is at its beginning and goes on.
+    state: wgpu::Buffer,
     weights: Vec<f32>,
     inputs: Vec<f32>,
 }
@@ -65,10 +69,12 @@ impl<'a> Bench<'a> {
         let inputs: Vec<f32> = (0..MAX_ROWS * padded(COLUMNS)).map(|i| number(i * 31 + 5)).collect();
         let x = device.storage_with("self-test", bytemuck::cast_slice(&inputs))?;
         let y = device.storage("self-test", (MAX_ROWS * ROWS) as u64)?;
-        Ok(Self { device, variant, matrix, x, y, weights, inputs })
+        let state = device.storage("self-test", STATE_WORDS as u64)?;
+        Ok(Self { device, variant, matrix, x, y, state, weights, inputs })
     }
 
     fn plan(&self, rows: usize, x_row: usize, repeats: usize) -> Result<Plan, Error> {
+        let pass = self.device.uniform(&[0; 3]);
         let matvec = Matvec {
             matrix: &self.matrix,
             rows,
@@ -80,6 +86,7 @@ impl<'a> Bench<'a> {
             y_stride: ROWS,
             epilogue: Epilogue::Store,
             variant: self.variant,
+            positions: Positions { state: &self.state, pass: &pass },
         };
         let mut plan = Plan::default();
         for _ in 0..repeats {

@@ -11,7 +11,7 @@ use super::layout::Order;
 pub enum Variant {
     /// One invocation computes `rows` outputs, no barriers: software adapters and small GPUs.
     Lane {
-        /// Outputs of an invocation: 2 or 4.
+        /// Outputs of an invocation: 2, 4 or 8.
         rows: usize,
         /// Invocations of a workgroup.
         workgroup: usize,
@@ -27,7 +27,8 @@ pub enum Variant {
 
 impl Variant {
     /// The candidates of the start-up timing.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
+        Self::Lane { rows: 8, workgroup: 32 },
         Self::Lane { rows: 4, workgroup: 32 },
         Self::Lane { rows: 2, workgroup: 32 },
         Self::Group { lanes: 8, workgroup: 64 },

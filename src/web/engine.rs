@@ -1,6 +1,7 @@
 //! Loading, and the handle that JavaScript holds.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
@@ -11,7 +12,7 @@ use super::value::{
     GenerateOptions, Info, LoadOptions, Model, Progress, Prompt, Stats, StepEvent, Token, from_js, to_js,
 };
 use crate::decode::engines::{self, Loaded};
-use crate::decode::{AnyEngine, Engine as _, Event, Generator, Options, drafter};
+use crate::decode::{AnyEngine, Engine as _, Event, Gamma, Generator, Options, drafter, verifier};
 use crate::source::Observed;
 use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
 
@@ -29,15 +30,19 @@ pub async fn load(
     Ok(PacelineEngine::load(&target, draft.as_ref(), options, &on_progress, &signal).await?)
 }
 
-/// A loaded engine. Calls may come while a step is awaited, except for another `start` or `step`.
-#[wasm_bindgen]
-pub struct PacelineEngine {
+/// What the sequences of a loaded engine share.
+struct Shared {
     tokenizer: Tokenizer,
     /// Or the error for those who want to chat.
     template: Result<ChatTemplate, JsValue>,
     info: JsValue,
     tuning: JsValue,
-    has_draft: bool,
+}
+
+/// A sequence on a loaded engine. Calls may come while a step is awaited, except for `start`, `step` and `session`.
+#[wasm_bindgen]
+pub struct PacelineEngine {
+    shared: Rc<Shared>,
     /// Away while a step is under way.
     generator: RefCell<Option<Generator<AnyEngine>>>,
     text: RefCell<TextStream>,
@@ -48,23 +53,31 @@ impl PacelineEngine {
     /// What runs, and on what.
     #[wasm_bindgen(unchecked_return_type = "EngineInfo")]
     pub fn info(&self) -> JsValue {
-        self.info.clone()
+        self.shared.info.clone()
     }
 
     /// What start-up timing found out: the next load's `options.tuning`.
     #[wasm_bindgen(unchecked_return_type = "Tuning")]
     pub fn tuning(&self) -> JsValue {
-        self.tuning.clone()
+        self.shared.tuning.clone()
+    }
+
+    /// Another, empty sequence on the same weights.
+    pub fn session(&self) -> Result<PacelineEngine, JsValue> {
+        let generator = self.generator.borrow();
+        let generator = generator.as_ref().ok_or(Error::Busy)?;
+        let engine = generator.engine().another().map_err(Error::from)?;
+        Ok(Self::new(Rc::clone(&self.shared), engine))
     }
 
     /// Token ids of `text`.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, JsValue> {
-        Ok(self.tokenizer.encode(text).map_err(Error::from)?)
+        Ok(self.shared.tokenizer.encode(text).map_err(Error::from)?)
     }
 
     /// Text of `ids`, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> String {
-        self.tokenizer.decode(ids)
+        self.shared.tokenizer.decode(ids)
     }
 
     /// The text that the model reads for a conversation.
@@ -104,7 +117,7 @@ impl PacelineEngine {
                 let mut stream = self.text.borrow_mut();
                 let said = tokens.len() - usize::from(stopped);
                 let token = |(i, id)| {
-                    let text = if i < said { stream.push(&self.tokenizer, id) } else { String::new() };
+                    let text = if i < said { stream.push(&self.shared.tokenizer, id) } else { String::new() };
                     Token { id, text, accepted: i < accepted }
                 };
                 StepEvent::Tokens {
@@ -150,35 +163,46 @@ impl PacelineEngine {
             target: Model::new(target),
             draft: draft.map(Model::new),
         };
-        Ok(Self {
+        let shared = Shared {
             tokenizer,
             template: template.map_err(|error| Error::from(error).into()),
             info: to_js(&info)?,
             tuning: to_js(&tuning)?,
-            has_draft: engine.has_draft(),
-            generator: RefCell::new(Some(Generator::new(engine))),
-            text: RefCell::default(),
-        })
+        };
+        Ok(Self::new(Rc::new(shared), engine))
+    }
+
+    fn new(shared: Rc<Shared>, engine: AnyEngine) -> Self {
+        Self { shared, generator: RefCell::new(Some(Generator::new(engine))), text: RefCell::default() }
     }
 
     fn render_messages(&self, messages: &[Message]) -> Result<String, JsValue> {
-        let template = self.template.as_ref().map_err(JsValue::clone)?;
+        let template = self.shared.template.as_ref().map_err(JsValue::clone)?;
         Ok(template.render(messages).map_err(Error::from)?)
     }
 
     fn start_ids(&self, prompt: &[u32], options: GenerateOptions) -> Result<(), Error> {
-        let default = if self.has_draft { "model" } else { "ngram" };
-        let drafter = drafter::by_name(options.drafter.as_deref().unwrap_or(default))?;
         let mut generator = self.generator.borrow_mut();
         let generator = generator.as_mut().ok_or(Error::Busy)?;
+        let sampling = options.sampling();
+        let reproducible = options.seed.is_some() && !sampling.is_greedy();
+        let length = if reproducible { Gamma::Default } else { Gamma::Auto };
+        let drafter = if generator.engine().has_draft() { "ngram+model" } else { "ngram" };
         let defaults = Options::default();
         generator.start(
             prompt,
             Options {
                 max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens),
-                gamma: options.gamma,
-                stop_ids: self.tokenizer.stop_ids().to_vec(),
-                drafter,
+                gamma: options.gamma.map_or(length, Gamma::from),
+                stop_ids: self.shared.tokenizer.stop_ids().to_vec(),
+                drafter: drafter::by_name(options.drafter.as_deref().unwrap_or(drafter))?,
+                sampling,
+                verifier: options
+                    .verify
+                    .as_deref()
+                    .map_or(Ok(defaults.verifier), verifier::sampling_by_name)?,
+                confidence: options.confidence.unwrap_or(defaults.confidence),
+                in_flight: options.in_flight,
             },
         )?;
         self.text.replace(TextStream::default());

@@ -8,6 +8,7 @@ use crate::decode::engines::About;
 use crate::decode::{self, FinishReason};
 use crate::gpu;
 use crate::model::Config;
+use crate::sampling::Sampling;
 use crate::text::Message;
 
 /// `BackendLoadOptions`.
@@ -19,13 +20,73 @@ pub(super) struct LoadOptions {
     pub tuning: Option<gpu::Tuning>,
 }
 
-/// `BackendGenerateOptions`.
+/// `BackendGenerateOptions`. What is absent has the default of the command line.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GenerateOptions {
     pub max_tokens: Option<usize>,
-    pub gamma: Option<usize>,
+    pub gamma: Option<Gamma>,
     pub drafter: Option<String>,
+    pub verify: Option<String>,
+    pub confidence: Option<f32>,
+    pub in_flight: Option<usize>,
+    pub seed: Option<u64>,
+    temperature: Option<f32>,
+    top_k: Option<u32>,
+    top_p: Option<f32>,
+    min_p: Option<f32>,
+    repeat_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    frequency_penalty: Option<f32>,
+    penalty_window: Option<u32>,
+    logit_bias: Option<Vec<(u32, f32)>>,
+}
+
+impl GenerateOptions {
+    /// The target's law.
+    pub fn sampling(&self) -> Sampling {
+        let defaults = Sampling::default();
+        Sampling {
+            temperature: self.temperature.unwrap_or(defaults.temperature),
+            top_k: self.top_k.unwrap_or(defaults.top_k),
+            top_p: self.top_p.unwrap_or(defaults.top_p),
+            min_p: self.min_p.unwrap_or(defaults.min_p),
+            repeat_penalty: self.repeat_penalty.unwrap_or(defaults.repeat_penalty),
+            presence_penalty: self.presence_penalty.unwrap_or(defaults.presence_penalty),
+            frequency_penalty: self.frequency_penalty.unwrap_or(defaults.frequency_penalty),
+            penalty_window: self.penalty_window.unwrap_or(defaults.penalty_window),
+            logit_bias: self.logit_bias.clone().unwrap_or_default(),
+            seed: self.seed.unwrap_or_else(any_seed),
+        }
+    }
+}
+
+/// A seed that nobody chose.
+fn any_seed() -> u64 {
+    (js_sys::Math::random() * (1u64 << 53) as f64) as u64
+}
+
+/// A number of tokens, or `auto`.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "gamma is neither a number of tokens nor 'auto'")]
+pub(super) enum Gamma {
+    Tokens(usize),
+    Named(NamedGamma),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum NamedGamma {
+    Auto,
+}
+
+impl From<Gamma> for decode::Gamma {
+    fn from(gamma: Gamma) -> Self {
+        match gamma {
+            Gamma::Tokens(tokens) => Self::Fixed(tokens),
+            Gamma::Named(NamedGamma::Auto) => Self::Auto,
+        }
+    }
 }
 
 /// `Prompt`.
@@ -110,6 +171,10 @@ struct StatsNames {
     target_passes: usize,
     block_efficiency: f64,
     alpha_emp: Option<f64>,
+    alpha_tf: Option<f64>,
+    paused_rounds: usize,
+    paused: Option<f64>,
+    rounds_in_flight: usize,
     dispatches: u64,
     submits: u64,
     readbacks: u64,
@@ -117,6 +182,7 @@ struct StatsNames {
     prefill_ms: f64,
     draft_ms: f64,
     verify_ms: f64,
+    host_ms: f64,
     decode_ms: f64,
     tokens_per_second: f64,
 }

@@ -123,7 +123,10 @@ describe('the demo page', () => {
     await page.check('input[name=device][value=cpu]', { force: true });
     await page.click('#load');
     await page.waitForSelector('[data-state=chat]');
-    assert.equal(await page.isChecked('input[name=drafter][value=model]'), true);
+    assert.equal(await page.isChecked('input[name=drafter][value="ngram+model"]'), true);
+    assert.equal(await page.isDisabled('#gamma'), true);
+    await page.uncheck('#gamma-auto');
+    assert.equal(await page.textContent('#gamma-value'), '4');
 
     // A chat: sent with Enter, tinted where drafts were accepted.
     await page.fill('#max-tokens', '40');
@@ -132,7 +135,19 @@ describe('the demo page', () => {
     await page.waitForSelector('.bubble.assistant:not([aria-busy])');
     assert.ok((await page.textContent('.bubble.assistant')).length > 0);
     assert.ok((await page.locator('.bubble.assistant mark').count()) > 0);
-    assert.notEqual(await page.textContent('#speed'), '–');
+    for (const id of ['speed', 'acceptance', 'expected', 'efficiency', 'host']) {
+      assert.notEqual(await page.textContent(`#${id}`), '–', id);
+    }
+
+    // The same question again, drawn by chance.
+    await page.fill('#temperature', '1');
+    assert.match(await page.textContent('#temperature-hint'), /chance/);
+    await page.fill('#top-p', '0.9');
+    await page.fill('#prompt', 'hello there');
+    await page.press('#prompt', 'Enter');
+    await page.waitForSelector('.bubble.assistant:not([aria-busy]) ~ .bubble.assistant:not([aria-busy])');
+    assert.equal(await page.isVisible('#chat-error'), false);
+    await page.fill('#temperature', '0');
 
     // Stop: what is there stays, and the next question is answered.
     await page.fill('#max-tokens', '300');
@@ -186,12 +201,15 @@ describe('the demo page', () => {
     await page.click('text=refrain');
     const written = () => document.querySelector('.bubble.assistant')?.textContent.length > 60;
     await page.waitForFunction(written, null, { timeout: 60_000 });
+    const figuresInSight = () => page.evaluate(() => document.querySelector('.side').scrollTo(0, 0));
+    await figuresInSight();
     await page.screenshot({ path: join(ARTIFACTS, 'demo-streaming-desktop.png') });
     await page.waitForSelector('.bubble.assistant:not([aria-busy])', { timeout: 120_000 });
     await page.click('#device summary');
     await page.fill('#prompt', 'And in one sentence?');
     await page.press('#prompt', 'Enter');
     await page.waitForSelector('.bubble.assistant:not([aria-busy]) ~ .bubble.assistant:not([aria-busy])');
+    await figuresInSight();
     await photograph(page, 'chat');
     await page.setViewportSize(SIZES.phone);
     await page.evaluate(() => scrollTo(0, document.body.scrollHeight));

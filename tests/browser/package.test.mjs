@@ -94,11 +94,11 @@ for (const device of DEVICES) {
         });
         const runs = {};
         for (const drafter of ['none', 'ngram', 'model']) {
-          const options = { maxTokens: 48, drafter };
+          const options = { maxTokens: 48, drafter, gamma: 4 };
           runs[drafter] = await engine.generate('the lore the lore the', options).result;
         }
         const pieces = [];
-        const run = engine.generate('the lore the lore the', { maxTokens: 48, drafter: 'model' });
+        const run = engine.generate('the lore the lore the', { maxTokens: 48, drafter: 'model', gamma: 4 });
         for await (const piece of run) {
           pieces.push(piece);
         }

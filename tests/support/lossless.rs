@@ -3,8 +3,8 @@
 //! The models are tiny and random. Their top logits lie close together and their text falls into loops, so both
 //! rejections and long accepted blocks are frequent.
 
-use paceline::decode::drafter::{self, Drafter, NGram};
-use paceline::decode::{Engine, Generator, Options};
+use paceline::decode::drafter::{self, Drafter, Limits, NGram};
+use paceline::decode::{Engine, Gamma, Generator, Options, Proposal};
 use paceline::gguf::Format;
 use paceline::model::tiny::Tiny;
 
@@ -57,17 +57,40 @@ pub struct Seen {
 pub struct Case {
     pub name: &'static str,
     make: fn() -> Box<dyn Drafter>,
-    gamma: Option<usize>,
+    gamma: Gamma,
+    /// Rounds in flight, where the engine can have several.
+    in_flight: Option<usize>,
 }
 
 /// Every drafter as users get it, then other settings.
-pub const CASES: [Case; 6] = [
-    Case { name: "ngram", make: || Box::new(NGram::default()), gamma: None },
-    Case { name: "model", make: || Box::new(drafter::Model), gamma: None },
-    Case { name: "alternating", make: || Box::<Alternating>::default(), gamma: Some(7) },
-    Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Some(15) },
-    Case { name: "model, gamma 1", make: || Box::new(drafter::Model), gamma: Some(1) },
-    Case { name: "model, gamma 15", make: || Box::new(drafter::Model), gamma: Some(15) },
+pub const CASES: [Case; 7] = [
+    Case { name: "ngram", make: || Box::new(NGram::default()), gamma: Gamma::Default, in_flight: None },
+    Case { name: "model", make: || Box::new(drafter::Model), gamma: Gamma::Default, in_flight: None },
+    Case {
+        name: "alternating",
+        make: || Box::<Alternating>::default(),
+        gamma: Gamma::Fixed(7),
+        in_flight: None,
+    },
+    Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Gamma::Fixed(15), in_flight: None },
+    Case {
+        name: "chain",
+        make: || drafter::by_name("ngram+model").expect("two drafters"),
+        gamma: Gamma::Auto,
+        in_flight: None,
+    },
+    Case {
+        name: "model, gamma 1",
+        make: || Box::new(drafter::Model),
+        gamma: Gamma::Fixed(1),
+        in_flight: Some(1),
+    },
+    Case {
+        name: "model, gamma 15",
+        make: || Box::new(drafter::Model),
+        gamma: Gamma::Fixed(15),
+        in_flight: Some(4),
+    },
 ];
 
 /// Generates 64 tokens for 40 prompts with every drafter of `cases`, and compares them with plain decoding on an
@@ -86,7 +109,8 @@ pub fn differences<E: Engine>(
         let options = || Options { max_tokens: TOKENS, ..Options::default() };
         let (expected, _) = generate(&mut plain, prompt, options());
         for (case, seen) in cases.iter().zip(&mut seen) {
-            let options = Options { gamma: case.gamma, drafter: (case.make)(), ..options() };
+            let (gamma, in_flight) = (case.gamma, case.in_flight);
+            let options = Options { gamma, in_flight, drafter: (case.make)(), ..options() };
             let (ids, _) = generate(&mut speculative, prompt, options);
             let stats = speculative.stats();
             seen.drafted += stats.drafted;
@@ -122,20 +146,20 @@ impl Drafter for Alternating {
         "alternating"
     }
 
-    fn default_gamma(&self) -> usize {
-        4
+    fn default_limits(&self) -> Limits {
+        Limits { tokens: 4, draft: 4 }
     }
 
     fn needs_draft_model(&self) -> bool {
         true
     }
 
-    fn propose(&mut self, context: &[u32], max: usize) -> paceline::decode::Proposal<'_> {
+    fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal {
         self.rounds += 1;
         match self.rounds % 4 {
-            0 => paceline::decode::Proposal::None,
-            1 | 2 => self.ngram.propose(context, max),
-            _ => paceline::decode::Proposal::Draft { gamma: max },
+            0 => Proposal::None,
+            1 | 2 => self.ngram.propose(context, limits),
+            _ => Proposal::Draft { gamma: limits.draft },
         }
     }
 }

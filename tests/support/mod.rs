@@ -1,6 +1,7 @@
 //! What several integration tests need.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub mod law;
 pub mod lossless;
 pub mod table;
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use paceline::Error;
-use paceline::decode::{Counters, Engine, EngineInfo, Proposal, Round};
+use paceline::decode::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 use paceline::model::family::FAMILIES;
 use paceline::model::{Config, Rope, RopeStyle};
 
@@ -37,7 +37,7 @@ pub fn expected(prompt: &[u32], tokens: usize) -> Vec<u32> {
 pub struct Faults {
     /// The round that fails, counted from now: 0 is the next.
     pub fail_in: Cell<Option<usize>>,
-    /// Rounds wait once before they commit, and once after.
+    /// Rounds wait once before they are computed, and once after they have committed.
     pub wait: Cell<bool>,
 }
 
@@ -46,6 +46,8 @@ pub struct TableEngine {
     capacity: usize,
     has_draft: bool,
     context: Vec<u32>,
+    rules: Rules,
+    submitted: Option<Proposal>,
     pub faults: Rc<Faults>,
     /// Lengths of the chunks appended.
     pub appended: Rc<std::cell::RefCell<Vec<usize>>>,
@@ -74,6 +76,8 @@ impl TableEngine {
             capacity,
             has_draft: true,
             context: Vec::new(),
+            rules: Rules::greedy(capacity),
+            submitted: None,
             faults: Rc::default(),
             appended: Rc::default(),
             rounds: 0,
@@ -132,8 +136,29 @@ impl Engine for TableEngine {
         self.context.len()
     }
 
-    fn truncate(&mut self, len: usize) {
+    fn in_flight(&self) -> usize {
+        usize::from(self.submitted.is_some())
+    }
+
+    async fn truncate(&mut self, len: usize) -> Result<(), Error> {
+        self.submitted = None;
         self.context.truncate(len);
+        Ok(())
+    }
+
+    fn begin(&mut self, rules: &Rules) -> Result<(), Error> {
+        assert!(self.submitted.is_none());
+        self.rules = rules.clone();
+        Ok(())
+    }
+
+    fn ready(&self, _proposal: &Proposal) -> bool {
+        self.submitted.is_none()
+    }
+
+    fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
+        assert!(self.submitted.replace(proposal).is_none());
+        Ok(())
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
@@ -143,12 +168,16 @@ impl Engine for TableEngine {
         Ok(())
     }
 
-    async fn round(&mut self, proposal: Proposal<'_>) -> Result<Round, Error> {
+    async fn collect(&mut self) -> Result<Round, Error> {
         assert!(!self.context.is_empty());
+        if self.faults.wait.get() {
+            wait().await;
+        }
+        let proposal = self.submitted.take().expect("a round was submitted");
         let mut proposed = Vec::new();
         match proposal {
             Proposal::None => {}
-            Proposal::Tokens(tokens) => proposed.extend_from_slice(tokens),
+            Proposal::Tokens(tokens) => proposed.extend(tokens),
             Proposal::Draft { gamma } => {
                 assert!(self.has_draft);
                 let mut context = self.context.clone();
@@ -160,9 +189,6 @@ impl Engine for TableEngine {
         }
         assert!(proposed.len() <= self.max_proposal());
         assert!(self.context.len() + proposed.len() < self.capacity, "no room for the proposal and one more");
-        if self.faults.wait.get() {
-            wait().await;
-        }
         let before = self.context.len();
         let accepted = proposed.iter().take_while(|&&id| {
             let right = next(&self.context) == id;
@@ -179,11 +205,14 @@ impl Engine for TableEngine {
             }
         }
         self.context.push(next(&self.context));
+        let kept = self.rules.kept(before, &self.context[before..]);
+        self.context.truncate(before + kept);
         if self.faults.wait.get() {
             wait().await;
         }
         self.rounds += 1;
         let tokens = self.context[before..].to_vec();
-        Ok(Round { tokens, drafted: proposed.len(), accepted, draft_ms: 0.0, verify_ms: 0.0 })
+        let accepted = accepted.min(tokens.len());
+        Ok(Round { tokens, drafted: proposed.len(), accepted, ..Round::default() })
     }
 }

@@ -1,23 +1,15 @@
 /** The second view: a conversation. */
 
-import type { ChatMessage, Drafter, Paceline, Piece, Run } from 'paceline';
-import { announce, byId, chosen, isAbort, radios, showError } from './dom';
+import type { ChatMessage, Paceline, Piece, Run } from 'paceline';
+import { announce, byId, isAbort, showError } from './dom';
 import { showDevice, showStats } from './figures';
+import { Settings } from './settings';
 
 const EXAMPLES = [
   'Why is the sky blue?',
   'Write a nursery rhyme with a refrain.',
   'Write a Python class for a bank account.',
 ];
-
-const DRAFTER_HINTS: Record<Drafter, string> = {
-  none: 'Plain decoding, one token at a time: compare the speed.',
-  ngram: 'Proposes what followed when the same words came before. Good where text repeats.',
-  model: 'A small model runs ahead, the large one checks its words all at once.',
-};
-
-/** Tokens ahead that each drafter begins with: a copied text is cheap to propose, a model's is not. */
-const GAMMA: Record<Drafter, number> = { none: 4, ngram: 10, model: 4 };
 
 /** A conversation with one engine at a time. */
 export class Chat {
@@ -28,7 +20,7 @@ export class Chat {
   readonly #welcome = byId('welcome');
   readonly #error = byId('chat-error');
   readonly #prompt = byId<HTMLTextAreaElement>('prompt');
-  readonly #gamma = byId<HTMLInputElement>('gamma');
+  readonly #settings = new Settings();
 
   constructor() {
     byId('composer').addEventListener('submit', event => {
@@ -47,13 +39,6 @@ export class Chat {
     byId('tint').addEventListener('change', event => {
       this.#log.classList.toggle('plain', !(event.target as HTMLInputElement).checked);
     });
-    for (const radio of radios('drafter')) {
-      radio.addEventListener('change', () => {
-        this.#gamma.value = `${GAMMA[chosen<Drafter>('drafter')]}`;
-        this.#showDrafter();
-      });
-    }
-    this.#gamma.addEventListener('input', () => this.#showDrafter());
     byId('examples').append(...EXAMPLES.map(text => this.#example(text)));
   }
 
@@ -61,15 +46,7 @@ export class Chat {
   async begin(engine: Paceline): Promise<void> {
     this.#engine = engine;
     const { info } = engine;
-    for (const radio of radios('drafter')) {
-      if (radio.value === 'model') {
-        radio.disabled = !info.draft;
-      }
-      radio.checked = radio.value === (info.draft ? 'model' : 'ngram');
-    }
-    this.#gamma.max = `${info.maxGamma}`;
-    this.#gamma.value = `${GAMMA[chosen<Drafter>('drafter')]}`;
-    this.#showDrafter();
+    this.#settings.begin(info);
     this.clear();
     showDevice(info, await engine.memory());
   }
@@ -110,9 +87,7 @@ export class Chat {
     let written = '';
     try {
       const run = engine.chat(messages, {
-        drafter: chosen<Drafter>('drafter'),
-        gamma: this.#gamma.valueAsNumber,
-        maxTokens: byId<HTMLInputElement>('max-tokens').valueAsNumber || 256,
+        ...this.#settings.options(),
         signal: controller.signal,
         onPrefill: (done, total) => (answer.dataset.reading = `Reading ${done} of ${total} tokens…`),
       });
@@ -204,13 +179,6 @@ export class Chat {
     if (refocus) {
       (busy ? stop : this.#prompt).focus();
     }
-  }
-
-  #showDrafter(): void {
-    const drafter = chosen<Drafter>('drafter');
-    byId('drafter-hint').textContent = DRAFTER_HINTS[drafter];
-    byId('gamma-value').textContent = drafter === 'none' ? '–' : this.#gamma.value;
-    this.#gamma.disabled = drafter === 'none';
   }
 
   #grow(): void {

@@ -7,10 +7,14 @@ import { byId, megabytes } from './dom';
 export function showStats(stats?: Stats): void {
   const set = (id: string, text: string | undefined) => (byId(id).textContent = text ?? '–');
   set('speed', stats && stats.tokens > 0 ? stats.tokensPerSecond.toFixed(1) : undefined);
-  set('acceptance', stats && stats.drafted > 0 ? percent(stats.accepted / stats.drafted) : undefined);
+  set('acceptance', stats?.alphaEmp === undefined ? undefined : percent(stats.alphaEmp));
+  set('expected', stats?.alphaTf === undefined ? undefined : percent(stats.alphaTf));
   set('efficiency', stats && stats.targetPasses > 0 ? stats.blockEfficiency.toFixed(2) : undefined);
+  set('host', stats && stats.rounds > 0 ? `${(stats.hostMs / stats.rounds).toFixed(2)} ms` : undefined);
   set('tokens', stats && `${stats.tokens}`);
   set('prefill', stats && `${(stats.prefillMs / 1000).toFixed(2)} s`);
+  byId('paused').hidden = stats?.paused === undefined;
+  byId('paused').textContent = stats?.paused === undefined ? '' : pause(stats.paused);
   byId('strip').textContent = stats && stats.tokens > 0 ? inALine(stats) : '';
 }
 
@@ -41,12 +45,18 @@ export function showDevice(info: EngineInfo, memory: MemoryInfo): void {
   );
 }
 
-function inALine({ tokensPerSecond, blockEfficiency, drafted, accepted }: Stats): string {
+function inALine({ tokensPerSecond, blockEfficiency, alphaEmp, paused }: Stats): string {
   const parts = [`${tokensPerSecond.toFixed(1)} tokens/s`, `${blockEfficiency.toFixed(2)} a pass`];
-  if (drafted > 0) {
-    parts.push(`${percent(accepted / drafted)} accepted`);
+  if (paused !== undefined) {
+    parts.push('speculation paused');
+  } else if (alphaEmp !== undefined) {
+    parts.push(`${percent(alphaEmp)} accepted`);
   }
   return parts.join(' · ');
+}
+
+function pause(promise: number): string {
+  return `Speculation paused: it promises ${promise.toFixed(2)} times the plain speed. It is tried again now and then.`;
 }
 
 function percent(ratio: number): string {

@@ -13,6 +13,7 @@ mod project;
 mod serve;
 mod setup;
 mod shell;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Command {
     Browser(browser::Args),
     /// Measures decoding natively and in headless Chromium.
     Bench(bench::Args),
+    /// Generates at random for a long time: no wrong text, no growing memory.
+    Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +65,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(args) => test::run(&project, &args),
         Command::Browser(args) => browser::run(&project, &args),
         Command::Bench(args) => bench::run(&project, &args),
+        Command::Soak(args) => soak::run(&project, &args),
     }
 }

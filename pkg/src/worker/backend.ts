@@ -4,17 +4,8 @@
  * @module
  */
 
-import type { Prompt } from '../protocol.js';
-import type {
-  ChatMessage,
-  Device,
-  Drafter,
-  EngineInfo,
-  LoadProgress,
-  Result,
-  Stats,
-  Token,
-} from '../types.js';
+import type { GenerateMessage, Prompt } from '../protocol.js';
+import type { ChatMessage, Device, EngineInfo, LoadProgress, Result, Stats, Token } from '../types.js';
 
 /** A file being read, and its length in bytes where it is known. */
 export interface ByteStream {
@@ -34,11 +25,7 @@ export interface BackendLoadOptions {
 }
 
 /** How the wasm module generates. */
-export interface BackendGenerateOptions {
-  maxTokens: number | undefined;
-  gamma: number | undefined;
-  drafter: Drafter | undefined;
-}
+export type BackendGenerateOptions = GenerateMessage;
 
 /** What a step did. */
 export type StepEvent =
@@ -46,10 +33,12 @@ export type StepEvent =
   | { type: 'tokens'; tokens: Token[]; drafted: number; stats: Stats }
   | { type: 'finished'; reason: Result['finishReason']; rest: string; stats: Stats };
 
-/** A loaded engine. Its methods throw `{ code, message }`. */
+/** A sequence on a loaded engine. Its methods throw `{ code, message }`. */
 export interface BackendEngine {
   info(): EngineInfo;
   tuning(): Tuning;
+  /** Another, empty sequence on the same weights; not while a step is under way. */
+  session(): BackendEngine;
   encode(text: string): Uint32Array;
   decode(ids: Uint32Array): string;
   render(messages: ChatMessage[]): string;
@@ -57,6 +46,8 @@ export interface BackendEngine {
   start(prompt: Prompt, options: BackendGenerateOptions): Uint32Array;
   /** Does the next bounded piece of work. */
   step(): Promise<StepEvent>;
+  /** Ends the sequence; not while a step is under way. The weights go with the last one. */
+  free(): void;
 }
 
 /** The wasm module. */

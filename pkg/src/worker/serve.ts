@@ -4,11 +4,10 @@
  */
 
 import { crashMessage, PacelineError, toMessage } from '../errors.js';
-import type { Operation, Operations, Reply, Request } from '../protocol.js';
-import type { Piece } from '../types.js';
+import type { Operation, Operations, Reply, Request, SessionId } from '../protocol.js';
 import type { Backend, BackendEngine } from './backend.js';
 import { open } from './open.js';
-import { tick } from './tick.js';
+import { Sequence } from './sequence.js';
 import { adapterName, recall, remember } from './tuning.js';
 
 /** Shortest time between two progress events, in ms. */
@@ -31,17 +30,20 @@ export function serve(
   post: (reply: Reply) => void,
 ): (request: Request) => void {
   const aborts = new Map<number, AbortController>();
-  let engine: BackendEngine | undefined;
+  const sequences = new Map<SessionId, Sequence>();
   let wasm: Backend | undefined;
-  /** Settled when the generation before has ended. */
-  let turn: Promise<void> = Promise.resolve();
+  let nextSession = 1;
 
-  const loaded = (): BackendEngine => {
-    if (!engine) {
-      throw new PacelineError('engine-disposed', 'no model is loaded');
+  const sequence = (id: SessionId): Sequence => {
+    const sequence = sequences.get(id);
+    if (!sequence) {
+      throw id === 0
+        ? new PacelineError('engine-disposed', 'no model is loaded')
+        : new PacelineError('session-closed', 'the session was closed; open another one');
     }
-    return engine;
+    return sequence;
   };
+  const loaded = (): BackendEngine => sequence(0).engine;
 
   const handlers: { [K in Operation]: Handler<K> } = {
     async load({ target, draft, device, capacity }, tell, signal) {
@@ -50,7 +52,8 @@ export function serve(
       const adapter = device === 'cpu' ? undefined : await adapterName();
       const tuning = adapter === undefined ? undefined : await recall(adapter);
       const options = { device, capacity, tuning };
-      engine = await wasm.load(streams[0], streams[1], options, throttled(tell), signal);
+      const engine = await wasm.load(streams[0], streams[1], options, throttled(tell), signal);
+      sequences.set(0, new Sequence(engine));
       const info = engine.info();
       if (adapter === undefined || info.device !== 'webgpu') {
         return info;
@@ -60,19 +63,19 @@ export function serve(
       return { ...info, adapter: info.adapter || adapter };
     },
 
-    async generate({ prompt, maxTokens, gamma, drafter }, tell, signal) {
-      const before = turn;
-      let end = () => {};
-      turn = new Promise(resolve => (end = resolve));
-      try {
-        await before;
-        signal.throwIfAborted();
-        const engine = loaded();
-        const promptIds = engine.start(prompt, { maxTokens, gamma, drafter });
-        return { ...(await finish(engine, tell, signal)), promptIds: Array.from(promptIds) };
-      } finally {
-        end();
-      }
+    generate: async ({ session, prompt, options }, tell, signal) =>
+      sequence(session).generate(prompt, options, tell, signal),
+
+    async open() {
+      const other = await sequence(0).another();
+      sequences.set(nextSession, other);
+      return nextSession++;
+    },
+
+    async close({ session }) {
+      const closing = sequence(session);
+      sequences.delete(session);
+      await closing.close();
     },
 
     encode: async ({ text }) => Array.from(loaded().encode(text)),
@@ -105,43 +108,6 @@ export function serve(
       )
       .finally(() => aborts.delete(id));
   };
-}
-
-/** Steps until the generation ends. To abort is to stop stepping: the engine is sound after each step. */
-async function finish(
-  engine: BackendEngine,
-  tell: (event: Operations['generate']['event']) => void,
-  signal: AbortSignal,
-): Promise<Omit<Operations['generate']['answer'], 'promptIds'>> {
-  const tokenIds: number[] = [];
-  let text = '';
-  const piece = (piece: Piece) => {
-    text += piece.text;
-    tokenIds.push(...piece.tokens.map(token => token.id));
-    tell({ type: 'piece', piece });
-  };
-  for (;;) {
-    await tick();
-    signal.throwIfAborted();
-    const event = await engine.step();
-    switch (event.type) {
-      case 'prefill':
-        tell({ type: 'prefill', done: event.done, total: event.total });
-        break;
-      case 'tokens': {
-        const { tokens, drafted, stats } = event;
-        piece({ text: tokens.map(token => token.text).join(''), tokens, drafted, stats });
-        break;
-      }
-      case 'finished': {
-        const { reason: finishReason, rest, stats } = event;
-        if (rest !== '') {
-          piece({ text: rest, tokens: [], drafted: 0, stats });
-        }
-        return { text, tokenIds, finishReason, stats };
-      }
-    }
-  }
 }
 
 /** Passes on the first event of each file, the last one, and not too many between them. */

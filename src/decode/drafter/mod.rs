@@ -3,15 +3,26 @@
 //! A drafter may be wrong as often as it likes: verification makes the text the target's own (ALGORITHMS 1.3). It
 //! only costs time, so each says how many tokens it is worth asking for.
 
+mod chain;
 mod model;
 mod ngram;
 mod none;
 
+pub use chain::Chain;
 pub use model::Model;
 pub use ngram::NGram;
 pub use none::NoDrafter;
 
 use super::{Error, Proposal, Round};
+
+/// Most tokens that a proposal is worth, by who makes it: they are right more or less often, and cost more or less.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Tokens found on the host.
+    pub tokens: usize,
+    /// Tokens of the draft model.
+    pub draft: usize,
+}
 
 /// Proposes how the context may go on.
 pub trait Drafter {
@@ -19,18 +30,24 @@ pub trait Drafter {
     fn name(&self) -> &'static str;
 
     /// Tokens to propose a round where the caller does not say (gamma).
-    fn default_gamma(&self) -> usize;
+    fn default_limits(&self) -> Limits;
 
     /// Whether the engine must have a draft model loaded.
     fn needs_draft_model(&self) -> bool {
         false
     }
 
-    /// At most `max` tokens that may follow `context`, the prompt and everything committed since.
+    /// Whether proposals depend on the context. Those that do not can be submitted before the rounds in front of
+    /// them are known.
+    fn reads_context(&self) -> bool {
+        true
+    }
+
+    /// Tokens within `limits` that may follow `context`, the prompt and everything committed since.
     ///
     /// Successive contexts usually continue one another, but need not: a drafter that keeps state finds out itself
     /// what changed.
-    fn propose(&mut self, context: &[u32], max: usize) -> Proposal<'_>;
+    fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal;
 
     /// What became of the proposal.
     fn observe(&mut self, _round: &Round) {}
@@ -57,11 +74,14 @@ pub static DRAFTERS: [Spec; 3] = [
     Spec { name: "model", about: "the loaded draft model", make: || Box::new(Model) },
 ];
 
-/// The drafter called `name`.
+/// The drafter called `name`, or a [`Chain`] of several: `ngram+model`.
 ///
 /// # Errors
 /// [`Error::UnknownDrafter`] where [`DRAFTERS`] has no such line.
 pub fn by_name(name: &str) -> Result<Box<dyn Drafter>, Error> {
+    if name.contains('+') {
+        return Ok(Box::new(Chain::new(name.split('+').map(by_name).collect::<Result<_, _>>()?)));
+    }
     let spec = DRAFTERS.iter().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownDrafter {
         name: name.into(),
         known: DRAFTERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", "),

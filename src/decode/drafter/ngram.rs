@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use super::{Drafter, Proposal};
+use super::{Drafter, Limits, Proposal};
 
 /// Earlier places compared for one proposal, latest first.
 const MAX_CANDIDATES: usize = 64;
@@ -34,7 +34,6 @@ pub struct NGram {
     latest: HashMap<u64, u32>,
     /// For each position, the one before it where tokens of the same hash end.
     earlier: Vec<u32>,
-    proposal: Vec<u32>,
 }
 
 impl Default for NGram {
@@ -47,13 +46,7 @@ impl Default for NGram {
 impl NGram {
     /// Proposes only after a match of at least `min_match` tokens (1 is taken for 0).
     pub fn new(min_match: usize) -> Self {
-        Self {
-            min_match: min_match.max(1),
-            tokens: Vec::new(),
-            latest: HashMap::new(),
-            earlier: Vec::new(),
-            proposal: Vec::new(),
-        }
+        Self { min_match: min_match.max(1), tokens: Vec::new(), latest: HashMap::new(), earlier: Vec::new() }
     }
 
     /// Makes the index that of `context`. Comparing costs a `memcmp` of the context, about a microsecond for 8192
@@ -128,24 +121,24 @@ impl Drafter for NGram {
         "ngram"
     }
 
-    fn default_gamma(&self) -> usize {
-        10
+    fn default_limits(&self) -> Limits {
+        Limits { tokens: 10, draft: 0 }
     }
 
-    fn propose(&mut self, context: &[u32], max: usize) -> Proposal<'_> {
+    fn propose(&mut self, context: &[u32], Limits { tokens: max, .. }: Limits) -> Proposal {
         self.follow(context);
-        self.proposal.clear();
         let Some((end, length)) = self.best_match() else { return Proposal::None };
+        let mut proposal = Vec::with_capacity(max.min(length));
         for from in end + 1..=end + max.min(length) {
             // Where the copy reaches the context's end it goes on in itself: a text that repeats with a period
             // shorter than `max` is proposed whole.
             let id = match self.tokens.get(from) {
                 Some(&id) => id,
-                None => self.proposal[from - self.tokens.len()],
+                None => proposal[from - self.tokens.len()],
             };
-            self.proposal.push(id);
+            proposal.push(id);
         }
-        if self.proposal.is_empty() { Proposal::None } else { Proposal::Tokens(&self.proposal) }
+        if proposal.is_empty() { Proposal::None } else { Proposal::Tokens(proposal) }
     }
 }
 
@@ -156,9 +149,9 @@ mod tests {
     use super::*;
 
     fn propose(drafter: &mut NGram, context: &[u32], max: usize) -> Vec<u32> {
-        match drafter.propose(context, max) {
+        match drafter.propose(context, Limits { tokens: max, draft: 0 }) {
             Proposal::None => Vec::new(),
-            Proposal::Tokens(tokens) => tokens.to_vec(),
+            Proposal::Tokens(tokens) => tokens,
             Proposal::Draft { .. } => panic!("an n-gram drafter has no model"),
         }
     }
@@ -203,7 +196,7 @@ mod tests {
         assert_eq!(propose(&mut ngram, &context, 10), [0; 10]);
         for i in 0..1000 {
             context.push(i % 2);
-            ngram.propose(&context, 10);
+            ngram.propose(&context, Limits { tokens: 10, draft: 0 });
         }
     }
 

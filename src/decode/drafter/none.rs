@@ -1,6 +1,6 @@
 //! Plain decoding: what every other drafter is measured against, in time and bit by bit.
 
-use super::{Drafter, Proposal};
+use super::{Drafter, Limits, Proposal};
 
 /// Proposes nothing.
 #[derive(Debug, Default)]
@@ -11,11 +11,15 @@ impl Drafter for NoDrafter {
         "none"
     }
 
-    fn default_gamma(&self) -> usize {
-        0
+    fn default_limits(&self) -> Limits {
+        Limits::default()
     }
 
-    fn propose(&mut self, _context: &[u32], _max: usize) -> Proposal<'_> {
+    fn reads_context(&self) -> bool {
+        false
+    }
+
+    fn propose(&mut self, _context: &[u32], _limits: Limits) -> Proposal {
         Proposal::None
     }
 }

@@ -1,11 +1,17 @@
 //! The CPU engine: the forward pass of [`crate::cpu`], verification on the host.
 
+use std::rc::Rc;
+
 use web_time::Instant;
 
 use crate::cpu::{Cache, Logits, Model};
-use crate::decode::verifier::{Block, Greedy, Rows, Verifier, argmax};
-use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round};
+use crate::decode::verifier::{
+    Block, Choices as _, Draft, Greedy, Make, Rows, Sampled, Verdict, Verifier, argmax,
+};
+use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
 use crate::model::Config;
+use crate::sampling::random::{Draw, Draws, Philox, Stream};
+use crate::sampling::{ONE, adjust, probabilities};
 
 /// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
 const FILL_ROWS: usize = 64;
@@ -15,14 +21,14 @@ const VERIFY_ROWS: usize = 16;
 
 /// A model, and what it has read of the context.
 struct Reader {
-    model: Model,
+    model: Rc<Model>,
     cache: Cache,
     /// Tokens of the context whose keys and values are in `cache`.
     read: usize,
 }
 
 impl Reader {
-    fn new(model: Model, capacity: usize) -> Self {
+    fn new(model: Rc<Model>, capacity: usize) -> Self {
         let cache = Cache::new(model.config(), capacity);
         Self { model, cache, read: 0 }
     }
@@ -47,50 +53,137 @@ impl Reader {
     }
 }
 
-/// A target and maybe a draft model on the CPU.
+/// A target and maybe a draft model on the CPU. A round is computed when it is collected.
 pub struct CpuEngine {
     target: Reader,
     draft: Option<Reader>,
-    verifier: Box<dyn Verifier>,
+    greedy: Box<dyn Verifier>,
     capacity: usize,
     context: Vec<u32>,
+    rules: Rules,
+    /// Rounds since the rules were set.
+    epoch: u32,
+    submitted: Option<Proposal>,
+}
+
+/// What the draft proposed, and what it was drawn from: no rows where it is greedy.
+#[derive(Default)]
+struct Drafted {
+    tokens: Vec<u32>,
+    rows: Vec<Vec<u32>>,
 }
 
 impl CpuEngine {
     /// An engine for contexts of at most `capacity` tokens, which both models must have been loaded for.
     ///
     /// The draft must read every id that the target reads, and predict none beyond ([`super::load()`] checks this).
-    pub fn new(target: Model, draft: Option<Model>, capacity: usize) -> Self {
+    pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>, capacity: usize) -> Self {
         Self {
             target: Reader::new(target, capacity),
             draft: draft.map(|model| Reader::new(model, capacity)),
-            verifier: Box::new(Greedy),
+            greedy: Box::new(Greedy),
             capacity,
             context: Vec::new(),
+            rules: Rules::greedy(capacity),
+            epoch: 0,
+            submitted: None,
         }
     }
 
-    /// The same with another verifier than [`Greedy`].
+    /// The same with another verifier than [`Greedy`] at temperature 0.
     pub fn with_verifier(mut self, verifier: Box<dyn Verifier>) -> Self {
-        self.verifier = verifier;
+        self.greedy = verifier;
         self
     }
 
-    /// `gamma` greedy tokens of the draft model's own. It may lag behind the context: after a round that accepted
+    /// Another sequence on the same weights.
+    pub fn another(&self) -> Self {
+        let draft = self.draft.as_ref().map(|reader| Rc::clone(&reader.model));
+        Self::new(Rc::clone(&self.target.model), draft, self.capacity)
+    }
+
+    fn draws(&self) -> Draws {
+        Draws::new(Philox::new(self.rules.sampling.seed), self.epoch)
+    }
+
+    /// At most `gamma` tokens of the draft model's own. It may lag behind the context: after a round that accepted
     /// everything it has not read the last accepted token, so its first pass has two rows.
-    fn draft(&mut self, gamma: usize) -> Result<Vec<u32>, Error> {
+    fn draft(&mut self, gamma: usize) -> Result<Drafted, Error> {
+        let mut draws = self.draws();
+        let (sampling, confidence) = (&self.rules.sampling, self.rules.confidence);
         let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
         draft.fill(&self.context[..self.context.len().saturating_sub(FILL_ROWS)]);
-        let mut proposal: Vec<u32> = Vec::with_capacity(gamma);
-        for _ in 0..gamma {
-            let logits = match proposal.last() {
+        let mut drafted = Drafted::default();
+        let mut history = self.context.clone();
+        while drafted.tokens.len() < gamma {
+            let mut logits = match drafted.tokens.last() {
                 None => draft.forward(&self.context[draft.read..], Logits::Last),
                 Some(&id) => draft.forward(&[id], Logits::Last),
             };
-            proposal.push(argmax(&logits));
+            adjust(&mut logits, &history, sampling);
+            let token = if sampling.is_greedy() {
+                if confidence > 0.0 && greatest_share(&logits) < confidence {
+                    break;
+                }
+                argmax(&logits)
+            } else {
+                let mut row = vec![0; logits.len()];
+                probabilities(&logits, sampling, &mut row);
+                let greatest = row.iter().copied().max().unwrap_or(0);
+                if (greatest as f32) < confidence * ONE as f32 {
+                    break;
+                }
+                let at = Draw { position: history.len() as u32, stream: Stream::Draft, slot: 0 };
+                let token = draws.token(at, &row);
+                drafted.rows.push(row);
+                token
+            };
+            drafted.tokens.push(token);
+            history.push(token);
         }
-        Ok(proposal)
+        Ok(drafted)
     }
+
+    /// Verifies the drafted tokens against the target's logits, a row more than there are tokens.
+    fn verify(&mut self, drafted: &Drafted, mut logits: Vec<f32>) -> (Verdict, Vec<u32>) {
+        let (sampling, width) = (&self.rules.sampling, self.target.model.config().head_vocab);
+        if sampling.adjusts() {
+            let mut history = self.context.clone();
+            for (i, row) in logits.chunks_exact_mut(width).enumerate() {
+                adjust(row, &history, sampling);
+                history.extend(drafted.tokens.get(i));
+            }
+        }
+        let Make::Sampling(make) = self.rules.verifier() else {
+            let verdict = self.greedy.verify(Block::new(&drafted.tokens, Rows::new(&logits, width)));
+            let overlap = |i| if i < verdict.accepted { ONE } else { 0 };
+            let tested = drafted.tokens.len().min(verdict.accepted + 1);
+            return (verdict.clone(), (0..tested).map(overlap).collect());
+        };
+        let rows: Vec<Vec<u32>> = logits
+            .chunks_exact(width)
+            .map(|logits| {
+                let mut row = vec![0; width];
+                probabilities(logits, sampling, &mut row);
+                row
+            })
+            .collect();
+        let target: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+        let draft: Vec<&[u32]> = drafted.rows.iter().map(Vec::as_slice).collect();
+        let position = self.context.len() as u32;
+        let draft = if draft.is_empty() { Draft::PointMass } else { Draft::Rows(&draft) };
+        let block = Sampled { position, proposal: &drafted.tokens, target: &target, draft };
+        let verdict = make().verify(&block, &mut self.draws());
+        let tested = drafted.tokens.len().min(verdict.accepted + 1);
+        let overlap = |i| (0..width).map(|id| block.p(i, id).min(block.q(i, id))).sum();
+        (verdict, (0..tested).map(overlap).collect())
+    }
+}
+
+/// The softmax of the greatest logit.
+fn greatest_share(logits: &[f32]) -> f32 {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    1.0 / logits.iter().map(|logit| (logit - top).exp()).sum::<f32>()
 }
 
 impl Engine for CpuEngine {
@@ -123,11 +216,17 @@ impl Engine for CpuEngine {
         self.context.len()
     }
 
-    fn truncate(&mut self, len: usize) {
+    fn in_flight(&self) -> usize {
+        usize::from(self.submitted.is_some())
+    }
+
+    async fn truncate(&mut self, len: usize) -> Result<(), crate::Error> {
+        self.submitted = None;
         self.context.truncate(len);
         for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
             reader.truncate(self.context.len().saturating_sub(1));
         }
+        Ok(())
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), crate::Error> {
@@ -143,38 +242,67 @@ impl Engine for CpuEngine {
         Ok(())
     }
 
-    async fn round(&mut self, proposal: Proposal<'_>) -> Result<Round, crate::Error> {
+    fn begin(&mut self, rules: &Rules) -> Result<(), crate::Error> {
+        self.rules = rules.clone();
+        self.rules.limit = rules.limit.min(self.capacity);
+        self.epoch = 0;
+        Ok(())
+    }
+
+    fn ready(&self, _proposal: &Proposal) -> bool {
+        self.submitted.is_none()
+    }
+
+    fn submit(&mut self, proposal: Proposal) -> Result<(), crate::Error> {
         let length = self.context.len();
-        let last = *self.context.last().ok_or(Error::EmptyPrompt)?;
+        if length == 0 {
+            return Err(Error::EmptyPrompt.into());
+        }
         if length >= self.capacity {
             return Err(Error::PromptTooLong { tokens: length, capacity: self.capacity }.into());
         }
-        let room = (self.capacity - length - 1).min(self.max_proposal());
+        if matches!(proposal, Proposal::Draft { .. }) && self.draft.is_none() {
+            return Err(Error::NoDraft.into());
+        }
+        self.submitted = Some(proposal);
+        Ok(())
+    }
 
+    async fn collect(&mut self) -> Result<Round, crate::Error> {
+        let Some(proposal) = self.submitted.take() else { return Ok(Round::default()) };
+        let length = self.context.len();
+        let room = (self.capacity - length - 1).min(self.max_proposal());
         let began = Instant::now();
-        let proposal = match proposal {
-            Proposal::None => Vec::new(),
-            Proposal::Tokens(tokens) => tokens[..tokens.len().min(room)].to_vec(),
+        let drafted = match proposal {
+            Proposal::None => Drafted::default(),
+            Proposal::Tokens(mut tokens) => {
+                tokens.truncate(room);
+                Drafted { tokens, rows: Vec::new() }
+            }
             Proposal::Draft { gamma } => self.draft(gamma.min(room))?,
         };
-        let drafted = Instant::now();
+        let verifying = Instant::now();
 
-        let mut rows = vec![last];
-        rows.extend_from_slice(&proposal);
+        let mut rows = vec![self.context[length - 1]];
+        rows.extend_from_slice(&drafted.tokens);
         let logits = self.target.forward(&rows, Logits::All);
-        let target = Rows::new(&logits, self.config().head_vocab);
-        let verdict = self.verifier.verify(Block::new(&proposal, target));
+        let (verdict, overlaps) = self.verify(&drafted, logits);
 
-        let mut tokens = proposal[..verdict.accepted].to_vec();
+        let mut tokens = drafted.tokens[..verdict.accepted].to_vec();
         tokens.push(verdict.next);
+        tokens.truncate(self.rules.kept(length, &tokens));
         self.context.extend_from_slice(&tokens);
-        self.truncate(self.context.len());
+        self.epoch += 1;
+        for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
+            reader.truncate(self.context.len() - 1);
+        }
         Ok(Round {
+            drafted: drafted.tokens.len(),
+            accepted: verdict.accepted.min(tokens.len()),
             tokens,
-            drafted: proposal.len(),
-            accepted: verdict.accepted,
-            draft_ms: (drafted - began).as_secs_f64() * 1000.0,
-            verify_ms: drafted.elapsed().as_secs_f64() * 1000.0,
+            overlaps,
+            draft_ms: (verifying - began).as_secs_f64() * 1000.0,
+            verify_ms: verifying.elapsed().as_secs_f64() * 1000.0,
         })
     }
 }

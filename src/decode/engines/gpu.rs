@@ -2,10 +2,8 @@
 
 use std::rc::Rc;
 
-use web_time::Instant;
-
-use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round};
-use crate::gpu::{MAX_ROWS, Model, Propose, Session};
+use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
+use crate::gpu::{MAX_IN_FLIGHT, MAX_ROWS, Model, Propose, Sampler, Session};
 use crate::model::Config;
 
 /// A target and maybe a draft model on WebGPU.
@@ -22,9 +20,22 @@ impl GpuEngine {
         Ok(Self { session: Session::new(target, draft)? })
     }
 
+    /// Another sequence on the same weights.
+    ///
+    /// # Errors
+    /// As [`GpuEngine::new`].
+    pub fn another(&self) -> Result<Self, crate::Error> {
+        Self::new(Rc::clone(self.session.target()), self.session.draft().cloned())
+    }
+
     /// The sequence on the device.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// The same, for those who drive it themselves.
+    pub fn into_session(self) -> Session {
+        self.session
     }
 }
 
@@ -63,8 +74,21 @@ impl Engine for GpuEngine {
         self.session.len()
     }
 
-    fn truncate(&mut self, len: usize) {
-        self.session.truncate(len);
+    fn latency_ms(&self) -> f64 {
+        self.session.device().latency_ms()
+    }
+
+    fn max_in_flight(&self) -> usize {
+        MAX_IN_FLIGHT
+    }
+
+    fn in_flight(&self) -> usize {
+        self.session.in_flight()
+    }
+
+    async fn truncate(&mut self, len: usize) -> Result<(), crate::Error> {
+        self.session.truncate(len).await;
+        Ok(())
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), crate::Error> {
@@ -75,7 +99,21 @@ impl Engine for GpuEngine {
         Ok(self.session.append(tokens).await?)
     }
 
-    async fn round(&mut self, proposal: Proposal<'_>) -> Result<Round, crate::Error> {
+    fn begin(&mut self, rules: &Rules) -> Result<(), crate::Error> {
+        let sampler = Sampler {
+            sampling: rules.sampling.clone(),
+            block: rules.verifier.name == "block",
+            confidence: rules.confidence,
+            stop_ids: rules.stop_ids.clone(),
+        };
+        Ok(self.session.begin(&sampler, rules.limit)?)
+    }
+
+    fn ready(&self, proposal: &Proposal) -> bool {
+        self.session.ready(propose(proposal))
+    }
+
+    fn submit(&mut self, proposal: Proposal) -> Result<(), crate::Error> {
         let (length, capacity) = (self.len(), self.capacity());
         if length == 0 {
             return Err(Error::EmptyPrompt.into());
@@ -83,25 +121,34 @@ impl Engine for GpuEngine {
         if length >= capacity {
             return Err(Error::PromptTooLong { tokens: length, capacity }.into());
         }
+        if matches!(proposal, Proposal::Draft { .. }) && !self.has_draft() {
+            return Err(Error::NoDraft.into());
+        }
         let room = (capacity - length - 1).min(self.max_proposal());
-        let propose = match proposal {
-            Proposal::None => Propose::Tokens(&[]),
-            Proposal::Tokens(tokens) => Propose::Tokens(&tokens[..tokens.len().min(room)]),
-            Proposal::Draft { .. } if !self.has_draft() => return Err(Error::NoDraft.into()),
-            Proposal::Draft { gamma } => Propose::Draft(gamma.min(room)),
+        let propose = match propose(&proposal) {
+            Propose::Tokens(tokens) => Propose::Tokens(&tokens[..tokens.len().min(room)]),
+            Propose::Draft(steps) => Propose::Draft(steps.min(room)),
         };
-        let drafted = match propose {
-            Propose::Tokens(tokens) => tokens.len(),
-            Propose::Draft(steps) => steps,
-        };
-        let began = Instant::now();
-        let outcome = self.session.round(propose).await?;
+        Ok(self.session.submit(propose)?)
+    }
+
+    async fn collect(&mut self) -> Result<Round, crate::Error> {
+        let outcome = self.session.collect().await?;
         Ok(Round {
             tokens: outcome.tokens,
-            drafted,
+            drafted: outcome.drafted,
             accepted: outcome.accepted,
-            draft_ms: 0.0,
-            verify_ms: began.elapsed().as_secs_f64() * 1000.0,
+            overlaps: outcome.overlaps,
+            draft_ms: outcome.draft_ms,
+            verify_ms: outcome.verify_ms,
         })
+    }
+}
+
+fn propose(proposal: &Proposal) -> Propose<'_> {
+    match proposal {
+        Proposal::None => Propose::Tokens(&[]),
+        Proposal::Tokens(tokens) => Propose::Tokens(tokens),
+        Proposal::Draft { gamma } => Propose::Draft(*gamma),
     }
 }

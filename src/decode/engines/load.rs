@@ -179,9 +179,9 @@ pub async fn load<T: ByteSource, D: ByteSource>(
             AnyEngine::Gpu(GpuEngine::new(model, small)?)
         }
         None => {
-            let model = target.load_cpu(capacity).await?;
+            let model = Rc::new(target.load_cpu(capacity).await?);
             let small = match &mut draft {
-                Some(draft) => Some(draft.load_cpu(capacity).await.map_err(Error::of_draft)?),
+                Some(draft) => Some(Rc::new(draft.load_cpu(capacity).await.map_err(Error::of_draft)?)),
                 None => None,
             };
             AnyEngine::Cpu(CpuEngine::new(model, small, capacity))

@@ -8,7 +8,7 @@ pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use load::{About, DEFAULT_CAPACITY, Device, LoadOptions, Loaded, load};
 
-use super::{Counters, Engine, EngineInfo, Proposal, Round};
+use super::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 use crate::{Error, model};
 
 /// The engine that was loaded.
@@ -60,15 +60,52 @@ impl Engine for AnyEngine {
         delegate!(self, e => e.len())
     }
 
-    fn truncate(&mut self, len: usize) {
-        delegate!(self, e => e.truncate(len));
+    fn latency_ms(&self) -> f64 {
+        delegate!(self, e => e.latency_ms())
+    }
+
+    fn max_in_flight(&self) -> usize {
+        delegate!(self, e => e.max_in_flight())
+    }
+
+    fn in_flight(&self) -> usize {
+        delegate!(self, e => e.in_flight())
+    }
+
+    async fn truncate(&mut self, len: usize) -> Result<(), Error> {
+        delegate!(self, e => e.truncate(len).await)
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
         delegate!(self, e => e.append(tokens).await)
     }
 
-    async fn round(&mut self, proposal: Proposal<'_>) -> Result<Round, Error> {
-        delegate!(self, e => e.round(proposal).await)
+    fn begin(&mut self, rules: &Rules) -> Result<(), Error> {
+        delegate!(self, e => e.begin(rules))
+    }
+
+    fn ready(&self, proposal: &Proposal) -> bool {
+        delegate!(self, e => e.ready(proposal))
+    }
+
+    fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
+        delegate!(self, e => e.submit(proposal))
+    }
+
+    async fn collect(&mut self) -> Result<Round, Error> {
+        delegate!(self, e => e.collect().await)
+    }
+}
+
+impl AnyEngine {
+    /// Another, empty sequence on the same weights: it has caches of its own.
+    ///
+    /// # Errors
+    /// [`crate::gpu::Error::TooLarge`] where its KV cache does not fit the device.
+    pub fn another(&self) -> Result<Self, Error> {
+        Ok(match self {
+            Self::Cpu(engine) => Self::Cpu(engine.another()),
+            Self::Gpu(engine) => Self::Gpu(engine.another()?),
+        })
     }
 }

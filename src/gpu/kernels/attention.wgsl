@@ -30,6 +30,7 @@ fn product(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
 
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  if (idle()) { return; }
   let head = group.x * {{ heads }}u;
   let m = group.y;
   let kv_head = head / shape.heads_per_kv;

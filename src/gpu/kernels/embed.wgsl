@@ -23,14 +23,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let block = id.x;
   // An id outside the table cannot come from our own kernels; it must not read outside either.
   let token = min(tokens[position(id.y)], shape.vocab - 1u);
-  if (block >= shape.blocks || token < shape.first_row || token - shape.first_row >= shape.rows) { return; }
+  if (idle() || block >= shape.blocks || token < shape.first_row || token - shape.first_row >= shape.rows) { return; }
   let row0 = token - shape.first_row;
   {{ weights.load(0, group) }}
 {%- for o in range(4) %}
   {
-    {{ weights.octet(0, o, group) }}
-    x[id.y * shape.x_stride + block * 8u + {{ 2 * o }}u] = a0;
-    x[id.y * shape.x_stride + block * 8u + {{ 2 * o + 1 }}u] = b0;
+    {{ weights.octet(0, o) }}
+    {%- set g = "affine0_" ~ (o * 8 // group) %}
+    {%- for half in ["a0", "b0"] %}
+    x[id.y * shape.x_stride + block * 8u + {{ 2 * o + loop.index0 }}u] = {{ half }}
+        {%- if params %} * PLACES * {{ g }}.x + {{ g }}.y{% endif %};
+    {%- endfor %}
   }
 {%- endfor %}
 }

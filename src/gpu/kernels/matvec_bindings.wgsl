@@ -1,3 +1,4 @@
+{% include "pass.wgsl" %}
 struct Shape {
   rows: u32,        // rows of w: outputs
   columns: u32,     // columns of w: inputs

@@ -11,7 +11,6 @@
 {% include order.file %}
 {% include layout.file %}
 {% include epilogue.file %}
-{% import layout.file as weights %}
 
 var<workgroup> partial: array<vec2<f32>, {{ workgroup * M }}>;
 {% if norm -%}
@@ -19,6 +18,7 @@ var<workgroup> squares: array<f32, {{ workgroup * M }}>;
 {% endif %}
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3<u32>) {
+  if (idle()) { return; }
   let lane = local % {{ lanes }}u;
   let first_pair = group.x * {{ workgroup // lanes }}u;
   let pair = min(first_pair + local / {{ lanes }}u, pairs() - 1u);
@@ -32,32 +32,7 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
   var sum1_{{ m }} = 0.0;
 {%- endfor %}
   for (var block = lane; block < shape.blocks; block += {{ lanes }}u) {
-{%- for r in range(2) %}
-    {{ weights.load(r, group) }}
-{%- endfor %}
-{%- for o in range(4) %}
-    {
-      {%- if norm %}
-      let gain_a = gain[block * 8u + {{ 2 * o }}u];
-      let gain_b = gain[block * 8u + {{ 2 * o + 1 }}u];
-      {%- endif %}
-      {{ weights.octet(0, o, group) }}
-      {{ weights.octet(1, o, group) }}
-      {%- for m in range(M) %}
-      {
-        var xa = read_x(x{{ m }} + block * 8u + {{ 2 * o }}u);
-        var xb = read_x(x{{ m }} + block * 8u + {{ 2 * o + 1 }}u);
-        {%- if norm %}
-        square{{ m }} = chain(square{{ m }}, xa, xa, xb, xb);
-        xa *= gain_a;
-        xb *= gain_b;
-        {%- endif %}
-        sum0_{{ m }} = chain(sum0_{{ m }}, a0, xa, b0, xb);
-        sum1_{{ m }} = chain(sum1_{{ m }}, a1, xa, b1, xb);
-      }
-      {%- endfor %}
-    }
-{%- endfor %}
+{%- include "matvec_block.wgsl" %}
   }
 {%- for m in range(M) %}
   partial[{{ m * workgroup }}u + local] = vec2<f32>(sum0_{{ m }}, sum1_{{ m }});

@@ -10,10 +10,10 @@
 {% include order.file %}
 {% include layout.file %}
 {% include epilogue.file %}
-{% import layout.file as weights %}
 
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (idle()) { return; }
   // Invocation i takes pairs i, i + threads, ...: neighbours read neighbouring rows.
   let threads = (pairs() + {{ R // 2 - 1 }}u) / {{ R // 2 }}u;
   if (id.x >= threads) { return; }
@@ -30,34 +30,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   {%- endfor %}
 {%- endfor %}
   for (var block = 0u; block < shape.blocks; block++) {
-{%- for r in range(R) %}
-    {{ weights.load(r, group) }}
-{%- endfor %}
-{%- for o in range(4) %}
-    {
-      {%- if norm %}
-      let gain_a = gain[block * 8u + {{ 2 * o }}u];
-      let gain_b = gain[block * 8u + {{ 2 * o + 1 }}u];
-      {%- endif %}
-      {%- for r in range(R) %}
-      {{ weights.octet(r, o, group) }}
-      {%- endfor %}
-      {%- for m in range(M) %}
-      {
-        var xa = read_x(x{{ m }} + block * 8u + {{ 2 * o }}u);
-        var xb = read_x(x{{ m }} + block * 8u + {{ 2 * o + 1 }}u);
-        {%- if norm %}
-        square{{ m }} = chain(square{{ m }}, xa, xa, xb, xb);
-        xa *= gain_a;
-        xb *= gain_b;
-        {%- endif %}
-        {%- for r in range(R) %}
-        sum{{ r }}_{{ m }} = chain(sum{{ r }}_{{ m }}, a{{ r }}, xa, b{{ r }}, xb);
-        {%- endfor %}
-      }
-      {%- endfor %}
-    }
-{%- endfor %}
+{%- include "matvec_block.wgsl" %}
   }
 {%- for m in range(M) %}
   {

@@ -1,8 +1,4 @@
-struct State {
-  length: u32,   // positions in the target's cache: tokens[length] is the last committed token
-  cursor: u32,   // where the draft stands: tokens[cursor] is the token it reads next
-  drafted: u32,  // tokens proposed in this round
-}
+{% include "state.wgsl" %}
 struct Pass {
   draft: u32,    // 1: rows follow the cursor, 0: rows follow the length
   back: u32,     // rows begin so many positions earlier
@@ -16,3 +12,6 @@ fn position(m: u32) -> u32 {
   let base = select(state.length, state.cursor, pass_.draft == 1u);
   return max(base, pass_.back) - pass_.back + m;
 }
+
+// Whether the round has nothing left to do here.
+fn idle() -> bool { return state.halted[pass_.draft] != 0u; }

@@ -1,12 +1,36 @@
-// select: appends the draft's greedy token behind the cursor and moves the cursor on to it.
+// select: appends the draft's greedy token behind the cursor and moves the cursor on to it, or does not go on where the
+// draft gives it less than the confidence that is asked for.
 //
 // Dispatch: (1), workgroup 1. best: [1, slices] of argmax.wgsl.
+{% include "state.wgsl" %}
+{% include "sampling.wgsl" %}
 {% include "best_of_row.wgsl" %}
 @group(0) @binding(2) var<storage, read_write> tokens: array<u32>;
-@group(0) @binding(3) var<storage, read_write> state: array<u32>; // pass.wgsl: State
+@group(0) @binding(7) var<storage, read_write> state: State;
+{%- if confident %}
+@group(0) @binding(3) var<storage, read> sampling: Sampling;
+@group(0) @binding(4) var<storage, read> masses: array<vec2<f32>>; // [1, slices] of softmax.wgsl
+
+// The probability of the greatest logit.
+fn confidence() -> f32 {
+  var top = masses[0].x;
+  for (var s = 1u; s < shape.slices; s++) { top = max(top, masses[s].x); }
+  var total = 0.0;
+  for (var s = 0u; s < shape.slices; s++) { total += masses[s].y * exp(masses[s].x - top); }
+  return 1.0 / total;
+}
+{%- endif %}
 
 @compute @workgroup_size(1)
 fn main() {
-  state[1] += 1u;
-  tokens[state[1]] = predicted_id(0u);
+  if (state.halted.y != 0u) { return; }
+{%- if confident %}
+  if (confidence() < sampling.confidence) {
+    state.halted.y = UNSURE;
+    state.drafted = state.cursor - state.length;
+    return;
+  }
+{%- endif %}
+  state.cursor += 1u;
+  tokens[state.cursor] = predicted_id(0u);
 }

@@ -5,7 +5,7 @@ use crate::gguf::Format;
 use crate::gguf::format::FORMATS;
 use crate::gpu::layout::Layout;
 use crate::gpu::matrix::Matrix;
-use crate::gpu::ops::{Epilogue, Matvec};
+use crate::gpu::ops::{Epilogue, Matvec, Positions};
 use crate::gpu::{Device, Variant};
 
 const EPSILON: f32 = 1e-5;
@@ -69,6 +69,8 @@ impl Fixture {
         let y = storage(device, &y);
         let gain = storage(device, &padded_rows(std::slice::from_ref(&self.gain)));
         let bias = storage(device, bytemuck::cast_slice(&self.bias));
+        let state = storage(device, &[0; 12]);
+        let pass = device.uniform(&[0; 3]);
         let matvec = Matvec {
             matrix: &self.matrix,
             rows: rows.len(),
@@ -85,6 +87,7 @@ impl Fixture {
                 _ => Epilogue::Store,
             },
             variant: self.case.variant,
+            positions: Positions { state: &state, pass: &pass },
         };
         run(device, matvec.steps(device).unwrap(), &y, rows.len() * n)
     }

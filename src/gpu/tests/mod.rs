@@ -2,6 +2,7 @@
 
 mod errors;
 mod matvec;
+mod sampling;
 mod session;
 
 use std::rc::Rc;

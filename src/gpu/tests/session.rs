@@ -57,7 +57,7 @@ fn models() -> Vec<(&'static str, Tiny)> {
 
 /// Logits of `tokens[start..start + rows]` from one verifying pass behind the others.
 async fn logits(session: &mut Session, tokens: &[u32], start: usize, rows: usize) -> Vec<Vec<u32>> {
-    session.truncate(0);
+    session.truncate(0).await;
     session.append(&tokens[..=start]).await.unwrap();
     session.round(Propose::Tokens(&tokens[start + 1..start + rows])).await.unwrap();
     let vocab = session.target().config().head_vocab;

@@ -92,7 +92,12 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         return Ok(());
     }
     print!("{}", report.text());
-    if args.quick { Ok(()) } else { kernels(project) }
+    if args.quick {
+        return Ok(());
+    }
+    let cmd = cmd!(project.sh, "cargo bench --locked --bench speculation");
+    run_shown("what speculation and rounds in flight are worth", adapter::software(project, cmd))?;
+    kernels(project)
 }
 
 impl Report {

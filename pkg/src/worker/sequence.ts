@@ -1,0 +1,98 @@
+/**
+ * A sequence in the worker: its generations one after the other, a step at a time.
+ * @module
+ */
+
+import type { GenerateMessage, Operations, Prompt } from '../protocol.js';
+import type { Piece, Result } from '../types.js';
+import type { BackendEngine, StepEvent } from './backend.js';
+import { tick } from './tick.js';
+
+type Tell = (event: Operations['generate']['event']) => void;
+
+/** A sequence and what it is busy with. */
+export class Sequence {
+  readonly engine: BackendEngine;
+  /** Settled when the generation before has ended. */
+  #turn: Promise<void> = Promise.resolve();
+  /** Settled when no step is under way: only then the engine can be copied. */
+  #step: Promise<unknown> = Promise.resolve();
+
+  constructor(engine: BackendEngine) {
+    this.engine = engine;
+  }
+
+  /** Generates when all generations before have ended. */
+  generate(prompt: Prompt, options: GenerateMessage, tell: Tell, signal: AbortSignal): Promise<Result> {
+    return this.#afterAll(async () => {
+      signal.throwIfAborted();
+      const promptIds = Array.from(this.engine.start(prompt, options));
+      return { ...(await this.#finish(tell, signal)), promptIds };
+    });
+  }
+
+  /** Another, empty sequence on the same weights; it waits for no more than a step. */
+  async another(): Promise<Sequence> {
+    await this.#step;
+    return new Sequence(this.engine.session());
+  }
+
+  /** Frees the sequence when its generations have ended. */
+  close(): Promise<void> {
+    return this.#afterAll(async () => this.engine.free());
+  }
+
+  async #afterAll<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#turn;
+    let end = () => {};
+    this.#turn = new Promise(resolve => (end = resolve));
+    try {
+      await before;
+      return await work();
+    } finally {
+      end();
+    }
+  }
+
+  /**
+   * Steps until the generation ends. To abort is to stop stepping: the engine is sound after each step. Each step is a
+   * task of its own, so sequences take turns.
+   */
+  async #finish(tell: Tell, signal: AbortSignal): Promise<Omit<Result, 'promptIds'>> {
+    const tokenIds: number[] = [];
+    let text = '';
+    const piece = (piece: Piece) => {
+      text += piece.text;
+      tokenIds.push(...piece.tokens.map(token => token.id));
+      tell({ type: 'piece', piece });
+    };
+    for (;;) {
+      await tick();
+      signal.throwIfAborted();
+      const event = await this.#next();
+      switch (event.type) {
+        case 'prefill':
+          tell({ type: 'prefill', done: event.done, total: event.total });
+          break;
+        case 'tokens': {
+          const { tokens, drafted, stats } = event;
+          piece({ text: tokens.map(token => token.text).join(''), tokens, drafted, stats });
+          break;
+        }
+        case 'finished': {
+          const { reason: finishReason, rest, stats } = event;
+          if (rest !== '') {
+            piece({ text: rest, tokens: [], drafted: 0, stats });
+          }
+          return { text, tokenIds, finishReason, stats };
+        }
+      }
+    }
+  }
+
+  #next(): Promise<StepEvent> {
+    const step = this.engine.step();
+    this.#step = step.catch(() => {});
+    return step;
+  }
+}

@@ -1,0 +1,83 @@
+//! How tokens are sampled, as flags.
+
+use paceline::decode::verifier::VERIFIERS;
+use paceline::sampling::Sampling;
+
+/// The target's law. Without these flags: greedy.
+#[derive(clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Sampling")]
+pub struct Args {
+    /// Divides the logits; 0 takes the most likely token, always.
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    temperature: f32,
+    /// Keeps the K most likely tokens; 0 keeps all.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: u32,
+    /// Keeps the most likely tokens that together have this probability; 1 keeps all.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    top_p: f32,
+    /// Keeps tokens that are at least this times as likely as the most likely one; 0 keeps all.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    min_p: f32,
+    /// Divides positive logits of tokens in the last 64, multiplies negative ones; 1 is off.
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    repeat_penalty: f32,
+    /// Taken off the logit of a token in the last 64; 0 is off.
+    #[arg(long, value_name = "D", default_value_t = 0.0, allow_negative_numbers = true)]
+    presence_penalty: f32,
+    /// The same for every time that it occurs there.
+    #[arg(long, value_name = "D", default_value_t = 0.0, allow_negative_numbers = true)]
+    frequency_penalty: f32,
+    /// Adds to a token's logit, such as `1234=-5`; can be repeated.
+    #[arg(long, value_name = "ID=BIAS", value_parser = parse_bias)]
+    logit_bias: Vec<(u32, f32)>,
+    /// Key of the random numbers [default: another one every time].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How proposals are verified above temperature 0: block keeps more of them, token decides one by one. Neither
+    /// changes the law of the text.
+    #[arg(long, value_name = "NAME", default_value = "block", value_parser = verifiers())]
+    pub verify: String,
+    /// The draft stops before a token when its most likely one has less than this probability.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub confidence: f32,
+}
+
+impl Args {
+    /// The law, and whether it must be reproducible: a seed was given for something that draws.
+    pub fn sampling(&self) -> (Sampling, bool) {
+        let sampling = Sampling {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repeat_penalty: self.repeat_penalty,
+            presence_penalty: self.presence_penalty,
+            frequency_penalty: self.frequency_penalty,
+            logit_bias: self.logit_bias.clone(),
+            seed: self.seed.unwrap_or_else(any_seed),
+            ..Sampling::default()
+        };
+        let reproducible = self.seed.is_some() && !sampling.is_greedy();
+        (sampling, reproducible)
+    }
+}
+
+/// A seed that nobody chose.
+fn any_seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+fn verifiers() -> clap::builder::PossibleValuesParser {
+    VERIFIERS.iter().map(|spec| spec.name).filter(|name| *name != "greedy").collect::<Vec<_>>().into()
+}
+
+fn parse_bias(text: &str) -> Result<(u32, f32), String> {
+    let parse = || {
+        let (id, bias) = text.split_once('=')?;
+        Some((id.parse().ok()?, bias.parse().ok()?))
+    };
+    parse().ok_or_else(|| "give a token id and a number, such as 1234=-5".into())
+}

@@ -1,0 +1,108 @@
+//! Whether a GPU's sampler decides what it should: every draw, acceptance and residual is made again on the host from
+//! the same whole probabilities and the same seed (ALGORITHMS 2.2). Not a statistical test: every bit counts.
+
+use std::rc::Rc;
+
+use super::verifier::{Choices as _, Draft, Make, Sampled, VERIFIERS};
+use crate::gpu::{Decided, Device, Error, Propose, Rig, Sampler};
+use crate::sampling::random::{Draw, Draws, Philox, Stream};
+use crate::sampling::{ONE, Sampling};
+
+/// What was checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Replayed {
+    /// Rounds.
+    pub rounds: usize,
+    /// Tokens drawn or verified.
+    pub decisions: usize,
+    /// Proposed tokens that were accepted.
+    pub accepted: usize,
+}
+
+/// What is asked of the sampler, by turns.
+fn settings(seed: u64) -> Vec<(usize, Sampling)> {
+    let plain = Sampling { temperature: 1.0, seed, ..Sampling::default() };
+    vec![
+        (67, plain.clone()),
+        (67, Sampling { temperature: 0.7, top_k: 20, top_p: 0.9, min_p: 0.01, ..plain.clone() }),
+        (67, Sampling { temperature: 1.5, repeat_penalty: 1.3, top_p: 0.95, seed: !seed, ..plain.clone() }),
+        // More than one slice.
+        (5003, Sampling { temperature: 0.3, ..plain.clone() }),
+        (5003, Sampling { temperature: 0.8, top_k: 400, logit_bias: vec![(4999, 9.0)], ..plain }),
+    ]
+}
+
+/// Runs `rounds` rounds of a made-up model and makes every decision again on the host.
+///
+/// # Errors
+/// [`Error::SelfTest`] for the first that differs.
+pub async fn replay(device: &Rc<Device>, rounds: usize, seed: u64) -> Result<Replayed, Error> {
+    let mut all = Replayed::default();
+    let settings = settings(seed);
+    let verifiers = VERIFIERS.iter().filter(|spec| matches!(spec.make, Make::Sampling(_)));
+    let cases: Vec<_> = verifiers.flat_map(|spec| settings.iter().map(move |s| (spec, s))).collect();
+    for (i, (spec, (vocab, sampling))) in cases.iter().enumerate() {
+        let sampler =
+            Sampler { sampling: sampling.clone(), block: spec.name == "block", ..Sampler::default() };
+        let gamma = 1 + i % 5;
+        let mut rig = Rig::new(device, *vocab, gamma, 0.5, &sampler)?;
+        let share = rounds / cases.len() + usize::from(i < rounds % cases.len());
+        for round in 0..share {
+            // Draft model, host and nobody propose by turns.
+            let proposal: Vec<u32> = (0..gamma).map(|j| (round * 7 + j * j) as u32 % 11).collect();
+            let propose = match round % 4 {
+                0 => Propose::Tokens(&proposal[..round / 4 % (gamma + 1)]),
+                _ => Propose::Draft(gamma),
+            };
+            let decided = rig.round(propose).await?;
+            check(&decided, *vocab, sampling, spec.make)
+                .map_err(|what| Error::SelfTest(format!("{}, round {round}: {what}", spec.name)))?;
+            all.rounds += 1;
+            all.decisions += decided.proposal.len() + decided.tokens.len();
+            all.accepted += decided.accepted;
+        }
+    }
+    Ok(all)
+}
+
+fn check(decided: &Decided, vocab: usize, sampling: &Sampling, make: Make) -> Result<(), String> {
+    let rows = |words: &[u32]| words.chunks(vocab).map(<[u32]>::to_vec).collect::<Vec<_>>();
+    let (target, draft) = (rows(&decided.target), rows(&decided.draft));
+    for row in target.iter().chain(&draft) {
+        let sum: u64 = row.iter().map(|&p| u64::from(p)).sum();
+        if sum != u64::from(ONE) {
+            return Err(format!("a row sums to {sum}"));
+        }
+    }
+    let mut draws = Draws::new(Philox::new(sampling.seed), decided.epoch);
+    let length = decided.context.len();
+    for (i, (row, &found)) in draft.iter().zip(&decided.proposal).enumerate() {
+        let at = Draw { position: (length + i) as u32, stream: Stream::Draft, slot: 0 };
+        let expected = draws.token(at, row);
+        if found != expected {
+            return Err(format!("drafted {found}, not {expected}"));
+        }
+    }
+    let target: Vec<&[u32]> = target.iter().map(Vec::as_slice).collect();
+    let draft: Vec<&[u32]> = draft.iter().map(Vec::as_slice).collect();
+    let block = Sampled {
+        position: length as u32,
+        proposal: &decided.proposal,
+        target: &target,
+        draft: if draft.is_empty() { Draft::PointMass } else { Draft::Rows(&draft) },
+    };
+    let Make::Sampling(make) = make else { return Err("not a verifier of sampled text".into()) };
+    let verdict = make().verify(&block, &mut draws);
+    let mut tokens = decided.proposal[..verdict.accepted].to_vec();
+    tokens.push(verdict.next);
+    if (decided.accepted, &decided.tokens) != (verdict.accepted, &tokens) {
+        return Err(format!("committed {:?}, not {tokens:?}", decided.tokens));
+    }
+    for (i, &found) in decided.overlaps.iter().enumerate() {
+        let expected: u32 = (0..vocab).map(|id| block.p(i, id).min(block.q(i, id))).sum();
+        if found != expected {
+            return Err(format!("row {i} overlaps by {found}, not {expected}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+// Commits a round: the accepted prefix of the proposal and one token of the target's own, up to the first stop token
+// and to the context's limit. Expects sampling.wgsl, `tokens`, `state`, `sampling`.
+struct Result {
+  accepted: u32,  // committed proposals
+  committed: u32, // tokens
+  length: u32,    // as in State
+  halted: u32,
+  drafted: u32,
+  epoch: u32,
+  tokens: array<u32, {{ max_rows }}>,
+  overlaps: array<u32, {{ max_rows }}>, // sum of min(p, q) at each tested row, in units of ONE
+}
+@group(0) @binding(4) var<storage, read_write> result: Result;
+
+fn is_stop(token: u32) -> bool {
+  for (var i = 0u; i < sampling.stops; i++) {
+    if (sampling.stop[i] == token) { return true; }
+  }
+  return false;
+}
+
+fn commit(accepted: u32, next: u32) {
+  var halt = 0u;
+  var count = 0u;
+  loop {
+    let at = state.length + 1u + count;
+    if (count == accepted) { tokens[at] = next; }
+    let token = tokens[at];
+    result.tokens[count] = token;
+    count++;
+    if (is_stop(token)) { halt = STOPPED; } else if (at + 1u >= state.limit) { halt = FULL; }
+    if (halt != 0u || count > accepted) { break; }
+  }
+  result.accepted = min(accepted, count);
+  result.committed = count;
+  result.drafted = state.drafted;
+  result.epoch = state.epoch;
+  state.length += count;
+  state.cursor = state.length;
+  state.epoch += 1u;
+  state.halted = vec2<u32>(halt);
+  result.length = state.length;
+  result.halted = halt;
+}
+
+// A round after the last one.
+fn commit_nothing() {
+  result.accepted = 0u;
+  result.committed = 0u;
+  result.drafted = 0u;
+  result.length = state.length;
+  result.halted = state.halted.x;
+}

@@ -1,0 +1,48 @@
+// integers: probabilities as whole numbers, P0 = round(softmax * 2^31); from here on everything is exact.
+//
+// Dispatch: (slices, M), workgroup 64. sums: (sum, greatest, its first index) of each slice.
+{% include "pass.wgsl" %}
+{% include "sampling.wgsl" %}
+{% include "row_shape.wgsl" %}
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> masses: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read> sampling: Sampling;
+@group(0) @binding(4) var<storage, read_write> rows: array<u32>;
+@group(0) @binding(5) var<storage, read_write> sums: array<vec4<u32>>; // [M, slices]
+var<workgroup> totals: array<vec3<u32>, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  if (idle()) { return; }
+  let first = group.y * shape.slices;
+  var top = masses[first].x;
+  for (var s = 1u; s < shape.slices; s++) { top = max(top, masses[first + s].x); }
+  var total = 0.0;
+  for (var s = 0u; s < shape.slices; s++) {
+    total += masses[first + s].y * exp((masses[first + s].x - top) * sampling.inverse_temperature);
+  }
+  let to = row_of(group.y) * shape.vocab;
+  let end = min((group.x + 1u) * {{ slice }}u, shape.vocab);
+  var mine = vec3<u32>(0u, 0u, 0xffffffffu);
+  for (var i = group.x * {{ slice }}u + local; i < end; i += 64u) {
+    let logit = logits[group.y * shape.vocab + i];
+    var p = 0u;
+    if (logit >= -3.4e38) {
+      let share = exp((min(logit, 3.4e38) - top) * sampling.inverse_temperature) / total;
+      p = min(u32(share * 2147483648.0 + 0.5), ONE);
+    }
+    rows[to + i] = p;
+    mine.x += p;
+    if (p > mine.y) { mine = vec3<u32>(mine.x, p, i); }
+  }
+  totals[local] = mine;
+  workgroupBarrier();
+  if (local == 0u) {
+    for (var i = 1u; i < 64u; i++) {
+      let other = totals[i];
+      mine.x += other.x;
+      if (other.y > mine.y || (other.y == mine.y && other.z < mine.z)) { mine = vec3<u32>(mine.x, other.yz); }
+    }
+    sums[first + group.x] = vec4<u32>(mine, 0u);
+  }
+}

@@ -1,0 +1,18 @@
+// What is asked of the sampler (decode/sampling): written once a generation.
+struct Sampling {
+  inverse_temperature: f32,
+  top_k: u32,   // 0: all
+  top_p: u32,   // in units of ONE
+  min_p: u32,   // in units of ONE
+  repeat: f32,
+  presence: f32,
+  frequency: f32,
+  window: u32,  // tokens of history that penalties look at, 0 without penalties
+  biases: u32,
+  stops: u32,
+  confidence: f32, // the draft stops before a token that it gives less than this
+  unused: u32,
+  stop: array<u32, {{ max_stops }}>,
+  bias: array<vec2<u32>, {{ max_biases }}>, // (id, bits of the bias)
+}
+const ONE = 0x80000000u; // a probability of 1

@@ -1,0 +1,14 @@
+// Where a sequence stands. Kernels read and write it, so that no round waits for the host (session/state.rs).
+struct State {
+  length: u32,      // tokens[length] is the last committed token: what the target's cache lacks
+  cursor: u32,      // where the draft stands: tokens[cursor] is the token it reads next
+  drafted: u32,     // tokens proposed in this round
+  point_mass: u32,  // 1: the proposal has no draft law (found by lookup); it stands for itself
+  limit: u32,       // most tokens of the context, prompt and answer
+  epoch: u32,       // rounds since the seed was set: part of every random counter
+  seed: vec2<u32>,
+  halted: vec2<u32>, // not 0: nothing more to do for the target's kernels, for the draft's
+}
+const STOPPED = 1u;  // a stop token was committed
+const FULL = 2u;     // the context has reached its limit
+const UNSURE = 3u;   // the draft would rather not go on (halted.y only)

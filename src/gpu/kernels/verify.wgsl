@@ -1,0 +1,119 @@
+// verify: speculative sampling in whole numbers, {% if block %}a block at once (ALGORITHMS 14.1, arXiv 2403.10444){% else %}token by token (ALGORITHMS 1.1, arXiv 2211.17192){% endif %}, then the target's own token from
+// what the proposal leaves of its law, then commit.
+//
+// Dispatch: (1), workgroup 64. sums: [M, slices] of residual.wgsl. decode/verifier has the same on the host.
+{% include "state.wgsl" %}
+{% include "sampling.wgsl" %}
+{% include "wide.wgsl" %}
+@group(0) @binding(7) var<storage, read_write> state: State;
+{% include "philox.wgsl" %}
+{% include "weight.wgsl" %}
+@group(0) @binding(2) var<storage, read_write> tokens: array<u32>;
+@group(0) @binding(5) var<storage, read> sums: array<vec4<u32>>;
+@group(0) @binding(6) var<storage, read> sampling: Sampling;
+{% include "commit.wgsl" %}
+struct Choice {
+  row: u32,
+  pi: u32,
+  slice: u32,
+  proposed: u32,
+  left: vec2<u32>, // what is left of the target sum inside the slice
+  going: u32,
+}
+var<workgroup> chosen: Choice;
+var<workgroup> chunks: array<vec2<u32>, 64>;
+
+// The weights of row i in all, and of min(p, q).
+fn sum_of(i: u32) -> vec4<u32> {
+  var sum = vec4<u32>();
+  for (var s = 0u; s < shape.slices; s++) {
+    let slice = sums[i * shape.slices + s];
+    sum = vec4<u32>(plus(sum.xy, slice.xy), sum.z + slice.z, 0u);
+  }
+  return sum;
+}
+
+// How many proposals are kept, and Pi there.
+fn accepted() -> vec2<u32> {
+{%- if block %}
+  var best = vec2<u32>(0u, ONE);
+  var pi = ONE;
+  for (var i = 1u; i <= state.drafted; i++) {
+    let x = tokens[state.length + i];
+    pi = extended(pi, p(i - 1u, x), q(i - 1u, x, x));
+    let word = random_word(state.length + i, ACCEPT);
+    var keep = word >> 1u < pi;
+    if (i < state.drafted) {
+      let sum = sum_of(i).xy;
+      let all = plus(sum, times_one(ONE - pi));
+      keep = less(scaled(all, word), sum) || (all.x | all.y) == 0u;
+    }
+    if (keep) { best = vec2<u32>(i, pi); }
+  }
+  return best;
+{%- else %}
+  var i = 0u;
+  while (i < state.drafted) {
+    let x = tokens[state.length + 1u + i];
+    let word = random_word(state.length + 1u + i, ACCEPT);
+    if (product(word, q(i, x, x)).y >= p(i, x)) { break; }
+    i++;
+  }
+  return vec2<u32>(i, ONE);
+{%- endif %}
+}
+
+fn choose() -> Choice {
+  let kept = accepted();
+  var choice: Choice;
+  choice.row = kept.x;
+  choice.pi = kept.y;
+  choice.proposed = tokens[state.length + 1u + kept.x];
+  choice.left = scaled(sum_of(kept.x).xy, random_word(state.length + 1u + kept.x, RESIDUAL));
+  while (choice.slice + 1u < shape.slices) {
+    let sum = sums[kept.x * shape.slices + choice.slice].xy;
+    if (less(choice.left, sum)) { break; }
+    choice.left = minus(choice.left, sum);
+    choice.slice++;
+  }
+  choice.going = 1u;
+  return choice;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) local: u32) {
+  if (local == 0u) {
+    if (state.halted.x != 0u) {
+      commit_nothing();
+      chosen.going = 0u;
+    } else {
+      chosen = choose();
+    }
+  }
+  let choice = workgroupUniformLoad(&chosen);
+  if (choice.going == 0u) { return; }
+  let begin = choice.slice * {{ slice }}u;
+  let end = min(begin + {{ slice }}u, shape.vocab);
+  var sum = vec2<u32>();
+  for (var x = begin + local * {{ slice // 64 }}u; x < min(begin + (local + 1u) * {{ slice // 64 }}u, end); x++) {
+    sum = plus(sum, weight_of(choice.row, x, choice.pi, choice.proposed));
+  }
+  chunks[local] = sum;
+  workgroupBarrier();
+  if (local != 0u) { return; }
+  var left = choice.left;
+  var chunk = 0u;
+  while (chunk < 63u && !less(left, chunks[chunk])) {
+    left = minus(left, chunks[chunk]);
+    chunk++;
+  }
+  var x = begin + chunk * {{ slice // 64 }}u;
+  loop {
+    let weight = weight_of(choice.row, x, choice.pi, choice.proposed);
+    if (less(left, weight) || x + 1u >= end) { break; }
+    left = minus(left, weight);
+    x++;
+  }
+  for (var i = 0u; i <= choice.row && i < {{ max_rows }}u; i++) { result.overlaps[i] = sum_of(i).z; }
+  commit(choice.row, x);
+}

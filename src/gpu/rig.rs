@@ -1,0 +1,260 @@
+//! The sampler's kernels around a made-up model (`table.wgsl`): rounds that cost next to nothing, with everything that
+//! was decided from read back. What tests and the browser's self-test of the sampler run on.
+
+use std::rc::Rc;
+
+use minijinja::context;
+
+use super::device::Pending;
+use super::ops::Positions;
+use super::plan::{Plan, Step};
+use super::sampler::{
+    Laws, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler, Tail, residual_words, slices,
+};
+use super::session::{MAX_ROWS, Propose, STATE_WORDS};
+use super::{Device, Error};
+use crate::sampling::random::Philox;
+
+/// Positions before a sequence begins anew.
+const CAPACITY: usize = 512;
+/// Range of the logits.
+const SPREAD: f32 = 6.0;
+
+/// One model's share of a rig.
+struct Side {
+    logits: wgpu::Buffer,
+    best: wgpu::Buffer,
+    laws: Laws,
+}
+
+impl Side {
+    fn new(device: &Device, vocab: usize) -> Result<Self, Error> {
+        Ok(Self {
+            logits: device.storage("logits", (vocab * MAX_ROWS) as u64)?,
+            best: device.storage("best", (slices(vocab) * 2 * MAX_ROWS) as u64)?,
+            laws: Laws::new(device, vocab)?,
+        })
+    }
+}
+
+/// What a round was decided from, and what was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The context, without the proposal.
+    pub context: Vec<u32>,
+    /// The proposed tokens.
+    pub proposal: Vec<u32>,
+    /// The target's rows, one more than there are proposed tokens, each of `vocab` whole probabilities.
+    pub target: Vec<u32>,
+    /// The draft's rows; none of a proposal that came from the host.
+    pub draft: Vec<u32>,
+    /// The round's number in the random counters.
+    pub epoch: u32,
+    /// Proposed tokens among the committed.
+    pub accepted: usize,
+    /// What was committed.
+    pub tokens: Vec<u32>,
+    /// `sum min(p, q)` of each tested row.
+    pub overlaps: Vec<u32>,
+}
+
+/// A sequence of a made-up model.
+pub struct Rig {
+    device: Rc<Device>,
+    vocab: usize,
+    gamma: usize,
+    seed: u64,
+    target: Side,
+    draft: Side,
+    pub(super) tokens: wgpu::Buffer,
+    pub(super) state: wgpu::Buffer,
+    result: wgpu::Buffer,
+    readback: wgpu::Buffer,
+    /// One step of the draft.
+    pub(super) drafting: Plan,
+    /// Verification of `gamma` proposals.
+    pub(super) verifying: Plan,
+    context: Vec<u32>,
+    epoch: u32,
+}
+
+impl Rig {
+    /// A rig for rounds of `gamma` proposals over `vocab` tokens.
+    /// `likeness` is how much of the draft's logits are the target's: 0 is nothing, 1 is everything.
+    pub fn new(
+        device: &Rc<Device>,
+        vocab: usize,
+        gamma: usize,
+        likeness: f32,
+        sampler: &Sampler,
+    ) -> Result<Self, Error> {
+        let (target, draft) = (Side::new(device, vocab)?, Side::new(device, vocab)?);
+        let tokens = device.storage("tokens", (CAPACITY + 2 * MAX_ROWS) as u64)?;
+        let state = device.storage("state", STATE_WORDS as u64)?;
+        let sampling = device.storage_with("sampling", &sampler.words())?;
+        debug_assert_eq!(sampling.size(), SAMPLING_WORDS as u64 * 4);
+        let result = device.storage("result", RESULT_WORDS as u64)?;
+        let residuals = device.storage("residuals", residual_words(vocab) as u64)?;
+        let mode = sampler.mode();
+        let plan = |side: &Side, rows: usize, drafts: bool| -> Result<Plan, Error> {
+            let pass = device.uniform(&[u32::from(drafts), 0, CAPACITY as u32]);
+            let positions = Positions { state: &state, pass: &pass };
+            let tail = Tail {
+                device,
+                vocab,
+                rows,
+                x_row: 0,
+                positions,
+                logits: &side.logits,
+                best: &side.best,
+                tokens: &tokens,
+                sampling: &sampling,
+                laws: Some(&side.laws),
+                drafts,
+            };
+            let shape = device.uniform(&[vocab as u32, SPREAD.to_bits(), likeness.to_bits()]);
+            let buffers = [(0, &shape), (1, &side.logits), (2, &tokens), (7, &state), (8, &pass)];
+            let table = Step::new(device, "table.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
+            let mut plan = Plan { steps: vec![table] };
+            plan.steps.extend(tail.law(mode)?);
+            match (drafts, mode.law) {
+                (true, None) => plan.steps.push(tail.select(mode)?),
+                (true, Some(_)) => plan.steps.push(tail.draw()?),
+                (false, None) => plan.steps.push(tail.accept(&result)?),
+                (false, Some(law)) => {
+                    let rows = Some((&draft.laws.rows, vocab));
+                    plan.steps.extend(tail.verify(law, rows, &residuals, &result)?);
+                }
+            }
+            Ok(plan)
+        };
+        let (drafting, verifying) = (plan(&draft, 1, true)?, plan(&target, gamma + 1, false)?);
+        let words = (2 * gamma + 1) * vocab + RESULT_WORDS + gamma;
+        Ok(Self {
+            readback: device.readback(words as u64),
+            device: Rc::clone(device),
+            vocab,
+            gamma,
+            seed: sampler.sampling.seed,
+            drafting,
+            verifying,
+            target,
+            draft,
+            tokens,
+            state,
+            result,
+            context: vec![0, 1],
+            epoch: 0,
+        })
+    }
+
+    /// The words of `state.wgsl` for this sequence.
+    pub(super) fn state_words(&self, drafted: usize, point_mass: bool) -> [u32; 10] {
+        let last = self.context.len() as u32 - 1;
+        let [low, high] = [self.seed as u32, (self.seed >> 32) as u32];
+        [last, last, drafted as u32, u32::from(point_mass), CAPACITY as u32, self.epoch, low, high, 0, 0]
+    }
+
+    /// A round, and everything about it.
+    pub async fn round(&mut self, propose: Propose<'_>) -> Result<Decided, Error> {
+        if self.context.len() + MAX_ROWS >= CAPACITY {
+            self.context.truncate(2);
+        }
+        let (device, length) = (Rc::clone(&self.device), self.context.len());
+        let (drafted, steps) = match propose {
+            Propose::Tokens(tokens) => (tokens.len().min(self.gamma), 0),
+            Propose::Draft(steps) => (steps.min(self.gamma), steps.min(self.gamma)),
+        };
+        device.write(&self.tokens, 0, &self.context);
+        if let Propose::Tokens(tokens) = propose {
+            device.write(&self.tokens, length as u64, &tokens[..drafted]);
+        }
+        device.write(&self.state, 0, &self.state_words(drafted, steps == 0));
+        let mut encoder = device.encoder();
+        let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        (0..steps).for_each(|_| self.drafting.encode(&device, &mut compute));
+        drop(compute);
+        let mut at = 0;
+        let mut copy = |encoder: &mut wgpu::CommandEncoder,
+                        from: &wgpu::Buffer,
+                        first: usize,
+                        words: usize| {
+            if words > 0 {
+                encoder.copy_buffer_to_buffer(from, first as u64 * 4, &self.readback, at, words as u64 * 4);
+            }
+            at += words as u64 * 4;
+        };
+        // The commit overwrites the proposal, so that is copied before.
+        copy(&mut encoder, &self.tokens, length, drafted);
+        let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        self.verifying.encode(&device, &mut compute);
+        drop(compute);
+        copy(&mut encoder, &self.result, 0, RESULT_WORDS);
+        copy(&mut encoder, &self.target.laws.rows, 0, (drafted + 1) * self.vocab);
+        copy(&mut encoder, &self.draft.laws.rows, 0, steps * self.vocab);
+        let index = device.submit(encoder);
+        let mut pending: Pending = device.map(&self.readback, at as usize / 4, index);
+        let words = pending.words(&device).await?;
+
+        let (proposal, rest) = words.split_at(drafted);
+        let (result, rest) = rest.split_at(RESULT_WORDS);
+        let (target, draft) = rest.split_at((drafted + 1) * self.vocab);
+        let (accepted, committed) = (result[0] as usize, (result[1] as usize).min(MAX_ROWS));
+        let tokens = result[RESULT_HEADER..][..committed].to_vec();
+        let tested = drafted.min(accepted + 1);
+        let decided = Decided {
+            context: self.context.clone(),
+            proposal: proposal.to_vec(),
+            target: target.to_vec(),
+            draft: draft.to_vec(),
+            epoch: self.epoch,
+            accepted,
+            overlaps: result[RESULT_HEADER + MAX_ROWS..][..tested].to_vec(),
+            tokens: tokens.clone(),
+        };
+        self.context.extend(tokens);
+        self.epoch += 1;
+        Ok(decided)
+    }
+
+    /// `count` texts of `length` tokens behind the prompt `[0, 1]`, each with a seed of its own. Everything stays on the
+    /// device until the end. `frozen` takes the round's number out of the random counters: a sampler that is wrong.
+    pub async fn texts(&mut self, count: usize, length: usize, frozen: bool) -> Result<Vec<Vec<u32>>, Error> {
+        /// Rounds of one command buffer.
+        const BATCH: usize = 128;
+        let device = Rc::clone(&self.device);
+        let texts = device.storage("texts", (1 + count * length) as u64)?;
+        let shape = device.uniform(&[length as u32, self.gamma as u32, u32::from(frozen), count as u32]);
+        let buffers = [(0, &shape), (2, &self.tokens), (3, &texts), (7, &self.state)];
+        let record = Plan { steps: vec![Step::new(&device, "record.wgsl", &context! {}, &buffers, [1, 1])?] };
+        self.context.truncate(2);
+        device.write(&self.tokens, 0, &self.context);
+        let mut state = self.state_words(self.gamma, false);
+        state[4] = (self.context.len() + length) as u32;
+        device.write(&self.state, 0, &state);
+        while device.download(&texts, 1).await?[0] < count as u32 {
+            let mut encoder = device.encoder();
+            let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for _ in 0..BATCH {
+                (0..self.gamma).for_each(|_| self.drafting.encode(&device, &mut compute));
+                self.verifying.encode(&device, &mut compute);
+                record.encode(&device, &mut compute);
+            }
+            drop(compute);
+            device.submit(encoder);
+        }
+        let words = device.download(&texts, 1 + count * length).await?;
+        Ok(words[1..].chunks(length).map(<[u32]>::to_vec).collect())
+    }
+
+    /// The target's logits behind `context`, at least one token, as `table.wgsl` has them.
+    pub fn target_logits(vocab: usize, context: &[u32]) -> Vec<f32> {
+        let last = context.len() - 1;
+        let key = Philox::new(17);
+        let noise = |id| {
+            let word = key.block([context[last], context[last.max(1) - 1], id, 0])[0];
+            ((word >> 8) as f32 / (1 << 24) as f32 - 0.5) * SPREAD
+        };
+        (0..vocab as u32).map(noise).collect()
+    }
+}

@@ -1,0 +1,325 @@
+//! From logits to tokens on the device: argmax, or laws in whole numbers, draws, verification and commit.
+
+use minijinja::context;
+
+use super::ops::Positions;
+use super::plan::Step;
+use super::session::MAX_ROWS;
+use super::{Device, Error};
+use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fixed};
+
+/// Logits of a slice: what one workgroup reduces.
+const SLICE: usize = 4096;
+/// Most stop tokens.
+pub const MAX_STOPS: usize = 32;
+/// Most tokens of history that a dispatch of `adjust.wgsl` looks at.
+const MAX_WINDOW: usize = MAX_PENALTY_WINDOW as usize;
+
+/// Slices of a row of `vocab` logits.
+pub(super) fn slices(vocab: usize) -> usize {
+    vocab.div_ceil(SLICE)
+}
+
+/// What a generation asks of the sampler. Greedy by default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sampler {
+    /// The target's law.
+    pub sampling: Sampling,
+    /// Block verification instead of token by token.
+    pub block: bool,
+    /// The draft stops before a token when its most likely one has less than this probability.
+    pub confidence: f32,
+    /// Ids that end the generation, at most [`MAX_STOPS`].
+    pub stop_ids: Vec<u32>,
+}
+
+/// Which kernels a generation needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Mode {
+    /// Biases or penalties change the logits.
+    pub adjusts: bool,
+    /// The draft looks at its own confidence.
+    pub confident: bool,
+    /// `None` is greedy.
+    pub law: Option<Law>,
+}
+
+/// How a law is made and verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Law {
+    pub truncates: bool,
+    pub block: bool,
+}
+
+impl Sampler {
+    pub(super) fn mode(&self) -> Mode {
+        let law = Law { truncates: self.sampling.truncates(), block: self.block };
+        Mode {
+            adjusts: self.sampling.adjusts(),
+            confident: self.confidence > 0.0,
+            law: (!self.sampling.is_greedy()).then_some(law),
+        }
+    }
+
+    /// The words of `sampling.wgsl`.
+    pub(super) fn words(&self) -> Vec<u32> {
+        let s = &self.sampling;
+        let inverse = if s.is_greedy() { 1.0 } else { 1.0 / s.temperature };
+        let stops = &self.stop_ids[..self.stop_ids.len().min(MAX_STOPS)];
+        let biases = &s.logit_bias[..s.logit_bias.len().min(MAX_BIAS)];
+        let window = if s.penalizes() { s.penalty_window.min(MAX_PENALTY_WINDOW) } else { 0 };
+        let mut words = vec![
+            inverse.to_bits(),
+            s.top_k,
+            fixed(s.top_p),
+            fixed(s.min_p),
+            s.repeat_penalty.to_bits(),
+            s.presence_penalty.to_bits(),
+            s.frequency_penalty.to_bits(),
+            window,
+            biases.len() as u32,
+            stops.len() as u32,
+            self.confidence.to_bits(),
+            0,
+        ];
+        words.extend(stops);
+        words.resize(12 + MAX_STOPS, 0);
+        words.extend(biases.iter().flat_map(|(id, bias)| [*id, bias.to_bits()]));
+        words.resize(SAMPLING_WORDS, 0);
+        words
+    }
+}
+
+/// Words of `sampling.wgsl`.
+pub(super) const SAMPLING_WORDS: usize = 12 + MAX_STOPS + 2 * MAX_BIAS;
+/// Words of `commit.wgsl`'s result in front of the tokens.
+pub(super) const RESULT_HEADER: usize = 6;
+/// All of them.
+pub(super) const RESULT_WORDS: usize = RESULT_HEADER + 2 * MAX_ROWS;
+
+/// Rows of whole probabilities and what they are made with.
+pub(super) struct Laws {
+    masses: wgpu::Buffer,
+    sums: wgpu::Buffer,
+    cuts: wgpu::Buffer,
+    floors: wgpu::Buffer,
+    /// `[MAX_ROWS, vocab]`
+    pub rows: wgpu::Buffer,
+}
+
+impl Laws {
+    pub(super) fn new(device: &Device, vocab: usize) -> Result<Self, Error> {
+        let slices = slices(vocab) * MAX_ROWS;
+        let buffer = |what, words: usize| device.storage(what, words as u64);
+        Ok(Self {
+            masses: buffer("masses", 2 * slices)?,
+            sums: buffer("sums", 4 * slices)?,
+            cuts: buffer("cuts", 2 * MAX_ROWS)?,
+            floors: buffer("floors", slices)?,
+            rows: buffer("a law's rows", vocab * MAX_ROWS)?,
+        })
+    }
+}
+
+/// Words of the sums of `residual.wgsl` for a vocabulary.
+pub(super) fn residual_words(vocab: usize) -> usize {
+    4 * slices(vocab) * MAX_ROWS
+}
+
+/// What follows the head in a pass.
+pub(super) struct Tail<'a> {
+    pub device: &'a Device,
+    pub vocab: usize,
+    /// Rows with logits, and the pass's row of the first.
+    pub rows: usize,
+    pub x_row: usize,
+    pub positions: Positions<'a>,
+    pub logits: &'a wgpu::Buffer,
+    pub best: &'a wgpu::Buffer,
+    pub tokens: &'a wgpu::Buffer,
+    pub sampling: &'a wgpu::Buffer,
+    pub laws: Option<&'a Laws>,
+    /// Whether the tokens are a draft's.
+    pub drafts: bool,
+}
+
+impl Tail<'_> {
+    fn step(
+        &self,
+        kernel: &'static str,
+        options: minijinja::Value,
+        buffers: &[(u32, &wgpu::Buffer)],
+        workgroups: [usize; 2],
+    ) -> Result<Step, Error> {
+        let context = context! {
+            slice => SLICE,
+            max_rows => MAX_ROWS,
+            max_stops => MAX_STOPS,
+            max_biases => MAX_BIAS,
+            max_window => MAX_WINDOW,
+            ..options
+        };
+        Step::new(self.device, kernel, &context, buffers, workgroups)
+    }
+
+    fn laws(&self) -> Result<&Laws, Error> {
+        self.laws.ok_or_else(|| Error::Device("a law without its buffers".into()))
+    }
+
+    fn shape(&self) -> wgpu::Buffer {
+        self.device.uniform(&[self.vocab as u32, slices(self.vocab) as u32])
+    }
+
+    /// Adjusts the logits, then finds the greatest of each row, or its law.
+    pub(super) fn law(&self, mode: Mode) -> Result<Vec<Step>, Error> {
+        let mut steps = Vec::new();
+        if mode.adjusts {
+            steps.push(self.adjust()?);
+        }
+        let Some(law) = mode.law else {
+            if mode.confident && self.drafts {
+                steps.push(self.softmax()?);
+            }
+            steps.push(self.argmax()?);
+            return Ok(steps);
+        };
+        steps.extend([self.softmax()?, self.integers()?]);
+        if law.truncates {
+            steps.push(self.truncate()?);
+        }
+        steps.push(self.renormalise(law.truncates)?);
+        Ok(steps)
+    }
+
+    fn adjust(&self) -> Result<Step, Error> {
+        let shape = self.device.uniform(&[self.vocab as u32, self.x_row as u32]);
+        let buffers = [
+            (0, &shape),
+            (1, self.logits),
+            (2, self.tokens),
+            (3, self.sampling),
+            (7, self.positions.state),
+            (8, self.positions.pass),
+        ];
+        let groups = (MAX_WINDOW + MAX_BIAS).div_ceil(64);
+        self.step("adjust.wgsl", context! {}, &buffers, [groups, self.rows])
+    }
+
+    fn argmax(&self) -> Result<Step, Error> {
+        let shape = self.shape();
+        let buffers = [(0, &shape), (1, self.logits), (2, self.best)];
+        let step = self.step("argmax.wgsl", context! {}, &buffers, [slices(self.vocab), self.rows])?;
+        Ok(step.costing("argmax", (self.vocab * self.rows * 4) as u64, 0))
+    }
+
+    /// `shape`, `buffers`, state and pass.
+    fn row_step(
+        &self,
+        kernel: &'static str,
+        options: minijinja::Value,
+        buffers: &[(u32, &wgpu::Buffer)],
+        workgroups: usize,
+    ) -> Result<Step, Error> {
+        let shape = self.shape();
+        let mut all = vec![(0, &shape), (7, self.positions.state), (8, self.positions.pass)];
+        all.extend(buffers);
+        self.step(kernel, options, &all, [workgroups, self.rows])
+    }
+
+    fn softmax(&self) -> Result<Step, Error> {
+        let buffers = [(1, self.logits), (2, &self.laws()?.masses), (3, self.sampling)];
+        self.row_step("softmax.wgsl", context! {}, &buffers, slices(self.vocab))
+    }
+
+    fn integers(&self) -> Result<Step, Error> {
+        let laws = self.laws()?;
+        let buffers =
+            [(1, self.logits), (2, &laws.masses), (3, self.sampling), (4, &laws.rows), (5, &laws.sums)];
+        self.row_step("integers.wgsl", context! {}, &buffers, slices(self.vocab))
+    }
+
+    fn truncate(&self) -> Result<Step, Error> {
+        let laws = self.laws()?;
+        let buffers = [(2, &laws.sums), (3, self.sampling), (4, &laws.rows), (5, &laws.cuts)];
+        self.row_step("truncate.wgsl", context! {}, &buffers, 1)
+    }
+
+    fn renormalise(&self, truncates: bool) -> Result<Step, Error> {
+        let laws = self.laws()?;
+        let cut = if truncates { (6, &laws.cuts) } else { (1, &laws.sums) };
+        let buffers = [cut, (4, &laws.rows), (5, &laws.floors)];
+        self.row_step("renormalise.wgsl", context! { truncates }, &buffers, slices(self.vocab))
+    }
+
+    /// Appends the draft's greedy token.
+    pub(super) fn select(&self, mode: Mode) -> Result<Step, Error> {
+        let shape = self.shape();
+        let mut buffers = vec![(0, &shape), (1, self.best), (2, self.tokens), (7, self.positions.state)];
+        if mode.confident {
+            buffers.extend([(3, self.sampling), (4, &self.laws()?.masses)]);
+        }
+        self.step("select.wgsl", context! { confident => mode.confident }, &buffers, [1, 1])
+    }
+
+    /// Draws the draft's token.
+    pub(super) fn draw(&self) -> Result<Step, Error> {
+        let (shape, laws) = (self.shape(), self.laws()?);
+        let buffers = [
+            (0, &shape),
+            (1, &laws.sums),
+            (2, self.tokens),
+            (3, self.sampling),
+            (4, &laws.rows),
+            (5, &laws.floors),
+            (7, self.positions.state),
+        ];
+        self.step("draw.wgsl", context! {}, &buffers, [1, 1])
+    }
+
+    /// Verifies greedily and commits.
+    pub(super) fn accept(&self, result: &wgpu::Buffer) -> Result<Step, Error> {
+        let shape = self.shape();
+        let buffers = [
+            (0, &shape),
+            (1, self.best),
+            (2, self.tokens),
+            (3, self.sampling),
+            (4, result),
+            (7, self.positions.state),
+        ];
+        self.step("accept.wgsl", context! { M => self.rows }, &buffers, [1, 1])
+    }
+
+    /// Verifies by speculative sampling and commits. `draft_rows`: the draft's laws and their width.
+    pub(super) fn verify(
+        &self,
+        law: Law,
+        draft_rows: Option<(&wgpu::Buffer, usize)>,
+        residuals: &wgpu::Buffer,
+        result: &wgpu::Buffer,
+    ) -> Result<Vec<Step>, Error> {
+        let laws = self.laws()?;
+        let settle = [(1, &laws.sums), (4, &laws.rows), (5, &laws.floors)];
+        let row_shape = self.shape();
+        let mut settling = vec![(0, &row_shape), (7, self.positions.state), (8, self.positions.pass)];
+        settling.extend(settle);
+        let settle = self.step("settle.wgsl", context! { M => self.rows }, &settling, [1, 1])?;
+
+        let (rows, width) = draft_rows.unwrap_or((&laws.rows, self.vocab));
+        let shape = self.device.uniform(&[self.vocab as u32, slices(self.vocab) as u32, width as u32]);
+        let common = [
+            (0, &shape),
+            (1, &laws.rows),
+            (2, self.tokens),
+            (3, rows),
+            (5, residuals),
+            (7, self.positions.state),
+        ];
+        let options = context! { block => law.block };
+        let groups = [slices(self.vocab), self.rows];
+        let residual = self.step("residual.wgsl", options.clone(), &common, groups)?;
+        let mut deciding = common.to_vec();
+        deciding.extend([(4, result), (6, self.sampling)]);
+        Ok(vec![settle, residual, self.step("verify.wgsl", options, &deciding, [1, 1])?])
+    }
+}

@@ -1,0 +1,57 @@
+//! How long each dispatch takes: what benches show.
+
+use web_time::Instant;
+
+use super::Session;
+use super::runner::Pass;
+use crate::gpu::Error;
+use crate::gpu::ops;
+use crate::gpu::plan::Cost;
+use crate::gpu::sampler::{Mode, RESULT_WORDS};
+
+/// How long a dispatch takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// Which kernel.
+    pub kernel: &'static str,
+    /// What it must at least do.
+    pub cost: Cost,
+    /// Milliseconds, submit and read-back shared by all repeats.
+    pub ms: f64,
+}
+
+impl Session {
+    /// Times every dispatch of a verifying pass of the target on `rows` rows, each alone and `repeats` times in a row.
+    /// The context must be at least `rows` tokens long; the sequence is of no use afterwards.
+    pub async fn profile(&mut self, rows: usize, repeats: usize) -> Result<Vec<Timing>, Error> {
+        let pass = Pass::Verify { rows };
+        let mode = Mode::default();
+        self.target.prepare(&self.device, &self.shared, pass, mode)?;
+        let readback = self.device.readback(RESULT_WORDS as u64);
+        let mut timings = Vec::new();
+        for step in self.target.plans(pass, mode).flat_map(|plan| &plan.steps) {
+            let mut best = f64::INFINITY;
+            for _ in 0..3 {
+                self.write_state(self.length - rows, self.length - rows, 0);
+                let began = Instant::now();
+                let mut encoder = self.device.encoder();
+                let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                for _ in 0..repeats {
+                    step.encode(&mut compute);
+                }
+                drop(compute);
+                encoder.copy_buffer_to_buffer(&self.shared.result, 0, &readback, 0, RESULT_WORDS as u64 * 4);
+                let index = self.device.submit(encoder);
+                self.device.map(&readback, RESULT_WORDS, index).words(&self.device).await?;
+                best = best.min(began.elapsed().as_secs_f64() * 1000.0 / repeats as f64);
+            }
+            let cost = match step.kernel {
+                // The one kernel whose work grows with the context.
+                "attention.wgsl" => ops::attention_cost(&self.target.model.config, rows, self.length),
+                _ => step.cost,
+            };
+            timings.push(Timing { kernel: step.kernel.trim_end_matches(".wgsl"), cost, ms: best });
+        }
+        Ok(timings)
+    }
+}

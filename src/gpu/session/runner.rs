@@ -1,0 +1,273 @@
+//! A model with its KV cache and activations, and the plans of its passes over them.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::{MAX_ROWS, PREFILL_ROWS};
+use crate::gpu::model::Model;
+use crate::gpu::ops::{self, Attention, CACHE_SLACK, Epilogue, Matvec, Positions, Rope, padded};
+use crate::gpu::plan::Plan;
+use crate::gpu::sampler::{self, Laws, Mode};
+use crate::gpu::{Device, Error};
+
+/// Most rows that share a load of weights: beyond, accumulators no longer fit registers.
+const MAX_TILE: usize = 8;
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Pass {
+    /// Fills the cache with so many rows behind the length.
+    Fill { rows: usize },
+    /// Verifies a proposal: logits, the target's law, acceptance, commit.
+    Verify { rows: usize },
+    /// The draft's first step of a round: reads the last two committed tokens, since it lags by at most one.
+    DraftFirst,
+    /// Another step of the draft.
+    DraftNext,
+}
+
+impl Pass {
+    pub(super) fn rows(self) -> usize {
+        match self {
+            Self::Fill { rows } | Self::Verify { rows } => rows,
+            Self::DraftFirst => 2,
+            Self::DraftNext => 1,
+        }
+    }
+
+    /// Rows with logits, and the first of them.
+    fn head(self) -> Option<(usize, usize)> {
+        match self {
+            Self::Fill { .. } => None,
+            Self::Verify { rows } => Some((rows, 0)),
+            Self::DraftFirst | Self::DraftNext => Some((1, self.rows() - 1)),
+        }
+    }
+
+    /// `draft, back` of `pass.wgsl`.
+    fn words(self) -> [u32; 2] {
+        match self {
+            Self::Fill { .. } | Self::Verify { .. } => [0, 0],
+            Self::DraftFirst => [1, 1],
+            Self::DraftNext => [1, 0],
+        }
+    }
+}
+
+/// Buffers of the session that its passes share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    /// `tokens[position]` of the whole context and the current proposal.
+    pub tokens: wgpu::Buffer,
+    /// `state.wgsl`
+    pub state: wgpu::Buffer,
+    /// `sampling.wgsl`
+    pub sampling: wgpu::Buffer,
+    /// `commit.wgsl`: Result
+    pub result: wgpu::Buffer,
+    /// Sums of `residual.wgsl`.
+    pub residuals: wgpu::Buffer,
+    /// Rows of the draft's law; those of the target where no draft model is loaded: bound, never read.
+    pub draft_rows: Option<(wgpu::Buffer, usize)>,
+}
+
+pub(super) struct Runner {
+    pub model: Rc<Model>,
+    /// Keys and values, a layer each.
+    caches: Vec<[wgpu::Buffer; 2]>,
+    x: wgpu::Buffer,
+    qkv: wgpu::Buffer,
+    q: wgpu::Buffer,
+    attention: wgpu::Buffer,
+    mlp: wgpu::Buffer,
+    pub logits: wgpu::Buffer,
+    best: wgpu::Buffer,
+    /// Made for the first generation that samples.
+    pub laws: Option<Laws>,
+    /// Embedding and layers.
+    bodies: HashMap<Pass, Plan>,
+    /// From the head to the commit.
+    tails: HashMap<(Pass, Mode), Plan>,
+    /// Positions that the cache holds valid keys and values for.
+    pub cached: usize,
+}
+
+impl Runner {
+    pub(super) fn new(device: &Device, model: Rc<Model>) -> Result<Self, Error> {
+        let c = &model.config;
+        let cache =
+            |what| device.storage(what, (c.kv_width() * model.capacity + CACHE_SLACK * c.head_dim) as u64);
+        let caches = (0..c.layers).map(|_| Ok([cache("a layer's keys")?, cache("a layer's values")?]));
+        let rows = |what, width: usize, rows: usize| device.storage(what, (width * rows) as u64);
+        Ok(Self {
+            caches: caches.collect::<Result<_, Error>>()?,
+            x: rows("x", padded(c.width), PREFILL_ROWS)?,
+            qkv: rows("qkv", c.q_width() + 2 * c.kv_width(), PREFILL_ROWS)?,
+            q: rows("q", c.q_width(), PREFILL_ROWS)?,
+            attention: rows("attention", padded(c.q_width()), PREFILL_ROWS)?,
+            mlp: rows("mlp", padded(c.ff), PREFILL_ROWS)?,
+            logits: rows("logits", c.head_vocab, MAX_ROWS)?,
+            best: rows("best", sampler::slices(c.head_vocab) * 2, MAX_ROWS)?,
+            laws: None,
+            bodies: HashMap::new(),
+            tails: HashMap::new(),
+            cached: 0,
+            model,
+        })
+    }
+
+    /// Makes the buffers of laws if this is their first use.
+    pub(super) fn need_laws(&mut self, device: &Device) -> Result<(), Error> {
+        if self.laws.is_none() {
+            self.laws = Some(Laws::new(device, self.model.config.head_vocab)?);
+        }
+        Ok(())
+    }
+
+    /// The dispatches of `pass` in `mode`, once they are prepared.
+    pub(super) fn plans(&self, pass: Pass, mode: Mode) -> impl Iterator<Item = &Plan> {
+        self.bodies.get(&pass).into_iter().chain(self.tails.get(&(pass, mode)))
+    }
+
+    /// Makes the plans of `pass` if this is its first use.
+    pub(super) fn prepare(
+        &mut self,
+        device: &Device,
+        shared: &Shared,
+        pass: Pass,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        let [draft, back] = pass.words();
+        let pass_words = device.uniform(&[draft, back, self.model.capacity as u32]);
+        let positions = Positions { state: &shared.state, pass: &pass_words };
+        if !self.bodies.contains_key(&pass) {
+            let body = self.body(device, pass.rows(), positions, &shared.tokens)?;
+            self.bodies.insert(pass, body);
+        }
+        if !self.tails.contains_key(&(pass, mode))
+            && let Some((rows, x_row)) = pass.head()
+        {
+            let drafts = draft == 1;
+            let tail = self.tail(device, shared, [rows, x_row], positions, mode, drafts)?;
+            self.tails.insert((pass, mode), tail);
+        }
+        Ok(())
+    }
+
+    /// Embedding and layers over `rows` rows: 6 dispatches a layer.
+    fn body(
+        &self,
+        device: &Device,
+        rows: usize,
+        positions: Positions<'_>,
+        tokens: &wgpu::Buffer,
+    ) -> Result<Plan, Error> {
+        let model = &*self.model;
+        let c = &model.config;
+        let tile = tile(rows);
+        let matvec = |matrix, x, norm, y, y_stride, epilogue| {
+            let tiles = rows / tile;
+            let variant = model.variant;
+            Matvec { matrix, rows: tile, tiles, x, x_row: 0, norm, y, y_stride, epilogue, variant, positions }
+                .steps(device)
+        };
+        let mut plan =
+            Plan { steps: ops::embed(device, &model.embedding, rows, positions, tokens, &self.x)? };
+        for (layer, [keys, values]) in model.layers.iter().zip(&self.caches) {
+            let qkv_width = c.q_width() + 2 * c.kv_width();
+            let epilogue = layer.qkv_bias.as_ref().map_or(Epilogue::Store, Epilogue::Bias);
+            let norm = Some((&layer.attention_gain, c.rms_eps));
+            plan.steps.extend(matvec(&layer.qkv, &self.x, norm, &self.qkv, qkv_width, epilogue)?);
+            let rope = Rope {
+                config: c,
+                rows,
+                positions,
+                qkv: &self.qkv,
+                q: &self.q,
+                keys,
+                values,
+                rotation: &model.rotation,
+                gains: layer.head_gains.as_ref(),
+            };
+            plan.steps.push(rope.step(device)?);
+            let attention =
+                Attention { config: c, rows, positions, q: &self.q, out: &self.attention, keys, values };
+            plan.steps.push(attention.step(device)?);
+            let width = padded(c.width);
+            let output = &layer.attention_output;
+            plan.steps.extend(matvec(output, &self.attention, None, &self.x, width, Epilogue::Residual)?);
+            let norm = Some((&layer.mlp_gain, c.rms_eps));
+            let gate_up = &layer.gate_up;
+            plan.steps.extend(matvec(gate_up, &self.x, norm, &self.mlp, padded(c.ff), Epilogue::SiluGate)?);
+            plan.steps.extend(matvec(&layer.down, &self.mlp, None, &self.x, width, Epilogue::Residual)?);
+        }
+        Ok(plan)
+    }
+
+    /// Logits of `rows` rows from `x_row` on, and what becomes of them.
+    fn tail(
+        &self,
+        device: &Device,
+        shared: &Shared,
+        [rows, x_row]: [usize; 2],
+        positions: Positions<'_>,
+        mode: Mode,
+        drafts: bool,
+    ) -> Result<Plan, Error> {
+        let model = &*self.model;
+        let vocab = model.config.head_vocab;
+        let head = Matvec {
+            matrix: &model.head,
+            rows: tile(rows),
+            tiles: rows / tile(rows),
+            x: &self.x,
+            x_row,
+            norm: Some((&model.output_gain, model.config.rms_eps)),
+            y: &self.logits,
+            y_stride: vocab,
+            epilogue: Epilogue::Store,
+            variant: model.variant,
+            positions,
+        };
+        let sampler = sampler::Tail {
+            device,
+            vocab,
+            rows,
+            x_row,
+            positions,
+            logits: &self.logits,
+            best: &self.best,
+            tokens: &shared.tokens,
+            sampling: &shared.sampling,
+            laws: self.laws.as_ref(),
+            drafts,
+        };
+        let mut plan = Plan { steps: head.steps(device)? };
+        plan.steps.extend(sampler.law(mode)?);
+        match (drafts, mode.law) {
+            (true, None) => plan.steps.push(sampler.select(mode)?),
+            (true, Some(_)) => plan.steps.push(sampler.draw()?),
+            (false, None) => plan.steps.push(sampler.accept(&shared.result)?),
+            (false, Some(law)) => {
+                let draft_rows = shared.draft_rows.as_ref().map(|(rows, vocab)| (rows, *vocab));
+                plan.steps.extend(sampler.verify(law, draft_rows, &shared.residuals, &shared.result)?);
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// Browsers free a buffer that nobody refers to when their garbage collector comes by, which sees how small the handle
+/// is, not the buffer. What is in flight still ends well.
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let Self { caches, x, qkv, q, attention, mlp, logits, .. } = &*self;
+        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]);
+        buffers.for_each(wgpu::Buffer::destroy);
+    }
+}
+
+/// Rows that share a load of weights in a pass over `rows` rows.
+fn tile(rows: usize) -> usize {
+    (1..=MAX_TILE).rev().find(|tile| rows.is_multiple_of(*tile)).unwrap_or(1)
+}

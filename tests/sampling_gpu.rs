@@ -1,0 +1,68 @@
+//! The law of what the GPU's sampler says: texts of three tokens from its kernels, counted (ALGORITHMS 2.6).
+
+mod support;
+
+use paceline::gpu::{Device, DeviceOptions, Rig, Sampler};
+use paceline::sampling::{ONE, Sampling, probabilities};
+use support::law::{Law, Rows, chi_square::p_of_texts};
+
+const VOCAB: usize = 5;
+const LENGTH: usize = 3;
+const TEXTS: usize = 200_000;
+const LEAST_P: f64 = 1e-4;
+const PROMPT: [u32; 2] = [0, 1];
+
+/// The exact law of texts behind the prompt.
+fn law(sampling: &Sampling) -> Law {
+    let rows = Rows::new(VOCAB as u32, LENGTH, |prefix| {
+        let mut row = vec![0; VOCAB];
+        probabilities(&Rig::target_logits(VOCAB, &[&PROMPT, prefix].concat()), sampling, &mut row);
+        assert_eq!(row.iter().sum::<u32>(), ONE);
+        row
+    });
+    rows.law(LENGTH)
+}
+
+/// Texts of the kernels, drafted by a model that is as much `likeness` of the target.
+fn texts(sampling: &Sampling, block: bool, count: usize, likeness: f32, frozen: bool) -> Vec<Vec<u32>> {
+    pollster::block_on(async {
+        let device =
+            Device::open(DeviceOptions::default()).await.expect("an adapter: run `cargo xtask setup`");
+        let sampler = Sampler { sampling: sampling.clone(), block, ..Sampler::default() };
+        let mut rig = Rig::new(&device, VOCAB, 2, likeness, &sampler).expect("a rig");
+        rig.texts(count, LENGTH, frozen).await.expect("texts")
+    })
+}
+
+fn p(sampling: &Sampling, block: bool) -> f64 {
+    let p = p_of_texts(&law(sampling), texts(sampling, block, TEXTS, 0.5, false).into_iter());
+    println!("block {block}, {sampling:?}: p = {p:.4}");
+    p
+}
+
+fn warm() -> Sampling {
+    Sampling { temperature: 0.9, seed: 5 << 32, ..Sampling::default() }
+}
+
+#[test]
+fn token_by_token_the_texts_have_the_targets_law() {
+    assert!(p(&warm(), false) > LEAST_P);
+}
+
+#[test]
+fn in_blocks_the_texts_have_the_targets_law() {
+    assert!(p(&warm(), true) > LEAST_P);
+}
+
+#[test]
+fn the_count_finds_other_laws_and_reused_random_words() {
+    let sampling = warm();
+    let right = texts(&sampling, true, TEXTS / 4, 0.5, false);
+    let other = Sampling { temperature: 0.93, ..sampling.clone() };
+    let p_other = p_of_texts(&law(&other), right.into_iter());
+    // A constant epoch breaks block verification (ALGORITHMS 1.2, L2), most where much is refused.
+    let hot = Sampling { temperature: 1.3, ..sampling };
+    let p_frozen = p_of_texts(&law(&hot), texts(&hot, true, TEXTS / 4, 0.0, true).into_iter());
+    println!("another temperature: p = {p_other:e}; no epoch: p = {p_frozen:e}");
+    assert!(p_other < LEAST_P && p_frozen < LEAST_P);
+}
