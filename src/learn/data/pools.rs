@@ -35,7 +35,7 @@ impl Pools {
             left -= share;
             left < 0.0
         });
-        let (pool, _) = drawn.or_else(|| usable().last())?;
+        let (pool, _) = drawn.or_else(|| usable().next_back())?;
         pool.get(random.usize(..pool.len()))
     }
 

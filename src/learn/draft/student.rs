@@ -41,6 +41,7 @@ impl Frozen {
 
 /// Logits over a draft's ids, and the way back for their gradient.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one of them a pass")]
 pub enum Spoken {
     /// The head is the target's: gradients end at the rows that it reads.
     Frozen {
