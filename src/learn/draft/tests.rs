@@ -249,3 +249,48 @@ fn tables_of_the_target_are_looked_up_by_id() {
     let expected: f32 = row.iter().zip(&normed).map(|(a, b)| a * b).sum();
     assert!((logits[1] - expected).abs() < 1e-4, "{} {expected}", logits[1]);
 }
+
+#[test]
+fn regression_is_a_better_beginning_than_noise() {
+    use super::regress;
+    use crate::learn::data::{Collector, Openers, Sample};
+    use crate::learn::divergence::by_name;
+    use crate::learn::train::{Batcher, Pass, judge};
+
+    let target = target(&tiny(Format::F32));
+    let config = target.model.config();
+    let openers = Openers::new(target.template().unwrap(), &target.tokenizer, (12, 30), 5).unwrap();
+    let stop_ids = target.tokenizer.stop_ids();
+    let collector =
+        Collector { target: &target.model, draft: None, stop_ids, hidden: true, lanes: 8, threads: 1 };
+    let mut samples: Vec<Sample> = Vec::new();
+    // Few enough tokens for the capacity that the target was loaded for.
+    let scripts = (0..).map(|i| (i, openers.script(i))).filter(|(_, s)| s.longest() <= CAPACITY).take(80);
+    collector
+        .run(scripts, |finished| {
+            samples.push(finished.sample);
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+    let (learnt, kept_back) = samples.split_at(60);
+    let draft = (Architecture::by_name("hidden-1").unwrap().shape)(config).draft(config, None);
+    let loss = |weights: &Weights| {
+        let student = Student::new(draft.clone(), weights, &target.model, &Device::flex()).unwrap().still();
+        let samples: Vec<&Sample> = kept_back.iter().collect();
+        let batch = Batcher::new(&draft, CAPACITY).batch(&samples, &mut fastrand::Rng::with_seed(1));
+        let pass = Pass { unroll: 1, decay: 1.0, feature: 0.0 };
+        judge(&student, &batch, by_name("fkl", 0.0).unwrap().as_ref(), pass, false).unwrap().loss
+    };
+    let mut weights = Weights::random(&draft, 7);
+    let before = loss(&weights);
+    regress(&draft, &mut weights, &target.model, learnt, &Device::flex()).unwrap();
+    let whole = loss(&weights);
+    for role in [Role::AttentionOutput, Role::Down] {
+        let zeros = vec![0.0; weights.get(Some(0), role).unwrap().len()];
+        weights.set(Some(0), role, zeros);
+    }
+    let linear = loss(&weights);
+    println!("loss {before}, linear {linear}, with the layer {whole}");
+    assert!(linear < 0.8 * before, "loss {before}, linear {linear}");
+    assert!(whole < linear, "linear {linear}, with the layer {whole}");
+}

@@ -27,7 +27,7 @@ pub struct Judged {
 
 /// Parameters of the judgement.
 #[derive(Debug, Clone, Copy)]
-pub struct Weights {
+pub struct Pass {
     /// Passes.
     pub unroll: usize,
     /// What each further pass weighs.
@@ -41,7 +41,7 @@ pub fn judge(
     student: &Student,
     batch: &Batch,
     divergence: &dyn Divergence,
-    weights: Weights,
+    weights: Pass,
     learn: bool,
 ) -> Option<Judged> {
     let width = student.draft.config.width;

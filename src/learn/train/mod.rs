@@ -17,7 +17,7 @@ mod trainer;
 pub use batch::{Batch, Batcher};
 pub use checkpoint::Checkpoints;
 pub use config::Config;
-pub use loss::{Judged, judge};
+pub use loss::{Judged, Pass, judge};
 pub use metrics::{Line, Metrics};
 pub use plot::plot;
 pub use schedule::learning_rate;

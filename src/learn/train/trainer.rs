@@ -9,7 +9,7 @@ use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use super::batch::{Batch, Batcher};
 use super::checkpoint::Checkpoints;
 use super::config::Config;
-use super::loss::{Judged, Weights, judge};
+use super::loss::{Judged, Pass, judge};
 use super::metrics::{Line, Metrics};
 use super::plot::plot;
 use super::schedule::learning_rate;
@@ -182,9 +182,9 @@ impl Trainer {
         Ok(())
     }
 
-    fn weights(&self) -> Weights {
+    fn weights(&self) -> Pass {
         let Config { unroll, unroll_decay, feature_weight, .. } = self.config;
-        Weights { unroll, decay: unroll_decay, feature: feature_weight }
+        Pass { unroll, decay: unroll_decay, feature: feature_weight }
     }
 
     /// The batch of the current step: depends on the seed, the step and the pools alone.
