@@ -138,7 +138,7 @@ fn greedy_rounds_are_the_engines() {
         let prompt = [first, 50, 7];
         let text = speak(&target.model, &prompt, &[], (30, CAPACITY), 0.0, &mut random).unwrap();
         let measured = measure(&draft, &text, 4, &mut random);
-        use crate::decode::{Event, Generator, Options, drafter, engines};
+        use crate::decode::{Event, Gamma, Generator, Options, drafter, engines};
         let options = engines::LoadOptions {
             device: engines::Device::Cpu,
             capacity: Some(CAPACITY),
@@ -149,7 +149,7 @@ fn greedy_rounds_are_the_engines() {
         let mut generator = Generator::new(loaded.engine);
         let drafter = drafter::by_name("model").unwrap();
         generator
-            .start(&prompt, Options { max_tokens: 30, gamma: Some(4), stop_ids: Vec::new(), drafter })
+            .start(&prompt, Options { max_tokens: 30, gamma: Gamma::Fixed(4), drafter, ..Options::default() })
             .unwrap();
         while !matches!(block_on(generator.step()).unwrap(), Event::Finished(_)) {}
         assert_eq!(generator.generated(), &text.tokens[3..]);
