@@ -22,6 +22,10 @@ pub enum Error {
     /// The request cannot be decoded (prompt too long, draft does not fit the target ...).
     #[error(transparent)]
     Decode(#[from] crate::decode::Error),
+    /// A draft cannot learn, or be evaluated.
+    #[cfg(feature = "learn")]
+    #[error(transparent)]
+    Learn(#[from] crate::learn::Error),
     /// One of the above, in the draft's file.
     #[error("the draft cannot be loaded: {0}")]
     Draft(Box<Error>),
@@ -42,6 +46,8 @@ impl Error {
             Self::Model(e) => e.code(),
             Self::Gpu(e) => e.code(),
             Self::Decode(e) => e.code(),
+            #[cfg(feature = "learn")]
+            Self::Learn(e) => e.code(),
             Self::Draft(e) => e.code(),
         }
     }

@@ -160,3 +160,63 @@ fn rolling_back_is_writing_over() {
     let again = model.forward(&mut cache, &tokens[11..], 11, Logits::All);
     assert!(first[11 * tiny.vocab..] == again);
 }
+
+#[test]
+fn sequences_in_a_batch_do_not_see_one_another() {
+    for (name, tiny) in models() {
+        let model = load(&tiny.gguf(), 64);
+        let vocab = model.config().head_vocab;
+        let texts: Vec<Vec<u32>> = (0..5)
+            .map(|i| tokens(40, tiny.vocab).into_iter().cycle().skip(i).take(12 + i).collect())
+            .collect();
+        let mut caches: Vec<Cache> = texts.iter().map(|_| Cache::new(model.config(), 64)).collect();
+        // Each sequence stands elsewhere when they meet.
+        for (text, cache) in texts.iter().zip(&mut caches) {
+            model.forward(cache, &text[..text.len() - 6], 0, Logits::None);
+        }
+        for back in (1..=6).rev() {
+            let next: Vec<u32> = texts.iter().map(|t| t[t.len() - back]).collect();
+            let positions: Vec<usize> = texts.iter().map(|t| t.len() - back).collect();
+            let mut borrowed: Vec<&mut Cache> = caches.iter_mut().collect();
+            let batch = model.forward_batch(&mut borrowed, &next, &positions);
+            for (i, text) in texts.iter().enumerate() {
+                let mut cache = Cache::new(model.config(), 64);
+                let alone = model.forward_hidden(&mut cache, &text[..=positions[i]], 0, Logits::Last);
+                assert!(batch.logits[i * vocab..][..vocab] == alone.logits, "{name}: sequence {i}");
+                assert!(batch.hidden[i * tiny.width..][..tiny.width] == alone.hidden, "{name}: sequence {i}");
+            }
+        }
+    }
+}
+
+#[test]
+fn hidden_rows_give_the_logits_and_rows_may_begin_anywhere() {
+    for (name, tiny) in models() {
+        let bytes = tiny.gguf();
+        let model = load(&bytes, 64);
+        let weights = load_reference(&bytes);
+        let tokens = tokens(37, tiny.vocab);
+        let plain = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
+        let output = model.forward_hidden(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
+        assert!(output.logits == plain, "{name}");
+        let config = model.config();
+        let embedding = weights.tensor(None, Role::TokenEmbedding);
+        let head = if config.tied { embedding } else { weights.tensor(None, Role::Output) };
+        let rows =
+            output.hidden.chunks_exact(config.width).zip(output.logits.chunks_exact(config.head_vocab));
+        assert_eq!(rows.len(), 37);
+        for (hidden, logits) in rows {
+            let norm = weights.tensor(None, Role::OutputNorm);
+            let again = reference::matvec(head, &reference::rms_norm(hidden, norm, config.rms_eps));
+            let error = again.iter().zip(logits).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(error < 2e-4 * logits.iter().fold(1.0, |m: f32, x| m.max(x.abs())), "{name}: {error}");
+        }
+        // The embeddings given as rows are the tokens.
+        let x: Vec<f32> = tokens
+            .iter()
+            .flat_map(|t| embedding[*t as usize * config.width..][..config.width].to_vec())
+            .collect();
+        let rows = model.forward_rows(&mut Cache::new(model.config(), 64), &x, 0, Logits::All);
+        assert!(rows == output, "{name}");
+    }
+}

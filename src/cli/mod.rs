@@ -1,10 +1,18 @@
 //! What the commands share: arguments, exit codes, how errors are told.
 
+#[cfg(feature = "learn")]
+mod collect;
+#[cfg(feature = "learn")]
+mod distill;
+#[cfg(feature = "learn")]
+mod eval;
 mod generate;
 mod inspect;
 mod progress;
 mod prune;
 mod sampling;
+#[cfg(feature = "learn")]
+mod speech;
 mod tuning;
 
 use std::io::{self, Write};
@@ -25,6 +33,12 @@ enum Command {
     Inspect(inspect::Args),
     Generate(generate::Args),
     Prune(prune::Args),
+    #[cfg(feature = "learn")]
+    Collect(collect::Args),
+    #[cfg(feature = "learn")]
+    Distill(distill::Args),
+    #[cfg(feature = "learn")]
+    Eval(eval::Args),
 }
 
 /// Runs the command line. Exit codes: 0, 1 for an error, 2 for wrong arguments, 141 where nobody reads the output.
@@ -33,6 +47,12 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => (args.json, inspect::run(&args)),
         Command::Generate(args) => (args.json, pollster::block_on(generate::run(&args))),
         Command::Prune(args) => (false, pollster::block_on(prune::run(&args))),
+        #[cfg(feature = "learn")]
+        Command::Collect(args) => (false, collect::run(&args)),
+        #[cfg(feature = "learn")]
+        Command::Distill(args) => (false, distill::run(&args)),
+        #[cfg(feature = "learn")]
+        Command::Eval(args) => (args.json, eval::run(&args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,6 +19,18 @@ impl Progress {
         Self::new("reading the prompt", tokens as u64, "{msg} [{bar:30}] {pos} of {len} tokens")
     }
 
+    /// A bar for anything that is counted, `unit`s of it, with the time left and a message of [`Self::say`].
+    #[cfg(feature = "learn")]
+    pub fn of_steps(unit: &str, total: usize) -> Self {
+        Self::new("", total as u64, &format!("[{{bar:30}}] {{pos}} of {{len}} {unit}, {{eta}} left {{msg}}"))
+    }
+
+    /// Says something beside the bar.
+    #[cfg(feature = "learn")]
+    pub fn say(&self, message: String) {
+        self.0.set_message(message);
+    }
+
     fn new(what: &'static str, length: u64, style: &str) -> Self {
         let bar = ProgressBar::new(length).with_message(what);
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));

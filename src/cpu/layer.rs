@@ -33,26 +33,34 @@ pub(super) struct Projection {
     pub norm: Option<Vec<f32>>,
 }
 
-/// Where the rows of a pass stand.
+/// Where a row stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Which of the pass's caches it reads and writes.
+    pub cache: usize,
+    /// Its position there.
+    pub position: usize,
+}
+
+/// Where the rows of a pass stand. Rows of one cache are in ascending order of their positions.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub config: &'a Config,
     pub level: Level,
     /// `[cos, sin]` for each position and rotated pair.
     pub rope: &'a [[f32; 2]],
-    /// Position of the first row.
-    pub start: usize,
-    /// Number of rows.
-    pub rows: usize,
+    /// One a row.
+    pub places: &'a [Place],
 }
 
 impl Pass<'_> {
     /// Rotates the rows of `x`, the first of which is the pass's row `first`.
     fn rope(&self, x: &mut [f32], first: usize) {
         let pairs = self.config.rope.dim / 2;
-        let width = x.len() / (self.rows - first);
-        for (position, row) in (self.start + first..).zip(x.chunks_exact_mut(width)) {
-            let table = &self.rope[position * pairs..][..pairs];
+        let places = &self.places[first..];
+        let width = x.len() / places.len();
+        for (place, row) in places.iter().zip(x.chunks_exact_mut(width)) {
+            let table = &self.rope[place.position * pairs..][..pairs];
             rotate(self.config.rope.style, table, row, self.config.head_dim);
         }
     }
@@ -82,17 +90,18 @@ fn add(x: &mut [f32], y: &[f32]) {
 }
 
 impl Layer {
-    /// Writes the rows' keys and values to the cache, and takes the residual stream of the rows from `live` on through
+    /// Writes the rows' keys and values to their caches, and takes the residual stream of the rows from `live` on through
     /// the layer. Earlier rows are left as they are: nothing after the last layer reads them.
     pub fn forward(
         &self,
         pass: &Pass<'_>,
         index: usize,
         live: usize,
-        cache: &mut Cache,
+        caches: &mut [&mut Cache],
         scratch: &mut Scratch,
     ) {
-        let &Pass { config, level, rows, .. } = pass;
+        let &Pass { config, level, places, .. } = pass;
+        let rows = places.len();
         let (width, q_width, kv_width) = (config.width, config.q_width(), config.kv_width());
         let s = scratch;
 
@@ -105,8 +114,8 @@ impl Layer {
         self.v.apply(pass, normed, &s.quantized, v);
         pass.rope(k, 0);
         let written = k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width));
-        for (position, (k, v)) in (pass.start..).zip(written) {
-            cache.write(index, position, k, v);
+        for (place, (k, v)) in places.iter().zip(written) {
+            caches[place.cache].write(index, place.position, k, v);
         }
         if live == rows {
             return;
@@ -121,7 +130,7 @@ impl Layer {
         self.q.apply(pass, normed, &s.quantized, q);
         pass.rope(q, live);
         let context = take(&mut s.context, alive * q_width);
-        attend(pass, index, live, cache, q, &mut s.scores, context);
+        attend(pass, index, live, caches, q, &mut s.scores, context);
 
         prepare(level, &mut s.quantized, context, &[&self.attention_output]);
         matvec(level, &self.attention_output, context, &s.quantized, normed);
@@ -146,7 +155,7 @@ fn attend(
     pass: &Pass<'_>,
     layer: usize,
     live: usize,
-    cache: &Cache,
+    caches: &[&mut Cache],
     q: &[f32],
     scores: &mut Vec<f32>,
     out: &mut [f32],
@@ -154,14 +163,15 @@ fn attend(
     let config = pass.config;
     let shared = config.heads / config.kv_heads;
     let group = shared * config.head_dim;
-    let scores = take(scores, attention::scores_len(shared, pass.start + pass.rows));
+    let longest = pass.places.iter().map(|place| place.position + 1).max().unwrap_or(0);
+    let scores = take(scores, attention::scores_len(shared, longest));
     for kv_head in 0..config.kv_heads {
-        let head = cache.head(layer, kv_head);
         let rows = q.chunks_exact(config.q_width()).zip(out.chunks_exact_mut(config.q_width()));
-        for (position, (q, out)) in (pass.start + live..).zip(rows) {
+        for (place, (q, out)) in pass.places[live..].iter().zip(rows) {
+            let head = caches[place.cache].head(layer, kv_head);
             let range = kv_head * group..(kv_head + 1) * group;
             let (q, out) = (&q[range.clone()], &mut out[range]);
-            attention::attend(pass.level, head, position + 1, config.head_dim, q, scores, out);
+            attention::attend(pass.level, head, place.position + 1, config.head_dim, q, scores, out);
         }
     }
 }

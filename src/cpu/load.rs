@@ -1,13 +1,16 @@
 //! Loading: a window of rows at a time is packed into its place, and nothing else is kept.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::draft::{Draft, Fuse};
 use super::layer::{Layer, Projection};
 use super::matrix::Matrix;
 use super::model::Model;
 use super::simd::Level;
 use crate::gguf::{Error, Stream, Tensor};
-use crate::model::{self, Role, Slot};
+use crate::model::draft::{Input, Origin};
+use crate::model::{self, Config, Role, Slot};
 use crate::source::ByteSource;
 
 /// Tensors that have been read.
@@ -18,8 +21,8 @@ struct Tensors {
 }
 
 fn is_matrix(role: Role) -> bool {
-    use Role::*;
-    matches!(role, TokenEmbedding | Output | Q | K | V | AttentionOutput | Gate | Up | Down)
+    use Role::{AttentionOutput, Down, Fuse, Gate, K, Output, Q, TokenEmbedding, Up, V};
+    matches!(role, TokenEmbedding | Output | Q | K | V | AttentionOutput | Gate | Up | Down | Fuse)
 }
 
 impl Tensors {
@@ -69,6 +72,43 @@ impl Tensors {
     }
 }
 
+impl Draft {
+    /// Loads the tensors of `stream`, whose header `description` describes, for `target`: what is the target's is shared
+    /// with it. Rope tables cover `capacity` positions.
+    ///
+    /// The draft must have been made for a target of this shape ([`Draft::check`]).
+    pub async fn load<S: ByteSource>(
+        stream: &mut Stream<S>,
+        description: &model::Draft,
+        target: &Model,
+        capacity: usize,
+    ) -> Result<Self, Error> {
+        let mut tensors = Tensors::read(stream, &description.slots).await?;
+        let fuse = match description.input {
+            Input::Tokens => None,
+            Input::Hidden => Some(Fuse {
+                embedding_norm: tensors.vector(None, Role::FuseEmbeddingNorm)?,
+                hidden_norm: tensors.vector(None, Role::FuseHiddenNorm)?,
+                matrix: tensors.matrix(None, Role::Fuse)?,
+            }),
+        };
+        let embedding = match description.embedding {
+            Origin::Own => Arc::new(tensors.matrix(None, Role::TokenEmbedding)?),
+            Origin::Target => target.embedding.clone(),
+        };
+        let head = match (description.head, &description.ids) {
+            (Origin::Own, _) => tensors.matrix(None, Role::Output)?,
+            (Origin::Target, Some(ids)) => target.head().select(ids),
+            (Origin::Target, None) => {
+                let all: Vec<u32> = (0..target.config.head_vocab as u32).collect();
+                target.head().select(&all)
+            }
+        };
+        let model = Model::assemble(tensors, description.config.clone(), embedding, Some(head), capacity)?;
+        Ok(Self { model, fuse, ids: description.ids.clone() })
+    }
+}
+
 impl Model {
     /// Loads the tensors of `stream`, whose header `description` describes. Rope tables cover `capacity` positions.
     pub async fn load<S: ByteSource>(
@@ -78,6 +118,18 @@ impl Model {
     ) -> Result<Self, Error> {
         let config = description.config.clone();
         let mut tensors = Tensors::read(stream, &description.slots).await?;
+        let embedding = Arc::new(tensors.matrix(None, Role::TokenEmbedding)?);
+        let head = if config.tied { None } else { Some(tensors.matrix(None, Role::Output)?) };
+        Self::assemble(tensors, config, embedding, head, capacity)
+    }
+
+    fn assemble(
+        mut tensors: Tensors,
+        config: Config,
+        embedding: Arc<Matrix>,
+        head: Option<Matrix>,
+        capacity: usize,
+    ) -> Result<Self, Error> {
         let bias = |role| config.family.qkv_bias.then_some(role);
         let norm = |role| config.family.qk_norm.then_some(role);
         let mut layers = Vec::with_capacity(config.layers);
@@ -97,8 +149,8 @@ impl Model {
         let factors = tensors.vector(None, Role::RopeFactors).ok();
         Ok(Self {
             level: Level::best(),
-            embedding: tensors.matrix(None, Role::TokenEmbedding)?,
-            head: if config.tied { None } else { Some(tensors.matrix(None, Role::Output)?) },
+            embedding,
+            head,
             output_norm: tensors.vector(None, Role::OutputNorm)?,
             rope: config.rope.table(capacity, factors.as_deref()),
             capacity,

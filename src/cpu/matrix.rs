@@ -84,6 +84,14 @@ impl Params {
         }
     }
 
+    fn copy_row(&mut self, to_row: usize, from: &Self, from_row: usize, groups: usize) {
+        match (self, from) {
+            (Self::Half(to), Self::Half(from)) => copy_lane(to, to_row, from, from_row, groups),
+            (Self::Single(to), Self::Single(from)) => copy_lane(to, to_row, from, from_row, groups),
+            _ => unreachable!("parameters of one format"),
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Half(v) => size_of_val(v.as_slice()),
@@ -190,6 +198,31 @@ impl Matrix {
         }
     }
 
+    /// A matrix of some of the rows, in the order of `rows`, as they are: nothing is quantized again.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let mut selected = Self::with_spec(self.spec, rows.len(), self.columns);
+        for (to, from) in rows.iter().enumerate() {
+            let from = *from as usize;
+            assert!(from < self.rows, "row {from} of {}", self.rows);
+            match (&mut selected.data, &self.data) {
+                (Data::Codes(to_data), Data::Codes(from_data)) => {
+                    to_data.copy_row(to, from_data, from, self.columns);
+                }
+                (Data::F32(to_data), Data::F32(from_data)) => {
+                    copy_lane(to_data, to, from_data, from, self.columns)
+                }
+                (Data::F16(to_data), Data::F16(from_data)) | (Data::BF16(to_data), Data::BF16(from_data)) => {
+                    copy_lane(to_data, to, from_data, from, self.columns);
+                }
+                _ => unreachable!("the data was made for the same codec"),
+            }
+        }
+        selected
+    }
+
     /// Writes row `row`, dequantized, to `out`.
     pub fn row(&self, row: usize, out: &mut [f32]) {
         let (panel, lane) = (row / PANEL, row % PANEL);
@@ -206,6 +239,20 @@ impl Matrix {
                 out.iter_mut().zip(&data[at..]).for_each(|(o, v)| *o = value(v));
             }
         }
+    }
+}
+
+/// Copies the lane of row `from` to that of row `to`; panels have `columns` groups of lanes.
+fn copy_lane<T: Copy>(
+    to: &mut [[T; PANEL]],
+    to_row: usize,
+    from: &[[T; PANEL]],
+    from_row: usize,
+    columns: usize,
+) {
+    let target = to[to_row / PANEL * columns..][..columns].iter_mut();
+    for (to, from) in target.zip(&from[from_row / PANEL * columns..]) {
+        to[to_row % PANEL] = from[from_row % PANEL];
     }
 }
 
@@ -241,6 +288,19 @@ impl Codes {
                     debug_assert_eq!(*min, -((self.zero - offset) as f32) * scale, "a constant zero point")
                 }
             }
+        }
+    }
+
+    fn copy_row(&mut self, to_row: usize, from: &Self, from_row: usize, columns: usize) {
+        let (blocks, groups) = (columns / self.per_lane(), columns / self.group);
+        let target = self.blocks[to_row / PANEL * blocks..][..blocks].iter_mut();
+        for (to, from) in target.zip(&from.blocks[from_row / PANEL * blocks..]) {
+            let (to_lane, from_lane) = (4 * (to_row % PANEL), 4 * (from_row % PANEL));
+            to.0[to_lane..to_lane + 4].copy_from_slice(&from.0[from_lane..from_lane + 4]);
+        }
+        self.scales.copy_row(to_row, &from.scales, from_row, groups);
+        if let (Some(to), Some(from)) = (&mut self.mins, &from.mins) {
+            to.copy_row(to_row, from, from_row, groups);
         }
     }
 

@@ -8,7 +8,9 @@
 
 pub mod activations;
 pub mod attention;
+mod batch;
 mod cache;
+mod draft;
 mod layer;
 mod load;
 pub mod math;
@@ -24,7 +26,9 @@ pub mod simd;
 #[cfg(test)]
 mod tests;
 
+pub use batch::Output;
 pub use cache::{Cache, Head};
+pub use draft::Draft;
 pub use matrix::Matrix;
 pub use model::{Logits, Model};
 pub use simd::Level;

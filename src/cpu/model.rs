@@ -1,11 +1,13 @@
 //! Weights and the forward pass.
 
+use std::sync::Arc;
+
 use super::Cache;
-use super::layer::{Layer, Pass, prepare};
+use super::layer::{Layer, Pass, Place, prepare};
 use super::matrix::Matrix;
 use super::matvec::matvec;
 use super::norm::rms_norm;
-use super::scratch::{Scratch, take};
+use super::scratch::take;
 use super::simd::Level;
 use crate::model::Config;
 
@@ -23,11 +25,37 @@ pub enum Logits {
     All,
 }
 
+/// What the rows of a pass begin as.
+#[derive(Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// The embeddings of these tokens.
+    Tokens(&'a [u32]),
+    /// These rows of the model's width.
+    Rows(&'a [f32]),
+}
+
+impl Input<'_> {
+    fn rows(&self, width: usize) -> usize {
+        match self {
+            Self::Tokens(tokens) => tokens.len(),
+            Self::Rows(x) => x.len() / width,
+        }
+    }
+
+    fn slice(&self, first: usize, count: usize, width: usize) -> Self {
+        match self {
+            Self::Tokens(tokens) => Self::Tokens(&tokens[first..first + count]),
+            Self::Rows(x) => Self::Rows(&x[first * width..(first + count) * width]),
+        }
+    }
+}
+
 /// A loaded model: weights stay quantized, repacked for SIMD.
 pub struct Model {
     pub(super) config: Config,
     pub(super) level: Level,
-    pub(super) embedding: Matrix,
+    /// Shared with the drafts that read it.
+    pub(super) embedding: Arc<Matrix>,
     /// `None` where the embedding is the head.
     pub(super) head: Option<Matrix>,
     pub(super) output_norm: Vec<f32>,
@@ -64,6 +92,34 @@ impl Model {
         outside + self.layers.iter().map(layer).sum::<usize>()
     }
 
+    /// The head: a row for each id that it predicts.
+    pub(super) fn head(&self) -> &Matrix {
+        self.head.as_ref().unwrap_or(&self.embedding)
+    }
+
+    /// Row `id` of the token embedding, dequantized to `out` (`width` values).
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn embedding_row(&self, id: u32, out: &mut [f32]) {
+        assert!((id as usize) < self.config.vocab, "token {id} of {}", self.config.vocab);
+        self.embedding.row(id as usize, out);
+    }
+
+    /// Row `id` of the head (the embedding where it is tied), dequantized to `out` (`width` values).
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn head_row(&self, id: u32, out: &mut [f32]) {
+        assert!((id as usize) < self.config.head_vocab, "token {id} of {}", self.config.head_vocab);
+        self.head().row(id as usize, out);
+    }
+
+    /// The weights of the output norm.
+    pub fn output_norm(&self) -> &[f32] {
+        &self.output_norm
+    }
+
     /// Runs `tokens` at positions `start..start + tokens.len()`: writes their keys and values to `cache` and returns
     /// the logits that `which` asks for, row after row of `head_vocab` values.
     ///
@@ -72,59 +128,95 @@ impl Model {
     /// # Panics
     /// When the positions do not fit the cache, a token id the vocabulary or the cache the model: callers check first.
     pub fn forward(&self, cache: &mut Cache, tokens: &[u32], start: usize, which: Logits) -> Vec<f32> {
-        let end = start + tokens.len();
-        assert!(end <= cache.capacity() && end <= self.capacity, "position {end} is beyond the capacity");
-        assert!(cache.fits(&self.config), "a cache of another model");
+        self.forward_chunks(cache, Input::Tokens(tokens), start, which, None)
+    }
+
+    /// As [`Self::forward`], and appends to `hidden` the final residual stream of the rows whose logits are returned.
+    pub(super) fn forward_chunks(
+        &self,
+        cache: &mut Cache,
+        input: Input<'_>,
+        start: usize,
+        which: Logits,
+        mut hidden: Option<&mut Vec<f32>>,
+    ) -> Vec<f32> {
+        let rows = input.rows(self.config.width);
         let wanted = match which {
-            Logits::None => tokens.len(),
-            Logits::Last => tokens.len().saturating_sub(1),
+            Logits::None => rows,
+            Logits::Last => rows.saturating_sub(1),
             Logits::All => 0,
         };
         let vocab = self.config.head_vocab;
-        let mut logits = vec![0.0; (tokens.len() - wanted) * vocab];
-        // Passes own the scratch memory, so that the cache can be borrowed beside it.
-        let mut scratch = std::mem::take(&mut cache.scratch);
+        let mut logits = vec![0.0; (rows - wanted) * vocab];
         let mut rest = logits.as_mut_slice();
-        for (chunk, tokens) in tokens.chunks(CHUNK).enumerate() {
-            let first = chunk * CHUNK;
-            let live = wanted.saturating_sub(first).min(tokens.len());
-            let (now, later) = rest.split_at_mut((tokens.len() - live) * vocab);
-            self.chunk(cache, &mut scratch, tokens, start + first, live, now);
+        let mut places = [Place { cache: 0, position: 0 }; CHUNK];
+        for first in (0..rows).step_by(CHUNK) {
+            let count = CHUNK.min(rows - first);
+            let places = &mut places[..count];
+            for (row, place) in places.iter_mut().enumerate() {
+                place.position = start + first + row;
+            }
+            let live = wanted.saturating_sub(first).min(count);
+            let (now, later) = rest.split_at_mut((count - live) * vocab);
+            let input = input.slice(first, count, self.config.width);
+            self.pass(&mut [&mut *cache], input, places, live, now, hidden.as_deref_mut());
             rest = later;
         }
-        cache.scratch = scratch;
         logits
     }
 
-    /// One chunk of rows; logits of the rows from `live` on.
-    fn chunk(
+    /// One pass over rows that stand at `places` of `caches`: logits of the rows from `live` on, and their final
+    /// residual stream appended to `states`.
+    pub(super) fn pass(
         &self,
-        cache: &mut Cache,
-        scratch: &mut Scratch,
-        tokens: &[u32],
-        start: usize,
+        caches: &mut [&mut Cache],
+        input: Input<'_>,
+        places: &[Place],
         live: usize,
         logits: &mut [f32],
+        states: Option<&mut Vec<f32>>,
     ) {
-        let (config, level, rows) = (&self.config, self.level, tokens.len());
+        let (config, level, rows) = (&self.config, self.level, places.len());
+        for Place { cache, position } in places {
+            let cache = &caches[*cache];
+            let fits = *position < cache.capacity() && *position < self.capacity;
+            assert!(fits, "position {position} is beyond the capacity");
+            assert!(cache.fits(config), "a cache of another model");
+        }
+        // Passes own the scratch memory, so that the caches can be borrowed beside it.
+        let Some(owner) = caches.first_mut() else { return };
+        let mut owned = std::mem::take(&mut owner.scratch);
+        let scratch = &mut owned;
+
         let width = config.width;
         let hidden = take(&mut scratch.hidden, rows * width);
-        for (token, row) in tokens.iter().zip(hidden.chunks_exact_mut(width)) {
-            assert!((*token as usize) < config.vocab, "token {token} of {}", config.vocab);
-            self.embedding.row(*token as usize, row);
+        match input {
+            Input::Rows(x) => hidden.copy_from_slice(x),
+            Input::Tokens(tokens) => {
+                for (token, row) in tokens.iter().zip(hidden.chunks_exact_mut(width)) {
+                    assert!((*token as usize) < config.vocab, "token {token} of {}", config.vocab);
+                    self.embedding.row(*token as usize, row);
+                }
+            }
         }
-        let pass = Pass { config, level, rope: &self.rope, start, rows };
+        let pass = Pass { config, level, rope: &self.rope, places };
         for (index, layer) in self.layers.iter().enumerate() {
             let live = if index + 1 == self.layers.len() { live } else { 0 };
-            layer.forward(&pass, index, live, cache, scratch);
+            layer.forward(&pass, index, live, caches, scratch);
         }
         if live < rows {
             let hidden = &scratch.hidden[live * width..rows * width];
+            if let Some(states) = states {
+                states.extend_from_slice(hidden);
+            }
             let normed = take(&mut scratch.normed, hidden.len());
             rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);
-            let head = self.head.as_ref().unwrap_or(&self.embedding);
+            let head = self.head();
             prepare(level, &mut scratch.quantized, normed, &[head]);
             matvec(level, head, normed, &scratch.quantized, logits);
+        }
+        if let Some(owner) = caches.first_mut() {
+            owner.scratch = owned;
         }
     }
 }

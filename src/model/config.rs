@@ -2,7 +2,7 @@
 
 use super::family::{FAMILIES, Family};
 use super::{Error, Rope};
-use crate::gguf::Header;
+use crate::gguf::{Header, Metadata};
 
 /// Hyper-parameters of a model. Sizes are in elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,12 +49,26 @@ impl Config {
 
     /// Reads the keys `<architecture>.*` and checks that they fit together.
     pub fn from_header(header: &Header) -> Result<Self, Error> {
-        let metadata = &header.metadata;
-        let name = metadata.require_string("general.architecture")?;
+        let name = header.metadata.require_string("general.architecture")?;
         let family = FAMILIES.iter().find(|f| f.name == name).ok_or_else(|| Error::Architecture {
             name: name.into(),
             supported: FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", "),
         })?;
+        let rows = |tensor: &str| header.tensor(tensor).map(|(_, t)| t.rows());
+        let vocab =
+            rows("token_embd.weight").ok_or_else(|| Error::MissingTensor("token_embd.weight".into()))?;
+        Self::read(&header.metadata, family, name, vocab, rows("output.weight"))
+    }
+
+    /// Reads the keys `<name>.*` of a model of `family` that reads `vocab` ids and whose head, if it has one of its own,
+    /// predicts `output`.
+    pub(super) fn read(
+        metadata: &Metadata,
+        family: &'static Family,
+        name: &str,
+        vocab: usize,
+        output: Option<usize>,
+    ) -> Result<Self, Error> {
         let key = |suffix: &str| format!("{name}.{suffix}");
         let size = |suffix: &str, limit: u64| -> Result<usize, Error> {
             let value = metadata.require_uint(&key(suffix))?;
@@ -75,10 +89,6 @@ impl Config {
             .map_or(Ok(width / heads), |_| size("attention.key_length", 1024))?;
         let ff = size("feed_forward_length", 1 << 22)?;
         let context = size("context_length", 1 << 24)?;
-        let rows = |tensor: &str| header.tensor(tensor).map(|(_, t)| t.rows());
-        let vocab =
-            rows("token_embd.weight").ok_or_else(|| Error::MissingTensor("token_embd.weight".into()))?;
-        let output = rows("output.weight");
         let rms_eps = metadata.float(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5) as f32;
 
         let scale = match metadata.string(&key("rope.scaling.type")) {

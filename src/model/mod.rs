@@ -3,12 +3,14 @@
 //! A family (llama, qwen2, qwen3) is one line of [`family::FAMILIES`].
 
 mod config;
+pub mod draft;
 pub mod family;
 mod rope;
 mod slots;
 pub mod tiny;
 
 pub use config::Config;
+pub use draft::Draft;
 pub use rope::{Rope, RopeStyle};
 pub use slots::{Role, Slot};
 

@@ -27,6 +27,12 @@ pub enum Role {
     Gate,
     Up,
     Down,
+    /// Norm of the embedding that a draft of [`super::draft`] fuses with the target's state.
+    FuseEmbeddingNorm,
+    /// Norm of that state.
+    FuseHiddenNorm,
+    /// The matrix that fuses them.
+    Fuse,
 }
 
 /// A role in a layer, or (with `layer: None`) outside of them.
@@ -83,10 +89,18 @@ pub(super) fn wanted(c: &Config) -> Vec<(Slot, String, Vec<usize>, bool)> {
 
 /// Gives every tensor of `header` its slot.
 pub(super) fn assign(header: &Header, config: &Config) -> Result<Vec<Option<Slot>>, Error> {
+    assign_wanted(header, wanted(config))
+}
+
+/// As [`assign`], of a list of tensors.
+pub(super) fn assign_wanted(
+    header: &Header,
+    wanted: Vec<(Slot, String, Vec<usize>, bool)>,
+) -> Result<Vec<Option<Slot>>, Error> {
     let by_name: std::collections::HashMap<&str, usize> =
         header.tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
     let mut slots = vec![None; header.tensors.len()];
-    for (slot, name, expected, needed) in wanted(config) {
+    for (slot, name, expected, needed) in wanted {
         match by_name.get(name.as_str()) {
             Some(&i) if header.tensors[i].shape == expected => slots[i] = Some(slot),
             Some(&i) => return Err(Error::Shape { name, found: header.tensors[i].shape.clone(), expected }),

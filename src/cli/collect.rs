@@ -1,0 +1,62 @@
+//! `paceline collect`: what a target says and thinks, on disk, for drafts to learn from.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use paceline::Error;
+use paceline::learn::Target;
+use paceline::learn::data::{Collected, Collector, Source, collect};
+
+use super::progress::Progress;
+use super::speech::{CAPACITY, Speech};
+
+/// Let a target answer questions and keep its distributions (and hidden states) for drafts to learn from.
+///
+/// Without --prompts the target asks itself. Killed and started again, it goes on where it was.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The target: a GGUF file.
+    #[arg(long, value_name = "FILE")]
+    target: PathBuf,
+    /// The folder of samples to make or to go on with.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    speech: Speech,
+    /// Learn the texts in the files instead of the target's answers.
+    #[arg(long, requires = "prompts")]
+    fixed: bool,
+    /// Samples to make, those that are there included.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    samples: usize,
+    /// Leave hidden states out: only drafts that read them need them, and they are most of the bytes.
+    #[arg(long)]
+    no_hidden: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let target = pollster::block_on(Target::open(&args.target, CAPACITY))
+        .with_context(|| format!("{}", args.target.display()))?;
+    let source = args.speech.source(&target, args.fixed)?;
+    let collector = args.speech.collector(&target, !args.no_hidden);
+    let collected = fill(&collector, &source, args.samples, &args.out, target.tokenizer.fingerprint())?;
+    let Collected { samples, rows, seconds } = collected;
+    eprintln!("{samples} samples, {rows} tokens new in {seconds:.0} s ({:.1} tokens/s)", collected.speed());
+    Ok(())
+}
+
+/// Collects, with a progress bar.
+pub fn fill(
+    collector: &Collector<'_>,
+    source: &Source,
+    samples: usize,
+    folder: &Path,
+    tokenizer: u64,
+) -> Result<Collected, Error> {
+    let bar = Progress::of_steps("samples", samples);
+    Ok(collect(collector, source, samples, folder, tokenizer, |collected| {
+        bar.reach(collected.samples);
+        bar.say(format!("{:.0} tokens/s", collected.speed()));
+    })?)
+}

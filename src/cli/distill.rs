@@ -1,0 +1,341 @@
+//! `paceline distill`: a draft learns to say what a target would.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use paceline::Error;
+use paceline::gguf::{Format, Stream};
+use paceline::learn::data::{Pools, Sample, Strategy};
+use paceline::learn::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
+use paceline::learn::train::{self, Config, Line, Supply, Trainer, Watch};
+use paceline::learn::{self, Target, device, divergence, files};
+use paceline::model::draft::{Draft, Input};
+use paceline::model::{self, Config as ModelConfig};
+use paceline::source::FileSource;
+
+use super::collect::fill;
+use super::progress::Progress;
+use super::speech::{CAPACITY, Speech};
+
+/// Distil a draft from a target, in a run folder that can be taken up again after a kill at any moment.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The target: a GGUF file.
+    #[arg(long, value_name = "FILE")]
+    target: PathBuf,
+    /// The run folder.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on with the run in the folder, with its own configuration.
+    #[arg(long)]
+    resume: bool,
+    /// Folders of samples that `paceline collect` made; read again as they grow. Without any, --samples are made first, in
+    /// the run folder.
+    #[arg(long, value_name = "DIR")]
+    data: Vec<PathBuf>,
+    /// Samples to make where no --data is given.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    samples: usize,
+    /// Samples of the draft's own that each refresh makes.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    own_samples: usize,
+    #[command(flatten)]
+    speech: Speech,
+    /// The draft's shape: hidden-1, hidden-2, tokens-2, tokens-4, plain-4x256 ...
+    #[arg(long, value_name = "NAME", default_value = "hidden-1")]
+    draft_arch: String,
+    /// First weights: `regression` (for drafts fed by states: the best linear guess), `target` (its layers, where they
+    /// fit), `random`, or a draft's file, whose shape then counts.
+    #[arg(long, value_name = "FILE|NAME", default_value = "target")]
+    init_from: String,
+    /// Layers of the target to begin with, such as `0,29`.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    init_layers: Vec<usize>,
+    /// Ids that the draft predicts: the most frequent ones of the samples; 0 for all.
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    vocab_top: usize,
+    /// Whose text: fixed, target, on-policy, mixed or imitkd.
+    #[arg(long, value_name = "NAME", default_value = "target")]
+    strategy: String,
+    /// Share of the draft's own text in mixed strategies.
+    #[arg(long, value_name = "L", default_value_t = 0.5)]
+    lambda: f32,
+    /// What is minimised: fkl, rkl, jsd, tvd, tvdpp-global, tvdpp-perpos, tvdpp-sampled, lk or ce.
+    #[arg(long, value_name = "NAME", default_value = "fkl")]
+    divergence: String,
+    /// The parameter of jsd.
+    #[arg(long, value_name = "B", default_value_t = 0.5)]
+    beta: f32,
+    /// Steps of the optimizer.
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    steps: usize,
+    /// Sequences of a step.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    batch: usize,
+    /// Tokens of a sequence; longer ones are cut.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    length: usize,
+    /// Peak learning rate.
+    #[arg(long, value_name = "R", default_value_t = 5e-4)]
+    lr: f64,
+    /// Steps up to the peak.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    warmup: usize,
+    /// Passes over each sequence, each but the first fed by the draft's own states.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    unroll: usize,
+    /// What each further pass weighs.
+    #[arg(long, value_name = "W", default_value_t = 0.7)]
+    unroll_decay: f32,
+    /// Weight of the distance between the draft's states and the target's (the generic stage of G2SD).
+    #[arg(long, value_name = "W", default_value_t = 0.0)]
+    feature_weight: f32,
+    /// Steps between two looks for new samples, and between two generations of the draft's own text.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    refresh: usize,
+    /// Steps between two checkpoints.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    save_every: usize,
+    /// Where to learn: flex (the CPU), and wgpu or cuda where this build has them.
+    #[arg(long, value_name = "NAME", default_value = "flex")]
+    device: String,
+    /// Format of the draft's file: F16, Q8_0 or Q4_0.
+    #[arg(long, value_name = "NAME", default_value = "Q8_0")]
+    format: String,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let format = format(&args.format)?;
+    let device = device::open(&args.device).map_err(Error::from)?;
+    let target = pollster::block_on(Target::open(&args.target, CAPACITY))
+        .with_context(|| format!("{}", args.target.display()))?;
+    files::folder(&args.out).map_err(Error::from)?;
+    let first = args.out.join("initial.gguf");
+    let config_path = args.out.join("config.json");
+    let config = match (config_path.exists(), args.resume) {
+        (true, false) => {
+            bail!("{} holds a run already: --resume it, or choose another folder", args.out.display())
+        }
+        (false, true) => bail!("{} holds no run to resume", args.out.display()),
+        (true, true) => resumed(args, &config_path, &target)?,
+        (false, false) => {
+            let (config, weights) = begin(args, &target)?;
+            let draft = draft(&config, target.model.config());
+            let bytes = file::write(&draft, &weights, Format::F32, "first weights", &target.metadata);
+            files::write(&first, &bytes.map_err(Error::from)?).map_err(Error::from)?;
+            // Last, so that a folder with a configuration is a run that can be resumed.
+            config.write(&config_path).map_err(Error::from)?;
+            config
+        }
+    };
+    // Where there is a checkpoint, it brings later weights.
+    let (_, weights) = file::open(&first, &target).with_context(|| format!("{}", first.display()))?;
+    let draft = draft(&config, target.model.config());
+    let student = Student::new(draft, &weights, &target.model, &device).map_err(Error::from)?;
+    train(args, &target, config, student, format)
+}
+
+/// The configuration of the run in the folder.
+fn resumed(args: &Args, path: &Path, target: &Target) -> anyhow::Result<Config> {
+    let mut config = Config::read(path).map_err(Error::from)?;
+    if config.tokenizer != target.tokenizer.fingerprint() {
+        let what = args.out.display().to_string();
+        return Err(Error::from(learn::Error::Tokenizer { what }).into());
+    }
+    if !args.data.is_empty() {
+        config.data = args.data.clone();
+    }
+    Ok(config)
+}
+
+fn train(
+    args: &Args,
+    target: &Target,
+    config: Config,
+    student: Student,
+    format: Format,
+) -> anyhow::Result<()> {
+    let (steps, fixed) = (config.steps, is_fixed(&config.strategy));
+    let width = width(&student.draft);
+    let supply = Supply::new(config.data.clone(), config.tokenizer, width);
+    let mix = (Strategy::by_name(&config.strategy).map_err(Error::from)?.mix)(config.lambda);
+    let speech = if mix.draft > 0.0 {
+        let (source, collector) =
+            (args.speech.source(target, false)?, args.speech.collector(target, width.is_some()));
+        Some(train::Speech { target, collector, source, samples: args.own_samples, capacity: CAPACITY })
+    } else {
+        None
+    };
+    eprintln!("{} parameters to learn, {steps} steps", student.parameters());
+    let settings = (args.save_every, format);
+    let mut trainer =
+        Trainer::open(&args.out, config, student, target.metadata.clone(), settings).map_err(Error::from)?;
+    let bar = Progress::of_steps("steps", steps);
+    bar.reach(trainer.step());
+    trainer.run(&mut Watching { supply, speech, bar, fixed })?;
+    Ok(())
+}
+
+/// Whether the strategy learns from texts as they are.
+fn is_fixed(strategy: &str) -> bool {
+    matches!(strategy, "fixed" | "imitkd")
+}
+
+/// The target's width where the draft reads its states.
+fn width(draft: &Draft) -> Option<usize> {
+    (draft.input == Input::Hidden).then_some(draft.target_width)
+}
+
+struct Watching<'a> {
+    supply: Supply,
+    speech: Option<train::Speech<'a>>,
+    bar: Progress,
+    fixed: bool,
+}
+
+impl Watch for Watching<'_> {
+    fn refresh(&mut self, student: &Student, step: usize, pools: &mut Pools) -> Result<(), Error> {
+        self.supply.read(pools, self.fixed)?;
+        if let Some(speech) = &self.speech {
+            self.bar.say("the draft speaks".into());
+            pools.draft = speech.of(student, step)?;
+        }
+        Ok(())
+    }
+
+    fn held_out(&self) -> &[Sample] {
+        self.supply.held_out()
+    }
+
+    fn line(&mut self, line: &Line) {
+        self.bar.reach(line.step);
+        let alpha = line.alpha.first().copied().unwrap_or(0.0);
+        let mut message = format!("loss {:.3}, alpha {alpha:.3}", line.loss);
+        if let Some(held_out) = line.held_out.first() {
+            message += &format!(", held out {held_out:.3}");
+        }
+        self.bar.say(message);
+    }
+}
+
+/// The folders to learn from; the run's own is filled first where none are given.
+fn data(args: &Args, target: &Target) -> anyhow::Result<Vec<PathBuf>> {
+    if !args.data.is_empty() {
+        return Ok(args.data.clone());
+    }
+    let folder = args.out.join("data");
+    let source = args.speech.source(target, is_fixed(&args.strategy))?;
+    let collector = args.speech.collector(target, args.draft_arch.starts_with("hidden"));
+    fill(&collector, &source, args.samples, &folder, target.tokenizer.fingerprint())?;
+    Ok(vec![folder])
+}
+
+/// The configuration and the first weights of a new run.
+fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
+    // Wrong names are told before anything is collected.
+    Strategy::by_name(&args.strategy).map_err(Error::from)?;
+    divergence::by_name(&args.divergence, args.beta).map_err(Error::from)?;
+    let target_config = target.model.config();
+    let data = data(args, target)?;
+    let (shape, ids, weights) = match args.init_from.as_str() {
+        "target" | "random" | "regression" => {
+            let shape = (Architecture::by_name(&args.draft_arch).map_err(Error::from)?.shape)(target_config);
+            let ids = if shape.tied { None } else { ids(args, &data, target)? };
+            let draft = shape.draft(target_config, ids.clone());
+            (shape, ids, first_weights(args, &data, target, &draft)?)
+        }
+        path => {
+            let (draft, weights) = file::open(Path::new(path), target).with_context(|| path.to_string())?;
+            (shape_of(&draft), draft.ids, weights)
+        }
+    };
+    let config = Config {
+        target: target.name().into(),
+        tokenizer: target.tokenizer.fingerprint(),
+        shape,
+        ids: ids.unwrap_or_default(),
+        init: args.init_from.clone(),
+        data,
+        divergence: args.divergence.clone(),
+        beta: args.beta,
+        strategy: args.strategy.clone(),
+        lambda: args.lambda,
+        steps: args.steps,
+        batch: args.batch,
+        length: args.length,
+        lr: args.lr,
+        warmup: args.warmup,
+        unroll: args.unroll,
+        unroll_decay: args.unroll_decay,
+        feature_weight: args.feature_weight,
+        refresh: args.refresh,
+        seed: args.speech.seed,
+    };
+    Ok((config, weights))
+}
+
+fn draft(config: &Config, target: &ModelConfig) -> Draft {
+    config.shape.draft(target, (!config.ids.is_empty()).then(|| config.ids.clone()))
+}
+
+fn shape_of(draft: &Draft) -> Shape {
+    let ModelConfig { layers, width, heads, kv_heads, head_dim, ff, tied, .. } = draft.config;
+    let Draft { input, embedding, head, .. } = *draft;
+    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied }
+}
+
+/// The most frequent ids of the samples.
+fn ids(args: &Args, data: &[PathBuf], target: &Target) -> anyhow::Result<Option<Vec<u32>>> {
+    let size = target.model.config().head_vocab;
+    if args.vocab_top == 0 || args.vocab_top >= size {
+        return Ok(None);
+    }
+    let mut pools = Pools::default();
+    let mut supply = Supply::new(data.to_vec(), target.tokenizer.fingerprint(), None);
+    supply.read(&mut pools, false).map_err(Error::from)?;
+    let mut vocabulary = Vocabulary::new(size);
+    for sample in pools.target.iter() {
+        vocabulary.count(sample.rows.positions.iter().map(|at| sample.tokens[*at as usize + 1]));
+    }
+    let ids = vocabulary.most_frequent(args.vocab_top);
+    eprintln!("{} ids cover {:.2} % of the samples' tokens", ids.len(), 100.0 * vocabulary.coverage(&ids));
+    Ok(Some(ids))
+}
+
+fn first_weights(args: &Args, data: &[PathBuf], target: &Target, draft: &Draft) -> anyhow::Result<Weights> {
+    if args.init_from == "random" {
+        return Ok(Weights::random(draft, args.speech.seed));
+    }
+    let config = target.model.config();
+    let layers =
+        if args.init_layers.is_empty() { init::layers(draft, config) } else { args.init_layers.clone() };
+    if layers.len() != draft.config.layers || layers.iter().any(|layer| *layer >= config.layers) {
+        bail!(
+            "--init-layers must name {} of the target's layers 0 to {}",
+            draft.config.layers,
+            config.layers - 1
+        );
+    }
+    let read = async || -> Result<Weights, Error> {
+        let mut stream = Stream::open(FileSource::open(&args.target)?).await?;
+        let slots = model::Model::describe(stream.header())?.slots;
+        Ok(Weights::read(&mut stream, &slots, init::wanted(draft, &layers)).await?)
+    };
+    let weights = pollster::block_on(read()).with_context(|| format!("{}", args.target.display()))?;
+    let mut weights = init::from_target(draft, &weights, &layers, args.speech.seed);
+    if args.init_from == "regression" {
+        let mut pools = Pools::default();
+        let mut supply = Supply::new(data.to_vec(), target.tokenizer.fingerprint(), width(draft));
+        supply.read(&mut pools, false).map_err(Error::from)?;
+        let device = device::open(&args.device).map_err(Error::from)?;
+        regress(draft, &mut weights, &target.model, &pools.target, &device).map_err(Error::from)?;
+    }
+    Ok(weights)
+}
+
+fn format(name: &str) -> anyhow::Result<Format> {
+    const KNOWN: [Format; 4] = [Format::F16, Format::Q8_0, Format::Q4_0, Format::F32];
+    let found = KNOWN.into_iter().find(|format| format.spec().name.eq_ignore_ascii_case(name));
+    found.with_context(|| format!("--format is {name}, not one of F16, Q8_0, Q4_0 and F32"))
+}

@@ -1,0 +1,162 @@
+//! Drafts of the format of [`crate::model::draft`]: fed by the target's hidden states, sharing its matrices, predicting
+//! some of its ids.
+
+use super::batch::Output;
+use super::layer::{Place, prepare};
+use super::matrix::Matrix;
+use super::matvec::matvec;
+use super::model::{Input, Logits, Model};
+use super::norm::rms_norm;
+use super::{Cache, activations::Activations};
+use crate::model;
+
+/// A loaded draft. It must run beside the target that it was loaded for.
+pub struct Draft {
+    pub(super) model: Model,
+    /// `None` where it is fed by tokens alone.
+    pub(super) fuse: Option<Fuse>,
+    /// Target id of each draft id; `None` where they are the same.
+    pub(super) ids: Option<Vec<u32>>,
+}
+
+/// How a token and the target's state become a row of the draft's width.
+pub(super) struct Fuse {
+    pub embedding_norm: Vec<f32>,
+    pub hidden_norm: Vec<f32>,
+    pub matrix: Matrix,
+}
+
+impl Draft {
+    /// A plain model as a draft: token-fed, its head predicts the first ids.
+    pub fn plain(model: Model) -> Self {
+        Self { model, fuse: None, ids: None }
+    }
+
+    /// Whether a draft of this description can be loaded for `target`.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(description: &model::Draft, target: &Model) -> Result<(), String> {
+        let (draft, config) = (&description.config, target.config());
+        if draft.vocab != config.vocab {
+            return Err(format!(
+                "it was made for {} token ids, the target has {}",
+                draft.vocab, config.vocab
+            ));
+        }
+        if description.target_width != config.width {
+            let (theirs, ours) = (description.target_width, config.width);
+            return Err(format!("it was made for a target of width {theirs}, this one has {ours}"));
+        }
+        let last =
+            description.ids.as_ref().map_or(draft.vocab, |ids| ids.last().map_or(0, |id| *id as usize + 1));
+        if description.head == model::draft::Origin::Target && last > config.head_vocab {
+            return Err(format!("it predicts id {}, the target's head ends before", last - 1));
+        }
+        Ok(())
+    }
+
+    /// Hyper-parameters.
+    pub fn config(&self) -> &model::Config {
+        self.model.config()
+    }
+
+    /// Whether it reads the target's states.
+    pub fn reads_hidden(&self) -> bool {
+        self.fuse.is_some()
+    }
+
+    /// Target id of each draft id; `None` where they are the same.
+    pub fn ids(&self) -> Option<&[u32]> {
+        self.ids.as_deref()
+    }
+
+    /// The target id of a draft id.
+    pub fn target_id(&self, id: u32) -> u32 {
+        self.ids.as_ref().map_or(id, |ids| ids[id as usize])
+    }
+
+    /// The draft id of a target id; `None` where the draft cannot say it.
+    pub fn draft_id(&self, id: u32) -> Option<u32> {
+        match &self.ids {
+            None => ((id as usize) < self.config().head_vocab).then_some(id),
+            Some(ids) => ids.binary_search(&id).ok().map(|at| at as u32),
+        }
+    }
+
+    /// Memory of the matrices that are its own; those of the head are, even where they are copies of the target's.
+    pub fn bytes(&self) -> usize {
+        self.model.bytes() - self.model.embedding.bytes()
+            + self.fuse.as_ref().map_or(0, |fuse| fuse.matrix.bytes())
+    }
+
+    /// Runs `tokens` at positions `start..start + tokens.len()`. `states[i]` (rows of the target's width) is what
+    /// predicted `tokens[i]`: the target's hidden state one position before it, zeros at position 0, or this draft's own
+    /// [`Output::hidden`] where it drafts on. It is not read where the draft is fed by tokens alone.
+    ///
+    /// Batch-invariant, as [`Model::forward`].
+    ///
+    /// # Panics
+    /// As [`Model::forward`], and when there are not as many states as tokens.
+    pub fn forward(
+        &self,
+        cache: &mut Cache,
+        tokens: &[u32],
+        states: &[f32],
+        start: usize,
+        which: Logits,
+    ) -> Output {
+        let mut hidden = Vec::new();
+        let logits = match &self.fuse {
+            None => self.model.forward_chunks(cache, Input::Tokens(tokens), start, which, Some(&mut hidden)),
+            Some(fuse) => {
+                let x = self.fused(fuse, tokens, states);
+                self.model.forward_chunks(cache, Input::Rows(&x), start, which, Some(&mut hidden))
+            }
+        };
+        Output { logits, hidden }
+    }
+
+    /// As [`Self::forward`], one token of each of several sequences, as [`Model::forward_batch`].
+    ///
+    /// # Panics
+    /// As [`Model::forward_batch`].
+    pub fn forward_batch(
+        &self,
+        caches: &mut [&mut Cache],
+        tokens: &[u32],
+        states: &[f32],
+        positions: &[usize],
+    ) -> Output {
+        let Some(fuse) = &self.fuse else { return self.model.forward_batch(caches, tokens, positions) };
+        assert!(tokens.len() == caches.len() && positions.len() == caches.len(), "one token a sequence");
+        let x = self.fused(fuse, tokens, states);
+        let places: Vec<Place> =
+            positions.iter().enumerate().map(|(cache, &position)| Place { cache, position }).collect();
+        let mut output =
+            Output { logits: vec![0.0; tokens.len() * self.config().head_vocab], hidden: Vec::new() };
+        self.model.pass(caches, Input::Rows(&x), &places, 0, &mut output.logits, Some(&mut output.hidden));
+        output
+    }
+
+    /// `fuse.weight * concat(rms_norm(embedding), rms_norm(state))` of each row.
+    fn fused(&self, fuse: &Fuse, tokens: &[u32], states: &[f32]) -> Vec<f32> {
+        let (level, eps) = (self.model.level(), self.config().rms_eps);
+        let (e, t) = (fuse.embedding_norm.len(), fuse.hidden_norm.len());
+        assert_eq!(states.len(), tokens.len() * t, "a state of {t} values for each token");
+        let mut embedding = vec![0.0; e];
+        let mut inputs = vec![0.0; tokens.len() * (e + t)];
+        for ((token, state), input) in
+            tokens.iter().zip(states.chunks_exact(t)).zip(inputs.chunks_exact_mut(e + t))
+        {
+            self.model.embedding_row(*token, &mut embedding);
+            rms_norm(level, &embedding, &fuse.embedding_norm, eps, &mut input[..e]);
+            rms_norm(level, state, &fuse.hidden_norm, eps, &mut input[e..]);
+        }
+        let mut x = vec![0.0; tokens.len() * fuse.matrix.rows()];
+        let mut quantized = Activations::default();
+        prepare(level, &mut quantized, &inputs, &[&fuse.matrix]);
+        matvec(level, &fuse.matrix, &inputs, &quantized, &mut x);
+        x
+    }
+}

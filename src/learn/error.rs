@@ -1,0 +1,100 @@
+//! What can go wrong while a draft learns.
+
+use std::path::{Path, PathBuf};
+
+/// A failure of data, training or evaluation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// A file of prompts or texts that is not what its name says.
+    #[error("{}, line {line}: {why}", path.display())]
+    Prompts {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file without anything to learn from.
+    #[error("{}: there is nothing to learn from in it", .0.display())]
+    Empty(PathBuf),
+    /// A shard of samples that cannot be used.
+    #[error("{}: {why}; delete it and collect again", path.display())]
+    Shard {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Samples, a draft and a target that do not belong together.
+    #[error("{what} was made for another tokenizer than the target's; use what was made for this target")]
+    Tokenizer {
+        /// What does not fit.
+        what: String,
+    },
+    /// Samples, a draft and a target of different shapes.
+    #[error("{0}")]
+    Shape(String),
+    /// No divergence, strategy, architecture or device of that name.
+    #[error("there is no {what} {name:?}; use one of {known}")]
+    Unknown {
+        /// What was asked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A run folder whose parts contradict each other or the command line.
+    #[error("{}: {why}", path.display())]
+    Run {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The loss or a weight is no longer a number.
+    #[error("the loss is {loss} at step {step}: lower --lr and resume from the last checkpoint")]
+    Diverged {
+        /// The optimizer's step.
+        step: usize,
+        /// The loss.
+        loss: f32,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] about `path`, for `map_err`.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<'_> {
+        move |error| Self::Io { path: path.into(), error }
+    }
+
+    /// An [`Error::Unknown`] that lists what there is.
+    pub fn unknown<'a>(what: &'static str, name: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        Self::Unknown { what, name: name.into(), known: known.collect::<Vec<_>>().join(", ") }
+    }
+
+    /// A stable, machine-readable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "learn-io",
+            Self::Prompts { .. } => "learn-prompts",
+            Self::Empty(_) => "learn-empty",
+            Self::Shard { .. } => "learn-shard",
+            Self::Tokenizer { .. } => "learn-tokenizer",
+            Self::Shape(_) => "learn-shape",
+            Self::Unknown { .. } => "learn-unknown",
+            Self::Run { .. } => "learn-run",
+            Self::Diverged { .. } => "learn-diverged",
+        }
+    }
+}

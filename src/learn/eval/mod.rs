@@ -1,0 +1,20 @@
+//! What a draft is worth: acceptance, block efficiency and what they cost, by task, with intervals (ALGORITHMS 2.4).
+//!
+//! The target speaks once a prompt ([`Text`]); every draft is then measured on that text ([`measure()`]), without another
+//! target pass: not an approximation, see there.
+
+mod bootstrap;
+mod cost;
+mod measure;
+mod report;
+mod run;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use bootstrap::{Interval, interval};
+pub use cost::{Cost, cost};
+pub use measure::{Measured, measure};
+pub use report::{Report, Row, report, size_ratio, task};
+pub use run::{Options, run};
+pub use text::{Text, speak};

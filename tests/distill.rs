@@ -1,0 +1,189 @@
+//! `paceline collect`, `distill` and `eval` from the outside: a run is killed, taken up and measured.
+#![cfg(all(feature = "learn", feature = "cli"))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use paceline::gguf::Format;
+use paceline::model::tiny::Tiny;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        let tiny = Tiny { format: Format::F32, width: 32, head_dim: 8, ff: 64, ..Tiny::default() };
+        std::fs::write(folder.path("target.gguf"), tiny.gguf()).unwrap();
+        std::fs::write(folder.path("other.gguf"), Tiny { vocab: 300, ..tiny }.gguf()).unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_paceline"));
+        command.current_dir(self.0.path()).args(line.split_whitespace());
+        command
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    fn succeed(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn fail(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+const COLLECT: &str =
+    "collect --target target.gguf --out data --samples 40 --max-tokens 24 --question-tokens 12";
+
+fn distill(out: &str, more: &str) -> String {
+    format!(
+        "distill --target target.gguf --data data --draft-arch hidden-1 --vocab-top 200 --steps 60 --batch 4 --length 48 \
+         --warmup 5 --save-every 5 --unroll 2 --out {out} {more}"
+    )
+}
+
+fn losses(run: &Path) -> Vec<(u64, f64)> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let line = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        (line["step"].as_u64().unwrap(), line["loss"].as_f64().unwrap())
+    };
+    text.lines().map(line).collect()
+}
+
+fn newest_checkpoint(run: &Path) -> Option<u64> {
+    let names = std::fs::read_dir(run.join("checkpoints")).ok()?;
+    names.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).max()
+}
+
+#[test]
+fn a_killed_run_goes_on_as_if_nothing_had_been() {
+    let folder = Folder::new();
+    folder.succeed(COLLECT);
+    folder.succeed(&distill("whole", ""));
+
+    // Killed several times, at whatever moment it happens to be in.
+    let run = folder.path("killed");
+    let mut kills = 0;
+    for (after, resume) in [(5, ""), (20, "--resume"), (40, "--resume")] {
+        let line = distill("killed", resume);
+        let mut child = folder.command(&line).stderr(Stdio::null()).spawn().unwrap();
+        let patience = Instant::now();
+        while newest_checkpoint(&run).is_none_or(|step| step < after) {
+            assert!(patience.elapsed() < Duration::from_secs(300), "no checkpoint of step {after}");
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            kills += 1;
+        }
+        child.wait().unwrap();
+        // Whatever is there is whole. The draft may be missing if the kill came between the first checkpoint and it.
+        for file in ["draft.gguf", "initial.gguf"] {
+            if run.join(file).exists() {
+                folder.succeed(&format!("inspect killed/{file}"));
+            }
+        }
+    }
+    assert!(kills > 0, "every start had ended before it could be killed");
+    folder.succeed(&distill("killed", "--resume"));
+
+    let (whole, killed) = (losses(&folder.path("whole")), losses(&run));
+    assert_eq!(whole.last().unwrap().0, 60);
+    assert_eq!(whole.len(), killed.len());
+    for ((step, a), (other, b)) in whole.iter().zip(&killed) {
+        assert_eq!(step, other);
+        assert!((a - b).abs() < 2e-3 * a.abs(), "step {step}: loss {a}, after kills {b}");
+    }
+    assert!(whole.last().unwrap().1 < whole[0].1, "nothing was learnt: {whole:?}");
+    let bytes = |name: &str| std::fs::read(folder.path(name)).unwrap().len();
+    assert_eq!(bytes("whole/draft.gguf"), bytes("killed/draft.gguf"));
+    assert!(folder.fail(&distill("whole", "")).contains("--resume"));
+
+    // What came out can be measured.
+    std::fs::write(folder.path("prompts.txt"), "Hello there.\n\nAnother one.\n\nAnd a third.").unwrap();
+    let line = "eval --target target.gguf --draft whole/draft.gguf --baseline whole/initial.gguf --prompts prompts.txt \
+                --max-tokens 20 --gamma 3 --json";
+    let report: serde_json::Value = serde_json::from_str(&folder.succeed(line)).unwrap();
+    assert_eq!(report["prompts"], 3);
+    for run in report["runs"].as_array().unwrap() {
+        let all = run["draft"]["rows"].as_array().unwrap().last().unwrap();
+        assert_eq!(all["task"], "all");
+        let alpha = all["alpha"]["value"].as_f64().unwrap();
+        let before =
+            run["baseline"]["rows"].as_array().unwrap().last().unwrap()["alpha"]["value"].as_f64().unwrap();
+        assert!(alpha > before && alpha <= 1.0, "alpha {before} -> {alpha}");
+    }
+    assert!(folder.succeed(&line.replace(" --json", "")).contains("temperature 1"));
+}
+
+#[test]
+fn every_strategy_runs() {
+    let folder = Folder::new();
+    std::fs::write(
+        folder.path("texts.txt"),
+        "One text to learn.\n\nAnother text, longer than the first one.",
+    )
+    .unwrap();
+    for strategy in ["fixed", "target", "on-policy", "mixed", "imitkd"] {
+        let line = format!(
+            "distill --target target.gguf --draft-arch plain-2x64 --init-from random --strategy {strategy} --samples 20 \
+             --own-samples 4 --max-tokens 12 --question-tokens 8 --refresh 3 --steps 6 --batch 2 --length 32 \
+             --save-every 6 --out {strategy} --prompts texts.txt"
+        );
+        folder.succeed(&line);
+        assert_eq!(newest_checkpoint(&folder.path(strategy)), Some(6), "{strategy}");
+        let generate = format!(
+            "generate --target target.gguf --draft {strategy}/draft.gguf --device cpu --prompt Hi --max-tokens 4"
+        );
+        folder.succeed(&generate);
+    }
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let folder = Folder::new();
+    folder.succeed(COLLECT);
+    let other = distill("run", "").replace("target.gguf", "other.gguf");
+    assert!(folder.fail(&other).contains("another tokenizer"));
+    folder.succeed(&distill("run", "--format F16"));
+    let resume = distill("run", "--resume").replace("target.gguf", "other.gguf");
+    assert!(folder.fail(&resume).contains("another tokenizer"));
+    let eval = "eval --target other.gguf --draft run/draft.gguf --prompts p.txt";
+    std::fs::write(folder.path("p.txt"), "Hi").unwrap();
+    assert!(folder.fail(eval).contains("tokenizer"));
+    for (flags, words) in [
+        ("--divergence kl", "fkl, rkl"),
+        ("--strategy best", "on-policy"),
+        ("--device tpu", "flex"),
+        ("--format Q3", "Q8_0"),
+        ("--init-from nothing.gguf", "nothing.gguf"),
+    ] {
+        assert!(folder.fail(&distill("new", flags)).contains(words), "{flags}");
+    }
+    assert!(folder.fail(&distill("new", "").replace("hidden-1", "huge")).contains("plain-4x256"));
+    std::fs::write(folder.path("bad.jsonl"), "{\"prompt\": \"fine\"}\nnot json").unwrap();
+    let collect = "collect --target target.gguf --out bad --prompts bad.jsonl";
+    assert!(folder.fail(collect).contains("bad.jsonl, line 2"));
+    std::fs::write(folder.path("data/00000000.safetensors"), "broken").unwrap();
+    assert!(folder.fail(&distill("new", "")).contains("collect again"));
+    assert!(folder.fail(&distill("nowhere", "--resume")).contains("no run to resume"));
+}
