@@ -25,6 +25,8 @@ struct Licenses {
     allow: Vec<String>,
     #[serde(default)]
     exceptions: Vec<Exception>,
+    #[serde(default)]
+    clarify: Vec<Clarification>,
 }
 
 /// What one package is allowed on top.
@@ -35,10 +37,19 @@ struct Exception {
     allow: Vec<String>,
 }
 
+/// The licence of a package whose manifest does not name it.
+#[derive(Deserialize)]
+struct Clarification {
+    #[serde(rename = "crate")]
+    name: String,
+    expression: String,
+}
+
 impl Licenses {
     /// `Err` says what is wrong with `licence` on `package`.
     fn judge(&self, package: &str, licence: Option<&str>) -> Result<(), String> {
-        let licence = licence.ok_or("names no licence")?;
+        let clarified = || Some(self.clarify.iter().find(|c| c.name == package)?.expression.as_str());
+        let licence = licence.or_else(clarified).ok_or("names no licence")?;
         let expression = Expression::parse_mode(licence, ParseMode::LAX)
             .map_err(|e| format!("`{licence}` is no licence expression: {}", e.reason))?;
         let own = self.exceptions.iter().filter(|e| e.name == package).flat_map(|e| &e.allow);
@@ -124,7 +135,8 @@ mod tests {
 
     fn rules() -> Licenses {
         let text = "[licenses]\nallow = [\"MIT\", \"Apache-2.0\", \"BSD-3-Clause\"]\n\
-                    exceptions = [{ crate = \"odd\", allow = [\"MPL-2.0\"] }]";
+                    exceptions = [{ crate = \"odd\", allow = [\"MPL-2.0\"] }]\n\
+                    clarify = [{ crate = \"mute\", expression = \"MIT\" }]";
         toml::from_str::<Rules>(text).unwrap().licenses
     }
 
@@ -158,6 +170,12 @@ mod tests {
     fn an_exception_is_for_its_package_alone() {
         assert_eq!(rules().judge("odd", Some("MPL-2.0")), Ok(()));
         assert!(rules().judge("even", Some("MPL-2.0")).is_err());
+    }
+
+    #[test]
+    fn a_clarification_speaks_where_the_manifest_is_silent() {
+        assert_eq!(rules().judge("mute", None), Ok(()));
+        assert!(rules().judge("mute", Some("GPL-3.0-only")).is_err());
     }
 
     #[test]

@@ -31,13 +31,14 @@ struct Check {
 }
 
 /// All of them, what fails fast first.
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     Check { name: "setup", what: "what the project needs is on the machine", run: setup::ensure_all },
     Check { name: "format", what: "rustfmt changes nothing", run: format },
     Check { name: "licences", what: "every dependency's licence is in deny.toml", run: licences::check },
     Check { name: "lint", what: "clippy has nothing to say, natively and for the browser", run: lint },
     Check { name: "docs", what: "the documentation builds without a warning", run: docs },
     Check { name: "native", what: "the Rust tests, with WebGPU on a software adapter", run: native },
+    Check { name: "learn", what: "clippy and the tests of distillation, on the CPU", run: learn },
     Check {
         name: "build",
         what: "the package and the page build, and the engine is small enough",
@@ -124,6 +125,21 @@ fn native(project: &Project) -> Result<()> {
     let cmd = cmd!(project.sh, "cargo test --locked --workspace --no-fail-fast")
         .env(setup::MODEL_VARIABLE, setup::model_path(project));
     run_shown("unit, integration and documentation tests", adapter::software(project, cmd))
+}
+
+/// Apart from the rest, so that what decodes is seen to work without burn.
+fn learn(project: &Project) -> Result<()> {
+    let sh = &project.sh;
+    let lint = run_shown(
+        "library, command line and tests with distillation",
+        cmd!(sh, "cargo clippy --locked --features learn --lib --bins --test distill -- -D warnings"),
+    );
+    let unit = run_shown("unit tests", cmd!(sh, "cargo test --locked --features learn --lib learn::"));
+    let runs = run_shown(
+        "whole runs, killed and taken up again",
+        cmd!(sh, "cargo test --locked --features learn --test distill"),
+    );
+    lint.and(unit).and(runs)
 }
 
 fn built(project: &Project) -> Result<()> {
