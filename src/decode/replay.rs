@@ -99,7 +99,7 @@ fn check(decided: &Decided, vocab: usize, sampling: &Sampling, make: Make) -> Re
         return Err(format!("committed {:?}, not {tokens:?}", decided.tokens));
     }
     for (i, &found) in decided.overlaps.iter().enumerate() {
-        let expected: u32 = (0..vocab).map(|id| block.p(i, id).min(block.q(i, id))).sum();
+        let expected = block.overlap(i);
         if found != expected {
             return Err(format!("row {i} overlaps by {found}, not {expected}"));
         }

@@ -175,8 +175,7 @@ impl CpuEngine {
         let block = Sampled { position, proposal: &drafted.tokens, target: &target, draft };
         let verdict = make().verify(&block, &mut self.draws());
         let tested = drafted.tokens.len().min(verdict.accepted + 1);
-        let overlap = |i| (0..width).map(|id| block.p(i, id).min(block.q(i, id))).sum();
-        (verdict, (0..tested).map(overlap).collect())
+        (verdict, (0..tested).map(|i| block.overlap(i)).collect())
     }
 }
 

@@ -44,6 +44,11 @@ impl Sampled<'_> {
         }
     }
 
+    /// `sum min(P, Q)` at row `i`, the exact probability that token `i` is accepted, in units of [`ONE`] (ALGORITHMS 2.4).
+    pub fn overlap(&self, i: usize) -> u32 {
+        (0..self.target[i].len()).map(|id| self.p(i, id).min(self.q(i, id))).sum()
+    }
+
     /// The address of a draw that decides about token `i`.
     pub fn at(&self, i: usize, stream: Stream) -> Draw {
         Draw { position: self.position + i as u32, stream, slot: 0 }
