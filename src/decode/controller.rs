@@ -165,8 +165,8 @@ impl Controller {
         }
         let (length, promise) = record.best(plain, room);
         let pays = promise > WORTH && self.may_lose();
-        // A promise below 1 is doubted whenever there is something to lose.
-        let doubt = self.balance > -LOSS_A_TOKEN * self.generated as f64;
+        // A promise below 1 is doubted where half of the budget is left: the draft must also catch up with the text.
+        let doubt = self.balance > -0.5 * LOSS_A_TOKEN * self.generated as f64;
         (if pays || doubt { length } else { 0 }, promise)
     }
 
