@@ -95,7 +95,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         stop_ids: loaded.tokenizer.stop_ids().to_vec(),
         drafter,
         sampling,
-        verifier: verifier::by_name(&args.sampling.verify)?,
+        verifier: verifier::sampling_by_name(&args.sampling.verify)?,
         confidence: args.sampling.confidence,
         in_flight: args.in_flight,
     };

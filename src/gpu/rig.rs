@@ -9,7 +9,7 @@ use super::device::Pending;
 use super::ops::Positions;
 use super::plan::{Plan, Step};
 use super::sampler::{
-    Laws, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler, Tail, residual_words, slices,
+    Commit, Laws, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler, Tail, residual_words, slices,
 };
 use super::session::{MAX_ROWS, Propose, STATE_WORDS};
 use super::{Device, Error};
@@ -116,16 +116,9 @@ impl Rig {
             let buffers = [(0, &shape), (1, &side.logits), (2, &tokens), (7, &state), (8, &pass)];
             let table = Step::new(device, "table.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
             let mut plan = Plan { steps: vec![table] };
-            plan.steps.extend(tail.law(mode)?);
-            match (drafts, mode.law) {
-                (true, None) => plan.steps.push(tail.select(mode)?),
-                (true, Some(_)) => plan.steps.push(tail.draw()?),
-                (false, None) => plan.steps.push(tail.accept(&result)?),
-                (false, Some(law)) => {
-                    let rows = Some((&draft.laws.rows, vocab));
-                    plan.steps.extend(tail.verify(law, rows, &residuals, &result)?);
-                }
-            }
+            let draft_rows = Some((&draft.laws.rows, vocab));
+            let commit = Commit { draft_rows, residuals: &residuals, result: &result };
+            plan.steps.extend(tail.steps(mode, &commit)?);
             Ok(plan)
         };
         let (drafting, verifying) = (plan(&draft, 1, true)?, plan(&target, gamma + 1, false)?);

@@ -126,6 +126,16 @@ pub(super) fn residual_words(vocab: usize) -> usize {
     4 * slices(vocab) * MAX_ROWS
 }
 
+/// What a verified proposal is verified against, and where the result goes.
+pub(super) struct Commit<'a> {
+    /// The draft's laws and their width; `None` without a draft model.
+    pub draft_rows: Option<(&'a wgpu::Buffer, usize)>,
+    /// Sums of `residual.wgsl`.
+    pub residuals: &'a wgpu::Buffer,
+    /// `commit.wgsl`: Result
+    pub result: &'a wgpu::Buffer,
+}
+
 /// What follows the head in a pass.
 pub(super) struct Tail<'a> {
     pub device: &'a Device,
@@ -170,8 +180,20 @@ impl Tail<'_> {
         self.device.uniform(&[self.vocab as u32, slices(self.vocab) as u32])
     }
 
+    /// Everything from the logits to the draft's token, or to the commit.
+    pub(super) fn steps(&self, mode: Mode, commit: &Commit<'_>) -> Result<Vec<Step>, Error> {
+        let mut steps = self.law(mode)?;
+        match (self.drafts, mode.law) {
+            (true, None) => steps.push(self.select(mode)?),
+            (true, Some(_)) => steps.push(self.draw()?),
+            (false, None) => steps.push(self.accept(commit.result)?),
+            (false, Some(law)) => steps.extend(self.verify(law, commit)?),
+        }
+        Ok(steps)
+    }
+
     /// Adjusts the logits, then finds the greatest of each row, or its law.
-    pub(super) fn law(&self, mode: Mode) -> Result<Vec<Step>, Error> {
+    fn law(&self, mode: Mode) -> Result<Vec<Step>, Error> {
         let mut steps = Vec::new();
         if mode.adjusts {
             steps.push(self.adjust()?);
@@ -252,7 +274,7 @@ impl Tail<'_> {
     }
 
     /// Appends the draft's greedy token.
-    pub(super) fn select(&self, mode: Mode) -> Result<Step, Error> {
+    fn select(&self, mode: Mode) -> Result<Step, Error> {
         let shape = self.shape();
         let mut buffers = vec![(0, &shape), (1, self.best), (2, self.tokens), (7, self.positions.state)];
         if mode.confident {
@@ -262,7 +284,7 @@ impl Tail<'_> {
     }
 
     /// Draws the draft's token.
-    pub(super) fn draw(&self) -> Result<Step, Error> {
+    fn draw(&self) -> Result<Step, Error> {
         let (shape, laws) = (self.shape(), self.laws()?);
         let buffers = [
             (0, &shape),
@@ -277,7 +299,7 @@ impl Tail<'_> {
     }
 
     /// Verifies greedily and commits.
-    pub(super) fn accept(&self, result: &wgpu::Buffer) -> Result<Step, Error> {
+    fn accept(&self, result: &wgpu::Buffer) -> Result<Step, Error> {
         let shape = self.shape();
         let buffers = [
             (0, &shape),
@@ -290,14 +312,9 @@ impl Tail<'_> {
         self.step("accept.wgsl", context! { M => self.rows }, &buffers, [1, 1])
     }
 
-    /// Verifies by speculative sampling and commits. `draft_rows`: the draft's laws and their width.
-    pub(super) fn verify(
-        &self,
-        law: Law,
-        draft_rows: Option<(&wgpu::Buffer, usize)>,
-        residuals: &wgpu::Buffer,
-        result: &wgpu::Buffer,
-    ) -> Result<Vec<Step>, Error> {
+    /// Verifies by speculative sampling and commits.
+    fn verify(&self, law: Law, commit: &Commit<'_>) -> Result<Vec<Step>, Error> {
+        let &Commit { draft_rows, residuals, result } = commit;
         let laws = self.laws()?;
         let settle = [(1, &laws.sums), (4, &laws.rows), (5, &laws.floors)];
         let row_shape = self.shape();

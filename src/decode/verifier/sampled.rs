@@ -1,8 +1,8 @@
 //! What the verifiers of sampled text decide on.
 
 use super::{Choices, Verdict};
-use crate::sampling::ONE;
 use crate::sampling::random::{Draw, Stream};
+use crate::sampling::{ONE, overlap};
 
 /// The law that a proposal was drawn from (trap L1 of ALGORITHMS 1.2: the one it was *really* drawn from).
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +46,10 @@ impl Sampled<'_> {
 
     /// `sum min(P, Q)` at row `i`, the exact probability that token `i` is accepted, in units of [`ONE`] (ALGORITHMS 2.4).
     pub fn overlap(&self, i: usize) -> u32 {
-        (0..self.target[i].len()).map(|id| self.p(i, id).min(self.q(i, id))).sum()
+        match self.draft {
+            Draft::Rows(rows) => overlap(self.target[i], rows[i]),
+            Draft::PointMass => self.p(i, self.proposal[i] as usize),
+        }
     }
 
     /// The address of a draw that decides about token `i`.

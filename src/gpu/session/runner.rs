@@ -242,17 +242,13 @@ impl Runner {
             laws: self.laws.as_ref(),
             drafts,
         };
+        let commit = sampler::Commit {
+            draft_rows: shared.draft_rows.as_ref().map(|(rows, vocab)| (rows, *vocab)),
+            residuals: &shared.residuals,
+            result: &shared.result,
+        };
         let mut plan = Plan { steps: head.steps(device)? };
-        plan.steps.extend(sampler.law(mode)?);
-        match (drafts, mode.law) {
-            (true, None) => plan.steps.push(sampler.select(mode)?),
-            (true, Some(_)) => plan.steps.push(sampler.draw()?),
-            (false, None) => plan.steps.push(sampler.accept(&shared.result)?),
-            (false, Some(law)) => {
-                let draft_rows = shared.draft_rows.as_ref().map(|(rows, vocab)| (rows, *vocab));
-                plan.steps.extend(sampler.verify(law, draft_rows, &shared.residuals, &shared.result)?);
-            }
-        }
+        plan.steps.extend(sampler.steps(mode, &commit)?);
         Ok(plan)
     }
 }
