@@ -75,8 +75,8 @@ pub struct Args {
     /// Tokens of a sequence; longer ones are cut.
     #[arg(long, value_name = "N", default_value_t = 256)]
     length: usize,
-    /// Peak learning rate.
-    #[arg(long, value_name = "R", default_value_t = 5e-4)]
+    /// Peak learning rate: the share of itself by which a weight changes in a step.
+    #[arg(long, value_name = "R", default_value_t = 5e-3)]
     lr: f64,
     /// Steps up to the peak.
     #[arg(long, value_name = "N", default_value_t = 50)]
