@@ -32,6 +32,10 @@ pub use threshold::{fixed, threshold};
 /// Probability 1.
 pub const ONE: u32 = 1 << 31;
 
+/// The logit of an id that a draft of fewer ids cannot say: its probability is 0 at every temperature. Finite, since WGSL
+/// need not know infinities.
+pub const UNSAYABLE: f32 = -1e30;
+
 /// [`integers()`], [`threshold()`] and [`renormalise()`] in a row: `out` sums to [`ONE`]. `logits` are already adjusted.
 pub fn probabilities(logits: &[f32], sampling: &Sampling, out: &mut [u32]) {
     let mut rough = vec![0; logits.len()];

@@ -1,10 +1,11 @@
 //! The CPU engine: the forward pass of [`crate::cpu`], verification on the host.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use web_time::Instant;
 
-use crate::cpu::{Cache, Logits, Model};
+use crate::cpu::{self, Cache, Logits, Model, Output};
 use crate::decode::verifier::{
     Block, Choices as _, Draft, Greedy, Make, Rows, Sampled, Verdict, Verifier, argmax,
 };
@@ -19,43 +20,105 @@ const FILL_ROWS: usize = 64;
 /// Most rows that one verifying pass computes.
 const VERIFY_ROWS: usize = 16;
 
-/// A model, and what it has read of the context.
-struct Reader {
+/// The target, and what it has read of the context.
+struct Target {
     model: Rc<Model>,
     cache: Cache,
     /// Tokens of the context whose keys and values are in `cache`.
     read: usize,
+    /// Their final states, `width` values each, where the draft reads them.
+    states: Option<Vec<f32>>,
 }
 
-impl Reader {
-    fn new(model: Rc<Model>, capacity: usize) -> Self {
+impl Target {
+    fn new(model: Rc<Model>, capacity: usize, keeps_states: bool) -> Self {
         let cache = Cache::new(model.config(), capacity);
-        Self { model, cache, read: 0 }
+        Self { model, cache, read: 0, states: keeps_states.then(Vec::new) }
     }
 
     /// Reads on to the end of `context`, without logits.
     fn fill(&mut self, context: &[u32]) {
         for chunk in context[self.read.min(context.len())..].chunks(FILL_ROWS) {
-            self.forward(chunk, Logits::None);
+            self.forward(chunk, if self.states.is_some() { Logits::States } else { Logits::None });
         }
     }
 
     /// Reads `tokens`, the next ones.
     fn forward(&mut self, tokens: &[u32], which: Logits) -> Vec<f32> {
-        let logits = self.model.forward(&mut self.cache, tokens, self.read, which);
+        let start = self.read;
         self.read += tokens.len();
-        logits
+        match &mut self.states {
+            None => self.model.forward(&mut self.cache, tokens, start, which),
+            Some(states) => {
+                let output = self.model.forward_hidden(&mut self.cache, tokens, start, which);
+                states.extend(output.hidden);
+                output.logits
+            }
+        }
     }
 
     /// Forgets what was read beyond the first `len` tokens.
     fn truncate(&mut self, len: usize) {
         self.read = self.read.min(len);
+        let width = self.model.config().width;
+        self.states.iter_mut().for_each(|states| states.truncate(len * width));
+    }
+
+    /// The states one position before each of `positions`; none where they are not kept.
+    fn states_before(&self, positions: Range<usize>) -> Vec<f32> {
+        let Some(states) = self.states.as_ref().filter(|_| !positions.is_empty()) else { return Vec::new() };
+        let width = self.model.config().width;
+        let mut before = if positions.start == 0 { vec![0.0; width] } else { Vec::new() };
+        before.extend_from_slice(
+            &states[positions.start.saturating_sub(1) * width..(positions.end - 1) * width],
+        );
+        before
+    }
+}
+
+/// The draft model, and what it has read of the context.
+struct Reader {
+    draft: Rc<cpu::Draft>,
+    cache: Cache,
+    /// Tokens of the context whose keys and values are in `cache`, made with the target's states where it reads them.
+    read: usize,
+}
+
+impl Reader {
+    fn new(draft: Rc<cpu::Draft>, capacity: usize) -> Self {
+        let cache = Cache::new(draft.config(), capacity);
+        Self { draft, cache, read: 0 }
+    }
+
+    /// Reads on to the end of `context`, which the target has read up to the last token.
+    fn fill(&mut self, context: &[u32], target: &Target) {
+        while self.read < context.len() {
+            let end = context.len().min(self.read + FILL_ROWS);
+            self.catch_up(&context[..end], target, Logits::None);
+        }
+    }
+
+    /// Reads all that is left of `context` at once.
+    fn catch_up(&mut self, context: &[u32], target: &Target, which: Logits) -> Output {
+        let (start, end) = (self.read, context.len());
+        self.read = end;
+        let states = target.states_before(start..end);
+        self.draft.forward(&mut self.cache, &context[start..], &states, start, which)
+    }
+
+    /// Reads `token` at `position`, which it has proposed itself, and its own state one position before.
+    fn draft_on(&mut self, token: u32, state: &[f32], position: usize) -> Output {
+        if !self.draft.reads_hidden() {
+            // What it reads are tokens alone, so it stands where they are accepted.
+            self.read = position + 1;
+        }
+        self.draft.forward(&mut self.cache, &[token], state, position, Logits::Last)
     }
 }
 
 /// A target and maybe a draft model on the CPU. A round is computed when it is collected.
 pub struct CpuEngine {
-    target: Reader,
+    target: Target,
     draft: Option<Reader>,
     greedy: Box<dyn Verifier>,
     capacity: usize,
@@ -76,11 +139,13 @@ struct Drafted {
 impl CpuEngine {
     /// An engine for contexts of at most `capacity` tokens, which both models must have been loaded for.
     ///
-    /// The draft must read every id that the target reads, and predict none beyond ([`super::load()`] checks this).
-    pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>, capacity: usize) -> Self {
+    /// The draft must have been loaded for this target, and [fit](crate::model::Draft::fits) it ([`super::load()`] checks
+    /// this).
+    pub fn new(target: Rc<Model>, draft: Option<Rc<cpu::Draft>>, capacity: usize) -> Self {
+        let reads_states = draft.as_ref().is_some_and(|draft| draft.reads_hidden());
         Self {
-            target: Reader::new(target, capacity),
-            draft: draft.map(|model| Reader::new(model, capacity)),
+            target: Target::new(target, capacity, reads_states),
+            draft: draft.map(|draft| Reader::new(draft, capacity)),
             greedy: Box::new(Greedy),
             capacity,
             context: Vec::new(),
@@ -98,28 +163,41 @@ impl CpuEngine {
 
     /// Another sequence on the same weights.
     pub fn another(&self) -> Self {
-        let draft = self.draft.as_ref().map(|reader| Rc::clone(&reader.model));
+        let draft = self.draft.as_ref().map(|reader| Rc::clone(&reader.draft));
         Self::new(Rc::clone(&self.target.model), draft, self.capacity)
+    }
+
+    /// Forgets what target and draft have read beyond the first `len` tokens.
+    fn keep_read(&mut self, len: usize) {
+        self.target.truncate(len);
+        if let Some(draft) = &mut self.draft {
+            draft.read = draft.read.min(len);
+        }
     }
 
     fn draws(&self) -> Draws {
         Draws::new(Philox::new(self.rules.sampling.seed), self.epoch)
     }
 
-    /// At most `gamma` tokens of the draft model's own. It may lag behind the context: after a round that accepted
-    /// everything it has not read the last accepted token, so its first pass has two rows.
+    /// At most `gamma` tokens of the draft model's own. It lags behind the context, so its first pass has several rows:
+    /// after a round that accepted everything it has not read the last accepted token, and where it reads the target's
+    /// states it reads all accepted tokens again, with theirs in place of its own.
     fn draft(&mut self, gamma: usize) -> Result<Drafted, Error> {
         let mut draws = self.draws();
         let (sampling, confidence) = (&self.rules.sampling, self.rules.confidence);
         let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
-        draft.fill(&self.context[..self.context.len().saturating_sub(FILL_ROWS)]);
+        let length = self.context.len();
+        draft.fill(&self.context[..length.saturating_sub(FILL_ROWS)], &self.target);
         let mut drafted = Drafted::default();
         let mut history = self.context.clone();
+        let mut state = Vec::new();
         while drafted.tokens.len() < gamma {
-            let mut logits = match drafted.tokens.last() {
-                None => draft.forward(&self.context[draft.read..], Logits::Last),
-                Some(&id) => draft.forward(&[id], Logits::Last),
+            let output = match drafted.tokens.last() {
+                None => draft.catch_up(&self.context, &self.target, Logits::Last),
+                Some(&id) => draft.draft_on(id, &state, history.len() - 1),
             };
+            let mut logits = draft.draft.spread(output.logits, self.target.model.config().vocab);
+            state = output.hidden;
             adjust(&mut logits, &history, sampling);
             let token = if sampling.is_greedy() {
                 if confidence > 0.0 && greatest_share(&logits) < confidence {
@@ -222,9 +300,7 @@ impl Engine for CpuEngine {
     async fn truncate(&mut self, len: usize) -> Result<(), crate::Error> {
         self.submitted = None;
         self.context.truncate(len);
-        for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
-            reader.truncate(self.context.len().saturating_sub(1));
-        }
+        self.keep_read(len.saturating_sub(1));
         Ok(())
     }
 
@@ -235,8 +311,9 @@ impl Engine for CpuEngine {
         }
         self.context.extend_from_slice(tokens);
         let all_but_last = &self.context[..length.saturating_sub(1)];
-        for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
-            reader.fill(all_but_last);
+        self.target.fill(all_but_last);
+        if let Some(draft) = &mut self.draft {
+            draft.fill(all_but_last, &self.target);
         }
         Ok(())
     }
@@ -292,9 +369,7 @@ impl Engine for CpuEngine {
         tokens.truncate(self.rules.kept(length, &tokens));
         self.context.extend_from_slice(&tokens);
         self.epoch += 1;
-        for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
-            reader.truncate(self.context.len() - 1);
-        }
+        self.keep_read(self.context.len() - 1);
         Ok(Round {
             drafted: drafted.tokens.len(),
             accepted: verdict.accepted.min(tokens.len()),

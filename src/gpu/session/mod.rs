@@ -17,7 +17,8 @@ pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
 use runner::{Pass, Runner, Shared};
 
-use super::model::Model;
+use super::model::{Fuse, Model};
+use super::ops::padded;
 use super::sampler::{self, Laws, Mode, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler};
 use super::{Device, Error};
 
@@ -71,8 +72,8 @@ impl Propose<'_> {
 enum Known {
     /// It must be written before the next round.
     Stale,
-    /// It follows from the rounds in flight; `draft`: the last of them ran the draft, which so lags by at most a token.
-    Rounds { draft: bool },
+    /// It follows from the rounds in flight; `drafted`: what the last of them asked of the draft, if it ran it.
+    Rounds { drafted: Option<usize> },
 }
 
 /// One sequence.
@@ -98,6 +99,11 @@ impl Session {
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
+        let states = |fuse: &Fuse| {
+            let rows = capacity + PREFILL_ROWS;
+            device.storage("the target's states", (padded(fuse.hidden_width) * rows) as u64)
+        };
+        let hidden = draft.as_ref().and_then(|draft| draft.fuse.as_ref()).map(states).transpose()?;
         let mut session = Self {
             shared: Shared {
                 // A padded pass reads a few positions behind the last.
@@ -107,6 +113,7 @@ impl Session {
                 result: device.storage("result", RESULT_WORDS as u64)?,
                 residuals: device.storage("residuals", 4)?,
                 draft_rows: None,
+                hidden,
             },
             ring: Ring::new(&device, RESULT_WORDS + CLOCK_WORDS),
             clock: Clock::new(&device),
@@ -185,7 +192,7 @@ impl Session {
             draft.need_laws(&self.device)?;
         }
         if let Some(draft) = &self.draft {
-            let rows = |laws: &Laws| (laws.rows.clone(), draft.model.config.head_vocab);
+            let rows = |laws: &Laws| (laws.rows.clone(), draft.model.law_width());
             self.shared.draft_rows = draft.laws.as_ref().map(rows);
         }
         self.device.write(&self.shared.sampling, 0, &sampler.words());
@@ -193,7 +200,7 @@ impl Session {
         self.known = Known::Stale;
         self.prepare(false, Pass::Verify { rows: 1 })?;
         if self.draft.is_some() {
-            self.prepare(true, Pass::DraftFirst)?;
+            self.prepare(true, Pass::DraftFirst { rows: 2 })?;
             self.prepare(true, Pass::DraftNext)?;
         }
         Ok(())
@@ -249,10 +256,24 @@ impl Session {
         }
     }
 
+    /// Committed tokens that the draft may not have read when the next round begins, the last one included. Where it reads
+    /// the target's states it reads all that the round before committed again, with those.
+    fn behind(&self) -> usize {
+        let Some(draft) = &self.draft else { return 0 };
+        match self.known {
+            Known::Rounds { drafted: Some(drafted) } if self.in_flight() > 0 => {
+                if draft.model.fuse.is_some() { drafted + 1 } else { 2 }
+            }
+            _ => self.length.saturating_sub(draft.cached),
+        }
+    }
+
     /// Whether a round of this proposal can be submitted behind those in flight: a free slot, and nothing that needs
     /// to know what they will commit.
     pub fn ready(&self, propose: Propose<'_>) -> bool {
-        let caught_up = matches!(self.known, Known::Rounds { draft: true });
+        // A first step must not begin before the context.
+        let caught_up =
+            matches!(self.known, Known::Rounds { drafted: Some(_) }) && self.behind() <= self.length;
         let follows = match propose {
             Propose::Tokens(tokens) => tokens.is_empty(),
             Propose::Draft(steps) => steps == 0 || caught_up,
@@ -278,20 +299,21 @@ impl Session {
                 point_mass = true;
             }
             Propose::Draft(steps) => {
-                let last = self.length - 1;
-                // The first step reads two tokens; anything older must be in the draft's cache.
-                if self.in_flight() == 0 && self.draft.as_ref().is_some_and(|r| r.cached + 1 < last) {
+                if self.behind() > MAX_ROWS {
                     self.fill(true)?;
                 }
-                // Only a context of one token has no second one, and then nothing is in flight.
-                let first = if last == 0 { Pass::DraftNext } else { Pass::DraftFirst };
+                // More rows than it lags behind change nothing, and fewer plans are made; but none before the context.
+                let behind = self.behind().max(2);
+                let rows = Some(row_count(behind)).filter(|rows| *rows <= self.length);
+                let first = Pass::DraftFirst { rows: rows.unwrap_or(behind.min(self.length)) };
                 passes.extend((0..steps).map(|i| (true, if i == 0 { first } else { Pass::DraftNext })));
             }
         }
         passes.push((false, Pass::Verify { rows: row_count(drafted + 1) }));
         let encoder = self.encode(&passes)?;
         self.write_round(drafted, point_mass);
-        self.known = Known::Rounds { draft: matches!(propose, Propose::Draft(1..)) };
+        let asked = if let Propose::Draft(steps @ 1..) = propose { Some(steps) } else { None };
+        self.known = Known::Rounds { drafted: asked };
         let (result, clock) = (&self.shared.result, &self.clock);
         self.ring.submit(&self.device, encoder, |encoder, slot| {
             encoder.copy_buffer_to_buffer(result, 0, slot, 0, RESULT_WORDS as u64 * 4);
@@ -320,8 +342,10 @@ impl Session {
         self.length += committed;
         self.epoch = epoch as u32 + 1;
         self.target.cached = self.length - 1;
-        if let (Known::Rounds { draft: true }, Some(draft)) = (self.known, &mut self.draft) {
-            draft.cached = (before + drafted.saturating_sub(1)).min(self.length - 1);
+        if let (Known::Rounds { drafted: Some(_) }, Some(draft)) = (self.known, &mut self.draft) {
+            // What it read of its own proposal stands, unless it read its own states with it.
+            let own = if draft.model.fuse.is_some() { 0 } else { drafted.saturating_sub(1) };
+            draft.cached = (before + own).min(self.length - 1);
         }
         let tested = drafted.min(accepted + 1);
         let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
