@@ -373,6 +373,12 @@ impl Session {
         self.device.download(&self.target.logits, words).await
     }
 
+    /// The draft's logits over the target's ids, of the last step of the last round that ran it, as bits. For tests.
+    pub async fn draft_logits(&self) -> Result<Vec<u32>, Error> {
+        let Some(draft) = &self.draft else { return Ok(Vec::new()) };
+        self.device.download(&draft.logits, draft.model.law_width()).await
+    }
+
     fn runner(&mut self, draft: bool) -> Option<&mut Runner> {
         if draft { self.draft.as_mut() } else { Some(&mut self.target) }
     }
