@@ -96,6 +96,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         drafter,
         sampling,
         verifier: verifier::sampling_by_name(&args.sampling.verify)?,
+        lenience: args.sampling.lossy,
         confidence: args.sampling.confidence,
         in_flight: args.in_flight,
     };

@@ -7,7 +7,7 @@ use web_time::Instant;
 use super::controller::{Controller, Gamma, Source};
 use super::drafter::{Drafter, NoDrafter};
 use super::{Counters, Engine, Error, Proposal, Round, Rules, Stats, verifier};
-use crate::sampling::Sampling;
+use crate::sampling::{Lenience, Sampling};
 
 /// Prompt tokens read in one step.
 pub const PREFILL_CHUNK: usize = 64;
@@ -26,6 +26,8 @@ pub struct Options {
     pub sampling: Sampling,
     /// How proposals are verified above temperature 0.
     pub verifier: &'static verifier::Spec,
+    /// Accepts more than the target's law allows; `None` is without loss.
+    pub lenience: Option<Lenience>,
     /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
     pub confidence: f32,
     /// Rounds to keep in flight; `None` follows from how long results take to the host.
@@ -42,6 +44,7 @@ impl Default for Options {
             drafter: Box::new(NoDrafter),
             sampling: Sampling::default(),
             verifier: verifier::best(),
+            lenience: None,
             confidence: 0.0,
             in_flight: None,
         }
@@ -220,6 +223,9 @@ impl<E: Engine> Generator<E> {
         }
 
         options.sampling.validate(self.engine.config().head_vocab)?;
+        if let Some(lenience) = &options.lenience {
+            lenience.validate(options.sampling.is_greedy())?;
+        }
 
         let shared = self.context.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         let reused = if self.sound { shared.min(self.engine.len()) } else { 0 };
@@ -228,8 +234,9 @@ impl<E: Engine> Generator<E> {
         self.context.extend_from_slice(prompt);
         self.prompt = prompt.len();
         self.controller.restart(options.gamma);
+        let excess = options.lenience.map(|_| 0.0);
         self.options = options;
-        self.stats = Stats { prompt_tokens: prompt.len(), reused_tokens: reused, ..Stats::default() };
+        self.stats = Stats { prompt_tokens: prompt.len(), reused_tokens: reused, excess, ..Stats::default() };
         self.counters = self.engine.counters();
         self.state = if reused < prompt.len() { State::Prefill } else { State::Decode };
         Ok(())
@@ -296,6 +303,7 @@ impl<E: Engine> Generator<E> {
         self.engine.begin(&Rules {
             sampling: options.sampling.clone(),
             verifier: options.verifier,
+            lenience: options.lenience,
             confidence: options.confidence,
             stop_ids: options.stop_ids.clone(),
             limit: self.prompt + options.max_tokens,

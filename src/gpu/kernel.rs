@@ -31,6 +31,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "layouts/q4.wgsl",
     "layouts/q8.wgsl",
     "layouts/two_a_word.wgsl",
+    "lenient.wgsl",
     "matvec_bindings.wgsl",
     "matvec_block.wgsl",
     "matvec_group.wgsl",

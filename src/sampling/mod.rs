@@ -15,6 +15,7 @@
 mod adjust;
 mod error;
 mod integers;
+mod lenience;
 mod pick;
 pub mod random;
 mod renormalise;
@@ -24,6 +25,7 @@ mod threshold;
 pub use adjust::adjust;
 pub use error::Error;
 pub use integers::integers;
+pub use lenience::{Kind, Lenience};
 pub use pick::{draw, overlap, pick};
 pub use renormalise::renormalise;
 pub use settings::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling};

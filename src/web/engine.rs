@@ -201,6 +201,7 @@ impl PacelineEngine {
                     .verify
                     .as_deref()
                     .map_or(Ok(defaults.verifier), verifier::sampling_by_name)?,
+                lenience: options.lossy,
                 confidence: options.confidence.unwrap_or(defaults.confidence),
                 in_flight: options.in_flight,
             },

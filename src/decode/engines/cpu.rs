@@ -7,7 +7,8 @@ use web_time::Instant;
 
 use crate::cpu::{self, Cache, Logits, Model, Output};
 use crate::decode::verifier::{
-    Block, Choices as _, Draft, Greedy, Make, Rows, Sampled, Verdict, Verifier, argmax,
+    Block, Choices as _, Draft, Greedy, Lenient, LenientGreedy, Make, Rows, Sampled, SamplingVerifier as _,
+    Verdict, Verifier, argmax,
 };
 use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
 use crate::model::Config;
@@ -222,8 +223,9 @@ impl CpuEngine {
         Ok(drafted)
     }
 
-    /// Verifies the drafted tokens against the target's logits, a row more than there are tokens.
-    fn verify(&mut self, drafted: &Drafted, mut logits: Vec<f32>) -> (Verdict, Vec<u32>) {
+    /// Verifies the drafted tokens against the target's logits, a row more than there are tokens: the verdict, and
+    /// `overlaps` and `excess` of the round.
+    fn verify(&mut self, drafted: &Drafted, mut logits: Vec<f32>) -> (Verdict, Vec<u32>, Vec<u32>) {
         let (sampling, width) = (&self.rules.sampling, self.target.model.config().head_vocab);
         if sampling.adjusts() {
             let mut history = self.context.clone();
@@ -233,10 +235,19 @@ impl CpuEngine {
             }
         }
         let Make::Sampling(make) = self.rules.verifier() else {
-            let verdict = self.greedy.verify(Block::new(&drafted.tokens, Rows::new(&logits, width)));
-            let overlap = |i| if i < verdict.accepted { ONE } else { 0 };
-            let tested = drafted.tokens.len().min(verdict.accepted + 1);
-            return (verdict.clone(), (0..tested).map(overlap).collect());
+            let rows = Rows::new(&logits, width);
+            let block = Block::new(&drafted.tokens, rows);
+            let verdict = match self.rules.lenience {
+                Some(lenience) => LenientGreedy(lenience).verify(block),
+                None => self.greedy.verify(block),
+            };
+            let accepted = verdict.accepted;
+            let tested = 0..drafted.tokens.len().min(accepted + 1);
+            let overlaps = tested.clone().map(|i| if i < accepted { ONE } else { 0 }).collect();
+            let other = |i: usize| i < accepted && drafted.tokens[i] != argmax(rows.row(i));
+            let excess = tested.map(|i| if other(i) { ONE } else { 0 });
+            let excess = self.rules.lenience.map(|_| excess.collect());
+            return (verdict, overlaps, excess.unwrap_or_default());
         };
         let rows: Vec<Vec<u32>> = logits
             .chunks_exact(width)
@@ -251,9 +262,16 @@ impl CpuEngine {
         let position = self.context.len() as u32;
         let draft = if draft.is_empty() { Draft::PointMass } else { Draft::Rows(&draft) };
         let block = Sampled { position, proposal: &drafted.tokens, target: &target, draft };
-        let verdict = make().verify(&block, &mut self.draws());
-        let tested = drafted.tokens.len().min(verdict.accepted + 1);
-        (verdict, (0..tested).map(|i| block.overlap(i)).collect())
+        let tested = |verdict: &Verdict| 0..drafted.tokens.len().min(verdict.accepted + 1);
+        let Some(lenience) = self.rules.lenience else {
+            let verdict = make().verify(&block, &mut self.draws());
+            let overlaps = tested(&verdict).map(|i| block.overlap(i)).collect();
+            return (verdict, overlaps, Vec::new());
+        };
+        let verdict = Lenient(lenience).verify(&block, &mut self.draws());
+        let overlaps: Vec<u32> = tested(&verdict).map(|i| block.lenient_overlap(i, &lenience)).collect();
+        let excess = overlaps.iter().enumerate().map(|(i, overlap)| overlap - block.overlap(i)).collect();
+        (verdict, overlaps, excess)
     }
 }
 
@@ -362,7 +380,7 @@ impl Engine for CpuEngine {
         let mut rows = vec![self.context[length - 1]];
         rows.extend_from_slice(&drafted.tokens);
         let logits = self.target.forward(&rows, Logits::All);
-        let (verdict, overlaps) = self.verify(&drafted, logits);
+        let (verdict, overlaps, excess) = self.verify(&drafted, logits);
 
         let mut tokens = drafted.tokens[..verdict.accepted].to_vec();
         tokens.push(verdict.next);
@@ -375,6 +393,7 @@ impl Engine for CpuEngine {
             accepted: verdict.accepted.min(tokens.len()),
             tokens,
             overlaps,
+            excess,
             draft_ms: (verifying - began).as_secs_f64() * 1000.0,
             verify_ms: verifying.elapsed().as_secs_f64() * 1000.0,
         })

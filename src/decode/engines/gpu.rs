@@ -103,6 +103,7 @@ impl Engine for GpuEngine {
         let sampler = Sampler {
             sampling: rules.sampling.clone(),
             block: rules.verifier.name == "block",
+            lenience: rules.lenience,
             confidence: rules.confidence,
             stop_ids: rules.stop_ids.clone(),
         };
@@ -139,6 +140,7 @@ impl Engine for GpuEngine {
             drafted: outcome.drafted,
             accepted: outcome.accepted,
             overlaps: outcome.overlaps,
+            excess: outcome.excess,
             draft_ms: outcome.draft_ms,
             verify_ms: outcome.verify_ms,
         })

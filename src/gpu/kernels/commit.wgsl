@@ -8,7 +8,8 @@ struct Result {
   drafted: u32,
   epoch: u32,
   tokens: array<u32, {{ max_rows }}>,
-  overlaps: array<u32, {{ max_rows }}>, // sum of min(p, q) at each tested row, in units of ONE
+  overlaps: array<u32, {{ max_rows }}>, // sum of min(f(p), q) at each tested row, in units of ONE
+  excess: array<u32, {{ max_rows }}>,   // how much that is more than the sum of min(p, q)
 }
 @group(0) @binding(4) var<storage, read_write> result: Result;
 

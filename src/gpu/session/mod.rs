@@ -41,8 +41,10 @@ pub struct Outcome {
     pub accepted: usize,
     /// They, then the target's own token, up to a stop token or the limit; none after that.
     pub tokens: Vec<u32>,
-    /// `sum min(p, q)` at each row that was put to the test, in units of 2^-31.
+    /// `sum min(f(p), q)` at each row that was put to the test, in units of 2^-31.
     pub overlaps: Vec<u32>,
+    /// How much that is more than `sum min(p, q)`; empty where nothing more is accepted.
+    pub excess: Vec<u32>,
     /// Time of the draft's passes in ms; 0 where the device has no timestamps.
     pub draft_ms: f64,
     /// Time of the target's pass in ms.
@@ -348,6 +350,7 @@ impl Session {
             draft.cached = (before + own).min(self.length - 1);
         }
         let tested = drafted.min(accepted + 1);
+        let excess = if self.mode.lenience.is_some() { tested } else { 0 };
         let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
         let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
         Ok(Outcome {
@@ -357,6 +360,7 @@ impl Session {
             accepted,
             tokens: words[RESULT_HEADER..][..committed].to_vec(),
             overlaps: words[RESULT_HEADER + MAX_ROWS..][..tested].to_vec(),
+            excess: words[RESULT_HEADER + 2 * MAX_ROWS..][..excess].to_vec(),
         })
     }
 
