@@ -60,7 +60,7 @@ pub struct Args {
     /// Share of the draft's own text in mixed strategies.
     #[arg(long, value_name = "L", default_value_t = 0.5)]
     lambda: f32,
-    /// What is minimised: fkl, rkl, jsd, tvd, tvdpp-global, tvdpp-perpos, tvdpp-sampled, lk or ce.
+    /// What is minimised: fkl, rkl, jsd, tvd, tvdpp-global, tvdpp-perpos, tvdpp-sampled, lk, ce or g2sd.
     #[arg(long, value_name = "NAME", default_value = "fkl")]
     divergence: String,
     /// The parameter of jsd.
