@@ -61,7 +61,10 @@ function fromPort(port: MessagePort): ReadableStream<Uint8Array> {
           };
           send('pull');
         }),
-      cancel: () => send('cancel'),
+      cancel: () => {
+        port.onmessage = null; // A chunk may be on its way.
+        send('cancel');
+      },
     },
     { highWaterMark: 1 },
   );
