@@ -3,11 +3,13 @@
  * @module
  */
 
+import type { ModelStore } from './store/model-store.js';
+
 /**
  * Where a model file comes from: an address (relative ones count from the page), a picked or dropped file, a response
- * that has begun, or a stream of bytes. None of them is ever held in memory as a whole.
+ * that has begun, a stream of bytes, or a model of the store. None of them is ever held in memory as a whole.
  */
-export type Source = string | URL | Blob | Response | ReadableStream<Uint8Array>;
+export type Source = string | URL | Blob | Response | ReadableStream<Uint8Array> | { stored: string };
 
 /** Where the models run. `auto` takes WebGPU, or the CPU where there is none or only a software adapter. */
 export type Device = 'auto' | 'webgpu' | 'cpu';
@@ -32,6 +34,12 @@ export interface LoadOptions {
   device?: Device | undefined;
   /** Positions of the KV cache: the longest prompt and answer together, in tokens. */
   capacity?: number | undefined;
+  /**
+   * Where files that are fetched from an address are kept, so that the next visit works without a network: the default
+   * store, or one of your own, or none (`false`). A file that does not fit into the default store is loaded all the
+   * same, and `info.notStored` says why it was not kept; with a store of your own that is an error.
+   */
+  cache?: boolean | ModelStore | undefined;
   /** Called as bytes arrive, at most some 20 times a second. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Aborts the load: the promise rejects with the signal's reason and everything is freed. */
@@ -44,6 +52,8 @@ export interface LoadOptions {
 export interface LoadProgress {
   /** Which file. */
   part: 'target' | 'draft';
+  /** Whether it is on its way into the store, or into the engine. */
+  phase: 'download' | 'load';
   /** Bytes read. */
   loaded: number;
   /** Bytes in all; `undefined` where the source does not say. */
@@ -80,6 +90,13 @@ export interface EngineInfo {
   variant: string;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
+  /**
+   * Whether the GPU computed what it should, bit by bit, when the engine was loaded. One that does not is never used:
+   * `auto` runs on the CPU then. Absent where no GPU was tried.
+   */
+  selfTest?: 'passed' | 'failed' | undefined;
+  /** Why a file was not kept in the store: the next visit fetches it again. */
+  notStored?: string | undefined;
   /** Positions of the KV cache. */
   capacity: number;
   /** Most tokens that a round can propose. */
@@ -147,6 +164,8 @@ export interface GenerateOptions {
    * with the same options, where `gamma` is not `auto`.
    */
   seed?: number | bigint | undefined;
+  /** Ends the text before the first of these strings. The text never has any of it. */
+  stop?: string | readonly string[] | undefined;
   /** Aborts the generation: iteration and `result` reject with the signal's reason. The engine stays usable. */
   signal?: AbortSignal | undefined;
   /** Called as the prompt is read, in tokens. */
@@ -234,12 +253,14 @@ export interface Stats {
 export interface Result {
   /** The whole text. */
   text: string;
-  /** Generated ids, a stop token included. */
+  /** Generated ids, a stop token included, and those of a stop string. */
   tokenIds: number[];
   /** The prompt's ids. */
   promptIds: number[];
-  /** Why it ended: a stop token came, `maxTokens` were generated, or the context is full. */
+  /** Why it ended: a stop token or a stop string came, `maxTokens` were generated, or the context is full. */
   finishReason: 'stop' | 'length' | 'context';
+  /** The stop string that came; absent where none did. Its tokens are in `tokenIds`, without their text. */
+  stoppedBy?: string | undefined;
   /** What it cost. */
   stats: Stats;
 }
