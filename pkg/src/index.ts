@@ -28,6 +28,7 @@ export type {
   GenerateOptions,
   LoadOptions,
   LoadProgress,
+  Lossy,
   MemoryInfo,
   ModelInfo,
   Piece,
