@@ -99,6 +99,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         lenience: args.sampling.lossy,
         confidence: args.sampling.confidence,
         in_flight: args.in_flight,
+        logprobs: false,
     };
     let mut generator = Generator::new(loaded.engine);
     generator.start(&prompt, options).map_err(Error::from)?;

@@ -45,6 +45,8 @@ pub struct Rules {
     /// Accepts more than the target's law allows; `None`, the default, is without loss. Tokens are then verified one by
     /// one, whatever `verifier` says.
     pub lenience: Option<Lenience>,
+    /// Whether rounds tell the log-probabilities of their tokens.
+    pub logprobs: bool,
     /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
     /// It decides before it draws, so nothing is lost (ALGORITHMS 1.2, L3).
     pub confidence: f32,
@@ -61,6 +63,7 @@ impl Rules {
             sampling: Sampling::default(),
             verifier: verifier::best(),
             lenience: None,
+            logprobs: false,
             confidence: 0.0,
             stop_ids: Vec::new(),
             limit,
@@ -97,6 +100,8 @@ pub struct Round {
     /// With lenience: the total variation of the token's law from the target's at each of those, in the same units
     /// (ALGORITHMS 3.5). Empty without.
     pub excess: Vec<u32>,
+    /// [`log_probability`](crate::sampling::log_probability) of each token, where the rules ask for it; otherwise empty.
+    pub logprobs: Vec<f32>,
     /// Time in drafting, in ms; 0 where the device cannot tell it apart from verifying.
     pub draft_ms: f64,
     /// Time in verifying, in ms.

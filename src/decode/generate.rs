@@ -28,6 +28,8 @@ pub struct Options {
     pub verifier: &'static verifier::Spec,
     /// Accepts more than the target's law allows; `None` is without loss.
     pub lenience: Option<Lenience>,
+    /// Whether [`Event::Tokens`] tells the tokens' log-probabilities.
+    pub logprobs: bool,
     /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
     pub confidence: f32,
     /// Rounds to keep in flight; `None` follows from how long results take to the host.
@@ -45,6 +47,7 @@ impl Default for Options {
             sampling: Sampling::default(),
             verifier: verifier::best(),
             lenience: None,
+            logprobs: false,
             confidence: 0.0,
             in_flight: None,
         }
@@ -92,6 +95,8 @@ pub enum Event {
         accepted: usize,
         /// How many had been proposed.
         drafted: usize,
+        /// Log-probability of each, where the options ask for it; otherwise none.
+        logprobs: Vec<f32>,
         /// Whether the last one is a stop token: it counts among the ids, but is no part of the text.
         stopped: bool,
     },
@@ -304,6 +309,7 @@ impl<E: Engine> Generator<E> {
             sampling: options.sampling.clone(),
             verifier: options.verifier,
             lenience: options.lenience,
+            logprobs: options.logprobs,
             confidence: options.confidence,
             stop_ids: options.stop_ids.clone(),
             limit: self.prompt + options.max_tokens,
@@ -332,8 +338,8 @@ impl<E: Engine> Generator<E> {
 
         let stopped = round.tokens.last().is_some_and(|id| self.options.stop_ids.contains(id));
         let next = if stopped { State::Finished(FinishReason::Stop) } else { State::Decode };
-        let Round { tokens, accepted, drafted, .. } = round;
-        Ok((next, Event::Tokens { tokens, accepted, drafted, stopped }))
+        let Round { tokens, accepted, drafted, logprobs, .. } = round;
+        Ok((next, Event::Tokens { tokens, accepted, drafted, logprobs, stopped }))
     }
 
     /// Submits rounds until enough are in flight.

@@ -31,6 +31,8 @@ pub struct Sampler {
     pub lenience: Option<Lenience>,
     /// The draft stops before a token when its most likely one has less than this probability.
     pub confidence: f32,
+    /// Whether rounds tell the log-probabilities of what they commit.
+    pub logprobs: bool,
     /// Ids that end the generation, at most [`MAX_STOPS`].
     pub stop_ids: Vec<u32>,
 }
@@ -44,6 +46,8 @@ pub(super) struct Mode {
     pub confident: bool,
     /// What more is accepted.
     pub lenience: Option<Kind>,
+    /// Log-probabilities are wanted.
+    pub logprobs: bool,
     /// `None` is greedy.
     pub law: Option<Law>,
 }
@@ -63,6 +67,7 @@ impl Sampler {
             adjusts: self.sampling.adjusts(),
             confident: self.confidence > 0.0,
             lenience: self.lenience.map(|lenience| lenience.kind),
+            logprobs: self.logprobs,
             law: (!self.sampling.is_greedy()).then_some(law),
         }
     }
@@ -101,7 +106,7 @@ pub(super) const SAMPLING_WORDS: usize = 12 + MAX_STOPS + 2 * MAX_BIAS;
 /// Words of `commit.wgsl`'s result in front of the tokens.
 pub(super) const RESULT_HEADER: usize = 6;
 /// All of them.
-pub(super) const RESULT_WORDS: usize = RESULT_HEADER + 3 * MAX_ROWS;
+pub(super) const RESULT_WORDS: usize = RESULT_HEADER + 4 * MAX_ROWS;
 
 /// Rows of whole probabilities and what they are made with.
 pub(super) struct Laws {
@@ -195,6 +200,9 @@ impl Tail<'_> {
             (false, None) => steps.push(self.accept(mode, commit.result)?),
             (false, Some(law)) => steps.extend(self.verify(mode, law, commit)?),
         }
+        if mode.logprobs && !self.drafts {
+            steps.push(self.logprob(commit.result)?);
+        }
         Ok(steps)
     }
 
@@ -205,7 +213,8 @@ impl Tail<'_> {
             steps.push(self.adjust()?);
         }
         let Some(law) = mode.law else {
-            if mode.confident && self.drafts {
+            let masses = if self.drafts { mode.confident } else { mode.logprobs };
+            if masses {
                 steps.push(self.softmax()?);
             }
             steps.push(self.argmax()?);
@@ -320,6 +329,14 @@ impl Tail<'_> {
             buffers.push((5, self.logits));
         }
         self.step("accept.wgsl", context! { M => self.rows, lenient }, &buffers, [1, 1])
+    }
+
+    /// Says how likely the committed tokens were.
+    fn logprob(&self, result: &wgpu::Buffer) -> Result<Step, Error> {
+        let shape = self.shape();
+        let masses = &self.laws()?.masses;
+        let buffers = [(0, &shape), (1, self.logits), (2, masses), (3, self.sampling), (4, result)];
+        self.step("logprob.wgsl", context! {}, &buffers, [1, 1])
     }
 
     /// Verifies by speculative sampling and commits.

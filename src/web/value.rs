@@ -41,6 +41,7 @@ pub(super) struct GenerateOptions {
     penalty_window: Option<u32>,
     logit_bias: Option<Vec<(u32, f32)>>,
     pub lossy: Option<Lenience>,
+    pub logprobs: Option<bool>,
 }
 
 impl GenerateOptions {
@@ -156,6 +157,7 @@ pub(super) struct Token {
     pub id: u32,
     pub text: String,
     pub accepted: bool,
+    pub logprob: Option<f32>,
 }
 
 /// `Stats`, by the names of JavaScript.

@@ -13,7 +13,7 @@ use crate::decode::verifier::{
 use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
 use crate::model::Config;
 use crate::sampling::random::{Draw, Draws, Philox, Stream};
-use crate::sampling::{ONE, adjust, probabilities};
+use crate::sampling::{ONE, adjust, log_probability, probabilities};
 
 /// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
 const FILL_ROWS: usize = 64;
@@ -223,9 +223,8 @@ impl CpuEngine {
         Ok(drafted)
     }
 
-    /// Verifies the drafted tokens against the target's logits, a row more than there are tokens: the verdict, and
-    /// `overlaps` and `excess` of the round.
-    fn verify(&mut self, drafted: &Drafted, mut logits: Vec<f32>) -> (Verdict, Vec<u32>, Vec<u32>) {
+    /// Biases and penalties on the target's logits behind each drafted token.
+    fn adjust(&self, drafted: &Drafted, logits: &mut [f32]) {
         let (sampling, width) = (&self.rules.sampling, self.target.model.config().head_vocab);
         if sampling.adjusts() {
             let mut history = self.context.clone();
@@ -234,8 +233,14 @@ impl CpuEngine {
                 history.extend(drafted.tokens.get(i));
             }
         }
+    }
+
+    /// Verifies the drafted tokens against the target's adjusted logits, a row more than there are tokens: the verdict,
+    /// and `overlaps` and `excess` of the round.
+    fn verify(&mut self, drafted: &Drafted, logits: &[f32]) -> (Verdict, Vec<u32>, Vec<u32>) {
+        let (sampling, width) = (&self.rules.sampling, self.target.model.config().head_vocab);
         let Make::Sampling(make) = self.rules.verifier() else {
-            let rows = Rows::new(&logits, width);
+            let rows = Rows::new(logits, width);
             let block = Block::new(&drafted.tokens, rows);
             let verdict = match self.rules.lenience {
                 Some(lenience) => LenientGreedy(lenience).verify(block),
@@ -379,12 +384,19 @@ impl Engine for CpuEngine {
 
         let mut rows = vec![self.context[length - 1]];
         rows.extend_from_slice(&drafted.tokens);
-        let logits = self.target.forward(&rows, Logits::All);
-        let (verdict, overlaps, excess) = self.verify(&drafted, logits);
+        let mut logits = self.target.forward(&rows, Logits::All);
+        self.adjust(&drafted, &mut logits);
+        let (verdict, overlaps, excess) = self.verify(&drafted, &logits);
 
         let mut tokens = drafted.tokens[..verdict.accepted].to_vec();
         tokens.push(verdict.next);
         tokens.truncate(self.rules.kept(length, &tokens));
+        let mut logprobs = Vec::new();
+        if self.rules.logprobs {
+            let (temperature, width) = (self.rules.sampling.temperature, self.config().head_vocab);
+            let rows = logits.chunks_exact(width).zip(&tokens);
+            logprobs.extend(rows.map(|(row, id)| log_probability(row, *id, temperature)));
+        }
         self.context.extend_from_slice(&tokens);
         self.epoch += 1;
         self.keep_read(self.context.len() - 1);
@@ -394,6 +406,7 @@ impl Engine for CpuEngine {
             tokens,
             overlaps,
             excess,
+            logprobs,
             draft_ms: (verifying - began).as_secs_f64() * 1000.0,
             verify_ms: verifying.elapsed().as_secs_f64() * 1000.0,
         })

@@ -104,6 +104,7 @@ impl Engine for GpuEngine {
             sampling: rules.sampling.clone(),
             block: rules.verifier.name == "block",
             lenience: rules.lenience,
+            logprobs: rules.logprobs,
             confidence: rules.confidence,
             stop_ids: rules.stop_ids.clone(),
         };
@@ -141,6 +142,7 @@ impl Engine for GpuEngine {
             accepted: outcome.accepted,
             overlaps: outcome.overlaps,
             excess: outcome.excess,
+            logprobs: outcome.logprobs,
             draft_ms: outcome.draft_ms,
             verify_ms: outcome.verify_ms,
         })

@@ -45,6 +45,8 @@ pub struct Outcome {
     pub overlaps: Vec<u32>,
     /// How much that is more than `sum min(p, q)`; empty where nothing more is accepted.
     pub excess: Vec<u32>,
+    /// The tokens' log-probabilities, where they are asked for.
+    pub logprobs: Vec<f32>,
     /// Time of the draft's passes in ms; 0 where the device has no timestamps.
     pub draft_ms: f64,
     /// Time of the target's pass in ms.
@@ -190,7 +192,11 @@ impl Session {
             if self.shared.residuals.size() < words * 4 {
                 self.shared.residuals = self.device.storage("residuals", words)?;
             }
-        } else if let Some(draft) = self.draft.as_mut().filter(|_| self.mode.confident) {
+        }
+        if self.mode.logprobs {
+            self.target.need_laws(&self.device)?;
+        }
+        if let Some(draft) = self.draft.as_mut().filter(|_| self.mode.confident) {
             draft.need_laws(&self.device)?;
         }
         if let Some(draft) = &self.draft {
@@ -350,6 +356,7 @@ impl Session {
             draft.cached = (before + own).min(self.length - 1);
         }
         let tested = drafted.min(accepted + 1);
+        let logprobs = if self.mode.logprobs { committed } else { 0 };
         let excess = if self.mode.lenience.is_some() { tested } else { 0 };
         let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
         let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
@@ -361,6 +368,10 @@ impl Session {
             tokens: words[RESULT_HEADER..][..committed].to_vec(),
             overlaps: words[RESULT_HEADER + MAX_ROWS..][..tested].to_vec(),
             excess: words[RESULT_HEADER + 2 * MAX_ROWS..][..excess].to_vec(),
+            logprobs: words[RESULT_HEADER + 3 * MAX_ROWS..][..logprobs]
+                .iter()
+                .map(|w| f32::from_bits(*w))
+                .collect(),
         })
     }
 
