@@ -184,6 +184,8 @@ export interface GenerateOptions {
   seed?: number | bigint | undefined;
   /** Ends the text before the first of these strings. The text never has any of it. */
   stop?: string | readonly string[] | undefined;
+  /** Whether tokens tell how likely they were: `Token.logprob`. */
+  logprobs?: boolean | undefined;
   /** Aborts the generation: iteration and `result` reject with the signal's reason. The engine stays usable. */
   signal?: AbortSignal | undefined;
   /** Called as the prompt is read, in tokens. */
@@ -196,6 +198,11 @@ export interface Token {
   id: number;
   /** Its text: empty for special tokens, and for tokens that end inside a character, whose text comes with a later one. */
   text: string;
+  /**
+   * The log of its probability in the target's law at the temperature (1 at temperature 0), before anything is cut off;
+   * `undefined` unless `logprobs` asks for it.
+   */
+  logprob?: number | undefined;
   /** Whether it was drafted and accepted; otherwise it is the target's own. */
   accepted: boolean;
 }
