@@ -85,6 +85,7 @@ fn options(random: &mut fastrand::Rng) -> anyhow::Result<Options> {
         verifier: by_name(if random.bool() { "block" } else { "token" })?,
         confidence: off(random, 0.0, 0.2),
         in_flight: [None, Some(1), Some(2), Some(5)][random.usize(..4)],
+        ..Options::default()
     })
 }
 

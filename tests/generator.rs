@@ -61,7 +61,7 @@ fn run<E: Engine>(generator: &mut Generator<E>) -> (Vec<u32>, FinishReason) {
     loop {
         match step(generator) {
             Event::Prefill { done, total } => assert!(done <= total && ids.is_empty()),
-            Event::Tokens { tokens, accepted, drafted, stopped: _ } => {
+            Event::Tokens { tokens, accepted, drafted, .. } => {
                 assert!(accepted <= drafted && accepted <= tokens.len() && !tokens.is_empty());
                 ids.extend(tokens);
             }
@@ -141,7 +141,10 @@ fn the_last_event_says_that_it_stopped() {
     assert_eq!(step(&mut generator), Event::Prefill { done: 3, total: 3 });
     let tokens = plainly[..=until].to_vec();
     let accepted = tokens.len();
-    assert_eq!(step(&mut generator), Event::Tokens { tokens, accepted, drafted: 12, stopped: true });
+    assert_eq!(
+        step(&mut generator),
+        Event::Tokens { tokens, accepted, drafted: 12, logprobs: vec![], stopped: true }
+    );
     assert_eq!(step(&mut generator), Event::Finished(FinishReason::Stop));
     let stats = generator.stats();
     assert_eq!((stats.accepted, stats.tested, stats.alpha_emp), (accepted, accepted, Some(1.0)));

@@ -9,7 +9,6 @@ use super::model::{Input, Logits, Model};
 use super::norm::rms_norm;
 use super::{Cache, activations::Activations};
 use crate::model;
-use crate::sampling::UNSAYABLE;
 
 /// A loaded draft. It must run beside the target that it was loaded for.
 pub struct Draft {
@@ -61,11 +60,12 @@ impl Draft {
         }
     }
 
-    /// A row of logits over `vocab` target ids: [`UNSAYABLE`] where the draft has no id.
-    pub fn spread(&self, logits: Vec<f32>, vocab: usize) -> Vec<f32> {
-        let Some(ids) = &self.ids else { return logits };
-        let mut all = vec![UNSAYABLE; vocab];
-        ids.iter().zip(logits).for_each(|(id, logit)| all[*id as usize] = logit);
+    /// A row over the draft's ids as one over `vocab` target ids, with `other` where the draft has no id:
+    /// [`UNSAYABLE`](crate::sampling::UNSAYABLE) in logits, 0 in probabilities.
+    pub fn spread<T: Copy>(&self, row: Vec<T>, vocab: usize, other: T) -> Vec<T> {
+        let Some(ids) = &self.ids else { return row };
+        let mut all = vec![other; vocab];
+        ids.iter().zip(row).for_each(|(id, value)| all[*id as usize] = value);
         all
     }
 

@@ -53,7 +53,7 @@ impl Lenience {
     /// `f(p)`, between `p` and [`ONE`].
     pub fn raised(&self, p: u32) -> u32 {
         let raised = match self.kind {
-            Kind::Linear | Kind::Square => (u64::from(p) * u64::from(self.factor()) >> FACTOR_BITS) as f64,
+            Kind::Linear | Kind::Square => ((u64::from(p) * u64::from(self.factor())) >> FACTOR_BITS) as f64,
             Kind::Exponential => {
                 let one = f64::from(ONE);
                 (f64::from(p) / one).powf(self.epsilon.into()) * one

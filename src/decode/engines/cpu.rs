@@ -13,7 +13,7 @@ use crate::decode::verifier::{
 use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
 use crate::model::Config;
 use crate::sampling::random::{Draw, Draws, Philox, Stream};
-use crate::sampling::{ONE, adjust, log_probability, probabilities};
+use crate::sampling::{ONE, UNSAYABLE, adjust, log_probability, probabilities};
 
 /// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
 const FILL_ROWS: usize = 64;
@@ -197,9 +197,14 @@ impl CpuEngine {
                 None => draft.catch_up(&self.context, &self.target, Logits::Last),
                 Some(&id) => draft.draft_on(id, &state, history.len() - 1),
             };
-            let mut logits = draft.draft.spread(output.logits, self.target.model.config().vocab);
+            let vocab = self.target.model.config().vocab;
+            let mut logits = output.logits;
             state = output.hidden;
-            adjust(&mut logits, &history, sampling);
+            // Biases and penalties are of the target's ids; laws are not, and are made of fewer numbers without.
+            if sampling.is_greedy() || sampling.adjusts() {
+                logits = draft.draft.spread(logits, vocab, UNSAYABLE);
+                adjust(&mut logits, &history, sampling);
+            }
             let token = if sampling.is_greedy() {
                 if confidence > 0.0 && greatest_share(&logits) < confidence {
                     break;
@@ -213,6 +218,7 @@ impl CpuEngine {
                     break;
                 }
                 let at = Draw { position: history.len() as u32, stream: Stream::Draft, slot: 0 };
+                let row = if sampling.adjusts() { row } else { draft.draft.spread(row, vocab, 0) };
                 let token = draws.token(at, &row);
                 drafted.rows.push(row);
                 token

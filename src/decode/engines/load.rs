@@ -141,7 +141,7 @@ impl<S: ByteSource> Opened<S, Model> {
                 Some(Rc::new(loading.await.map_err(Error::of_draft)?))
             }
         };
-        Ok(GpuEngine::new(Rc::new(target), small)?)
+        GpuEngine::new(Rc::new(target), small)
     }
 
     async fn load_cpu<D: ByteSource>(

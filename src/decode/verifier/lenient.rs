@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn nearly_as_likely_is_enough() {
         let rows = [1.0, 0.5, -3.0, 0.0, 2.0, 1.9];
-        let mut verify = |kind, epsilon, proposal: &[u32]| {
+        let verify = |kind, epsilon, proposal: &[u32]| {
             let rows = Rows::new(&rows[..3 * (proposal.len() + 1)], 3);
             LenientGreedy(Lenience { kind, epsilon }).verify(Block::new(proposal, rows))
         };

@@ -10,6 +10,7 @@ use crate::gpu::{Device, Model, Propose, Session, Variant};
 use crate::model::draft::{Input, Origin};
 use crate::model::tiny::{DraftParts, Tiny};
 use crate::model::{self, Role};
+use crate::sampling::UNSAYABLE;
 
 const CAPACITY: usize = 160;
 
@@ -189,7 +190,7 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
             let mut cache = cpu::Cache::new(small.config(), CAPACITY);
             let mut output = small.forward(&mut cache, &prompt, &states, 0, cpu::Logits::Last);
             for (k, found) in steps.iter().enumerate() {
-                let expected = small.spread(output.logits, config.vocab);
+                let expected = small.spread(output.logits, config.vocab, UNSAYABLE);
                 for (found, expected) in found.iter().zip(&expected) {
                     assert!((found - expected).abs() < 2e-3, "draft {i}, step {k}: {found}, not {expected}");
                 }
