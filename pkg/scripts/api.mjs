@@ -12,9 +12,14 @@ const typedoc = join(fileURLToPath(import.meta.resolve('typedoc')), '../../bin/t
 const made = mkdtempSync(join(tmpdir(), 'paceline-api-'));
 let text;
 try {
-  execFileSync(process.execPath, [typedoc, '--out', made, '--logLevel', 'Warn'], { cwd: folder, stdio: 'inherit' });
+  execFileSync(process.execPath, [typedoc, '--out', made, '--logLevel', 'Warn'], {
+    cwd: folder,
+    stdio: 'inherit',
+  });
   const page = name => readFileSync(join(made, name), 'utf8').trim();
-  const sdk = page('ai-sdk.md').replaceAll('index.md#', '#').replace(/^# ai-sdk/, '# paceline/ai-sdk');
+  const sdk = page('ai-sdk.md')
+    .replaceAll('index.md#', '#')
+    .replace(/^# ai-sdk/, '# paceline/ai-sdk');
   text = [
     '<!-- Made by `npm run api -w pkg` from the types. Change those. -->',
     page('index.md').replace(/^# index/, '# paceline'),

@@ -12,7 +12,8 @@ export function usePaceline(options: LoadOptions) {
 
   useEffect(() => {
     const leave = new AbortController();
-    const onProgress: LoadOptions['onProgress'] = ({ loaded, total }) => setProgress(total ? loaded / total : 0);
+    const onProgress: LoadOptions['onProgress'] = ({ loaded, total }) =>
+      setProgress(total ? loaded / total : 0);
     const loading = Paceline.load({ ...first.current, onProgress, signal: leave.signal });
     loading.then(setEngine, error => leave.signal.aborted || setError(error));
     return () => {
