@@ -18,8 +18,10 @@ export type {
   ChatCompletionCreateParamsBase,
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionCreateParamsStreaming,
+  ChatCompletionLogprobs,
   ChatCompletionMessageParam,
   ChatCompletionTextPart,
+  ChatCompletionTokenLogprob,
   CompletionUsage,
   FinishReason,
 } from './openai/types.js';
