@@ -32,6 +32,8 @@ export class Connection<O extends OperationsLike<O> = Operations> {
   readonly #crashError: (why: string) => PacelineError;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
+  /** Aborted when the connection is closed. */
+  readonly #end = new AbortController();
   /** Why there can be no more requests. */
   #closed: PacelineError | undefined;
 
@@ -80,12 +82,24 @@ export class Connection<O extends OperationsLike<O> = Operations> {
     });
   }
 
+  /**
+   * Notices the worker's end, of which browsers tell nothing: it holds the lock `name` for as long as it lives (see
+   * `worker/alive.ts`).
+   */
+  watch(name: string): void {
+    const { signal } = this.#end;
+    globalThis.navigator?.locks
+      ?.request(name, { signal }, async () => this.#crash('it was ended'))
+      .catch(() => {}); // The connection was closed first.
+  }
+
   /** Ends the worker and rejects everything that it was working on with `reason`. */
   close(reason: PacelineError): void {
     if (this.#closed) {
       return;
     }
     this.#closed = reason;
+    this.#end.abort();
     this.#worker.terminate();
     for (const id of [...this.#pending.keys()]) {
       this.#settle(id)?.reject(reason);

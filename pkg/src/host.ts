@@ -10,6 +10,7 @@ import type { Operations, StoreUse } from './protocol.js';
 import { postable, type PostedSource } from './source.js';
 import { DEFAULT_DIRECTORY } from './store/directory.js';
 import type { EngineInfo, LoadOptions, Source } from './types.js';
+import { unique } from './unique.js';
 
 /** A worker that has loaded the models. */
 export interface Live {
@@ -133,9 +134,11 @@ async function load(options: LoadOptions): Promise<Live> {
     target = postable(options.target, store);
     draft = options.draft === undefined ? undefined : postable(options.draft, store);
     connection = new Connection((options.worker ?? makeEngineWorker)());
-    const request = { target: target.message, draft: draft?.message, device, capacity };
+    const alive = `paceline-worker/${unique()}`;
+    const request = { target: target.message, draft: draft?.message, device, capacity, alive };
     const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
     const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
+    connection.watch(alive);
     return { connection, info };
   } catch (error) {
     // A worker holds all of a load's memory: ending it frees everything.

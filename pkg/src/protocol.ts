@@ -53,6 +53,8 @@ export interface Operations {
       draft?: SourceMessage | undefined;
       device: Device;
       capacity?: number | undefined;
+      /** The lock that the worker holds for as long as it lives. */
+      alive: string;
     };
     event: LoadProgress;
     answer: EngineInfo;

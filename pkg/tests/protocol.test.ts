@@ -18,6 +18,7 @@ const load: Request = {
   type: 'load',
   id: 1,
   device: 'cpu',
+  alive: 'test',
   target: { type: 'blob', blob: new Blob(['abc']) },
 };
 

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { start } from './harness.mjs';
+import { chromium } from 'playwright-core';
+import { executable, FLAGS, start } from './harness.mjs';
 import { certainSteps, MODEL, reference, tinyModels } from './models.mjs';
 
 const DEVICES = ['cpu', 'webgpu'];
@@ -334,6 +335,30 @@ test('every kind of source is read', async () => {
     return layers;
   });
   assert.deepEqual(layers, Array(5).fill(4));
+});
+
+test('on a page without a secure context nothing is kept, and everything else works', async () => {
+  const rules = '--host-resolver-rules=MAP insecure.test 127.0.0.1';
+  const browser = await chromium.launch({ executablePath: executable(), args: [...FLAGS, rules] });
+  try {
+    const page = await browser.newPage();
+    await page.goto(session.url.replace('localhost', 'insecure.test'));
+    const outcome = await page.evaluate(async () => {
+      const { ModelStore, Paceline } = await import('/paceline/index.js');
+      const engine = await Paceline.load({ target: '/models/target.gguf' });
+      const messages = [{ role: 'user', content: 'the lore' }];
+      const { usage } = await engine.chat.completions.create({ messages, max_tokens: 4 });
+      const store = await ModelStore.open().catch(error => error.code);
+      return { secure: isSecureContext, info: engine.info, tokens: usage.completion_tokens, store };
+    });
+    assert.equal(outcome.secure, false);
+    assert.equal(outcome.info.device, 'cpu');
+    assert.match(outcome.info.notStored, /HTTPS/);
+    assert.ok(outcome.tokens > 0);
+    assert.equal(outcome.store, 'store-unavailable');
+  } finally {
+    await browser.close();
+  }
 });
 
 test('on a software adapter, or without one, auto runs on the CPU and says why', async () => {

@@ -196,6 +196,30 @@ test('a worker that dies takes every promise with it, and the engine can be reco
   );
 });
 
+test('a worker that is ended from outside is noticed too', async () => {
+  const outcome = await page.evaluate(async () => {
+    const engine = await paceline.Paceline.load({
+      target: '/models/target.gguf',
+      device: 'cpu',
+      worker: () => faulty(),
+    });
+    const run = engine.generate('the lore', { maxTokens: 400 });
+    const errors = await Promise.all([
+      rejection(drain(run, () => workers.at(-1).terminate())),
+      rejection(engine.generate('and then').result),
+    ]);
+    await engine.recover();
+    const { tokenIds } = await engine.generate('the lore', { maxTokens: 4 }).result;
+    engine.dispose();
+    return { errors, tokens: tokenIds.length };
+  });
+  assert.deepEqual(
+    outcome.errors.map(error => error?.code),
+    ['engine-crashed', 'engine-crashed'],
+  );
+  assert.equal(outcome.tokens, 4);
+});
+
 for (const device of ['cpu', 'webgpu']) {
   test(`200 aborts at random times on ${device} leave nothing behind`, async t => {
     const outcome = await page.evaluate(async device => {
@@ -261,7 +285,8 @@ test('loads that are aborted at random times leave no worker and no lock behind'
     const engine = await paceline.Paceline.load({ target: '/models/target.gguf', device: 'cpu' });
     const { tokenIds } = await engine.generate('x', { maxTokens: 4 }).result;
     const { held, pending } = await navigator.locks.query();
-    return { names, tokens: tokenIds.length, locks: [...held, ...pending] };
+    const locks = [...held, ...pending].filter(({ name }) => name.startsWith('paceline-store'));
+    return { names, tokens: tokenIds.length, locks };
   });
   assert.ok(outcome.names.includes('AbortError'), `${outcome.names}`);
   assert.ok(outcome.tokens > 0);

@@ -6,6 +6,7 @@
 import type { Run } from '../run.js';
 import type { ChatMessage, EngineInfo, GenerateOptions, Result, Token } from '../types.js';
 import { logprobsOf } from './logprobs.js';
+import { unique } from '../unique.js';
 import { messagesOf, optionsOf } from './request.js';
 import type {
   ChatCompletion,
@@ -65,7 +66,7 @@ export class ChatCompletions {
     const messages = messagesOf(params.messages);
     const run = this.#answer(messages, { ...optionsOf(params, info.capacity), signal });
     const head = {
-      id: `chatcmpl-${crypto.randomUUID()}`,
+      id: `chatcmpl-${unique()}`,
       created: Math.floor(Date.now() / 1000),
       model: info.target.name || 'paceline',
       system_fingerprint: `paceline-${info.version}-${info.device}`,

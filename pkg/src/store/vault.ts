@@ -92,7 +92,8 @@ export class Vault {
 
   /** See `ModelStore.get`. */
   async get(name: string): Promise<Blob> {
-    return this.#locks(name, 'shared', undefined, async () => (await this.#whole(name)).blob);
+    // Without a lock: one that is being written is incomplete, and says so at once.
+    return (await this.#whole(name)).blob;
   }
 
   /** What is known of a model, where it is there. */

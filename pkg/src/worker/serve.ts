@@ -5,6 +5,7 @@
 
 import { crashMessage, PacelineError, toMessage, type ErrorMessage } from '../errors.js';
 import type { Operations, Reply, Request, SessionId, SourceMessage } from '../protocol.js';
+import { holdWhileAlive } from './alive.js';
 import { answering, type Handlers } from './answering.js';
 import type { Backend, BackendEngine } from './backend.js';
 import { loadFiles } from './files.js';
@@ -38,7 +39,8 @@ export function serve(
   const loaded = (): BackendEngine => sequence(0).engine;
 
   const handlers: Handlers<Operations> = {
-    async load({ target, draft, device, capacity }, tell, signal) {
+    async load({ target, draft, device, capacity, alive }, tell, signal) {
+      await holdWhileAlive(alive);
       const adapter = device === 'cpu' ? undefined : await adapterName();
       const tuning = adapter === undefined ? undefined : await recall(adapter);
       const loadOn = (device: Device) =>
