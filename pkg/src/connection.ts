@@ -4,7 +4,7 @@
  */
 
 import { abortError, fromMessage, PacelineError } from './errors.js';
-import type { Operation, Operations, Reply, Request } from './protocol.js';
+import type { Operations, OperationsLike, ReplyOf } from './protocol.js';
 
 interface Pending {
   resolve: (answer: never) => void;
@@ -15,26 +15,33 @@ interface Pending {
 }
 
 /** How to carry out a request. */
-export interface RequestOptions<K extends Operation> {
+export interface RequestOptions<Event> {
   /** Called with what the worker tells on the way. */
-  onEvent?: ((event: Operations[K]['event']) => void) | undefined;
+  onEvent?: ((event: Event) => void) | undefined;
   /** Aborts the request: its promise rejects at once, and nothing more is heard of it. */
   signal?: AbortSignal | undefined;
+  /** Has the promise of an aborted request reject only when the worker has ended it. */
+  patient?: boolean | undefined;
   /** What is transferred, not copied. */
   transfer?: Transferable[] | undefined;
 }
 
 /** A worker and the requests that it is working on. */
-export class Connection {
+export class Connection<O extends OperationsLike<O> = Operations> {
   readonly #worker: Worker;
+  readonly #crashError: (why: string) => PacelineError;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   /** Why there can be no more requests. */
   #closed: PacelineError | undefined;
 
-  constructor(worker: Worker) {
+  /**
+   * @param crashError - the error that everything rejects with after the worker's failure
+   */
+  constructor(worker: Worker, crashError: (why: string) => PacelineError = engineCrashed) {
     this.#worker = worker;
-    worker.addEventListener('message', event => this.#receive((event as MessageEvent<Reply>).data));
+    this.#crashError = crashError;
+    worker.addEventListener('message', event => this.#receive((event as MessageEvent<ReplyOf<O>>).data));
     worker.addEventListener('messageerror', () => this.#crash('it sent an unreadable message'));
     worker.addEventListener('error', event => {
       event.preventDefault();
@@ -48,11 +55,11 @@ export class Connection {
   }
 
   /** Asks the worker for `type`. */
-  request<K extends Operation>(
+  request<K extends keyof O>(
     type: K,
-    request: Operations[K]['request'],
-    { onEvent, signal, transfer = [] }: RequestOptions<K> = {},
-  ): Promise<Operations[K]['answer']> {
+    request: O[K]['request'],
+    { onEvent, signal, transfer = [], patient = false }: RequestOptions<O[K]['event']> = {},
+  ): Promise<O[K]['answer']> {
     if (this.#closed) {
       return Promise.reject(this.#closed);
     }
@@ -62,8 +69,10 @@ export class Connection {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        this.#worker.postMessage({ type: 'abort', id } satisfies Request);
-        this.#settle(id)?.reject(abortError(signal));
+        this.#worker.postMessage({ type: 'abort', id });
+        if (!patient) {
+          this.#settle(id)?.reject(abortError(signal));
+        }
       };
       this.#worker.postMessage({ type, id, ...request }, transfer);
       this.#pending.set(id, { resolve, reject, onEvent, signal, onAbort });
@@ -84,10 +93,10 @@ export class Connection {
   }
 
   #crash(why: string): void {
-    this.close(new PacelineError('engine-crashed', `the worker failed: ${why}; load the model again`));
+    this.close(this.#crashError(why));
   }
 
-  #receive(reply: Reply): void {
+  #receive(reply: ReplyOf<O>): void {
     switch (reply.type) {
       case 'event':
         this.#pending.get(reply.id)?.onEvent?.(reply.event as never);
@@ -113,4 +122,8 @@ export class Connection {
     pending?.signal?.removeEventListener('abort', pending.onAbort);
     return pending;
   }
+}
+
+function engineCrashed(why: string): PacelineError {
+  return new PacelineError('engine-crashed', `the worker failed: ${why}; load the model again`);
 }

@@ -5,9 +5,12 @@
 
 import { Connection } from './connection.js';
 import { PacelineError } from './errors.js';
+import { makeEngineWorker } from './make-worker.js';
+import type { StoreUse } from './protocol.js';
 import type { Run } from './run.js';
 import { Session } from './session.js';
 import { postable, type PostedSource } from './source.js';
+import { DEFAULT_DIRECTORY } from './store/directory.js';
 import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo } from './types.js';
 
 /**
@@ -49,9 +52,10 @@ export class Paceline {
     let target: PostedSource | undefined;
     let draft: PostedSource | undefined;
     try {
-      target = postable(options.target);
-      draft = options.draft === undefined ? undefined : postable(options.draft);
-      connection = new Connection((options.worker ?? makeWorker)());
+      const store = storeUse(options.cache);
+      target = postable(options.target, store);
+      draft = options.draft === undefined ? undefined : postable(options.draft, store);
+      connection = new Connection((options.worker ?? makeEngineWorker)());
       const request = { target: target.message, draft: draft?.message, device, capacity };
       const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
       const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
@@ -117,6 +121,10 @@ export class Paceline {
   }
 }
 
-function makeWorker(): Worker {
-  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'paceline' });
+/** The store that fetched files are kept in. */
+function storeUse(cache: LoadOptions['cache'] = true): StoreUse | undefined {
+  if (typeof cache === 'boolean') {
+    return cache ? { directory: DEFAULT_DIRECTORY, required: false } : undefined;
+  }
+  return { directory: cache.directory, required: true };
 }

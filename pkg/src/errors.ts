@@ -7,7 +7,7 @@
  * The `code` of a {@link PacelineError}. Codes are stable; messages are for people and may change.
  *
  * Those that begin with `gguf-`, `tokenizer-`, `template-` and `model-` say that a file cannot be used, `source-` that
- * its bytes did not come, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`, `sampling-` and `logit-bias-` that a
+ * its bytes did not come, `store-` that the model store cannot do it, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`, `sampling-` and `logit-bias-` that a
  * request cannot be carried out, `engine-` and `session-` that the engine or the session is gone.
  */
 export type ErrorCode =
@@ -15,6 +15,15 @@ export type ErrorCode =
   | 'source-http'
   | 'source-network'
   | 'source-invalid'
+  | 'store-missing'
+  | 'store-incomplete'
+  | 'store-corrupt'
+  | 'store-checksum'
+  | 'store-full'
+  | 'store-busy'
+  | 'store-name'
+  | 'store-unavailable'
+  | 'store-crashed'
   | 'gguf-magic'
   | 'gguf-version'
   | 'gguf-truncated'

@@ -11,6 +11,15 @@ export { Paceline } from './engine.js';
 export { PacelineError, type ErrorCode } from './errors.js';
 export type { Run } from './run.js';
 export type { Session } from './session.js';
+export { ModelStore } from './store/model-store.js';
+export type {
+  DownloadOptions,
+  ImportOptions,
+  StoreBackend,
+  StoredModel,
+  StoreProgress,
+  StoreUsage,
+} from './store/types.js';
 export type {
   ChatMessage,
   Device,

@@ -20,9 +20,17 @@ import type {
 
 /** Where a file comes from, in a form that can be posted. */
 export type SourceMessage =
-  | { type: 'url'; url: string }
+  | { type: 'url'; url: string; store?: StoreUse }
+  | { type: 'stored'; name: string; directory: string }
   | { type: 'blob'; blob: Blob }
   | { type: 'port'; port: MessagePort; size?: number };
+
+/** The store that a file is kept in. */
+export interface StoreUse {
+  directory: string;
+  /** Whether a file that cannot be kept is an error. */
+  required: boolean;
+}
 
 /** What to continue. */
 export type Prompt =
@@ -64,17 +72,25 @@ export interface Operations {
 /** The name of an operation. */
 export type Operation = keyof Operations;
 
-/** What the page sends. */
-export type Request =
-  | { [K in Operation]: { type: K; id: number } & Operations[K]['request'] }[Operation]
-  | { type: 'abort'; id: number };
+/** Operations of any kind of worker. */
+export type OperationsLike<O> = { [K in keyof O]: { request: object; event: unknown; answer: unknown } };
 
-/** What the worker sends. */
-export type Reply =
-  | { type: 'event'; id: number; event: Operations[Operation]['event'] }
-  | { type: 'done'; id: number; answer: Operations[Operation]['answer'] }
+/** What a page sends. */
+export type RequestOf<O extends OperationsLike<O>> =
+  { [K in keyof O]: { type: K; id: number } & O[K]['request'] }[keyof O] | { type: 'abort'; id: number };
+
+/** What a worker sends. */
+export type ReplyOf<O extends OperationsLike<O>> =
+  | { type: 'event'; id: number; event: O[keyof O]['event'] }
+  | { type: 'done'; id: number; answer: O[keyof O]['answer'] }
   | { type: 'failed'; id: number; error: ErrorMessage }
   | { type: 'crashed'; error: ErrorMessage };
+
+/** What a page sends to an engine's worker. */
+export type Request = RequestOf<Operations>;
+
+/** What an engine's worker sends. */
+export type Reply = ReplyOf<Operations>;
 
 /** What a page asks of a {@link SourceMessage} port: the next chunk, or no more of them. */
 export type PortRequest = 'pull' | 'cancel';

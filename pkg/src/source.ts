@@ -4,7 +4,8 @@
  */
 
 import { PacelineError } from './errors.js';
-import type { PortReply, PortRequest, SourceMessage } from './protocol.js';
+import type { PortReply, PortRequest, SourceMessage, StoreUse } from './protocol.js';
+import { DEFAULT_DIRECTORY } from './store/directory.js';
 import type { Source } from './types.js';
 
 /** A source on its way to the worker. */
@@ -20,10 +21,13 @@ export interface PostedSource {
 /**
  * Makes `source` postable. Addresses are resolved against the page and fetched by the worker; files are handles and
  * are posted as they are; a stream is read here, a chunk whenever the worker asks for one.
+ *
+ * @param store - where the worker keeps what it fetches
  */
-export function postable(source: Source): PostedSource {
+export function postable(source: Source, store?: StoreUse): PostedSource {
   if (typeof source === 'string' || source instanceof URL) {
-    return { message: { type: 'url', url: resolve(source) }, transfer: [], cancel: () => {} };
+    const message: SourceMessage = { type: 'url', url: absolute(source), ...(store && { store }) };
+    return { message, transfer: [], cancel: () => {} };
   }
   if (source instanceof Blob) {
     return { message: { type: 'blob', blob: source }, transfer: [], cancel: () => {} };
@@ -35,7 +39,13 @@ export function postable(source: Source): PostedSource {
   if (source instanceof ReadableStream) {
     return throughPort(source);
   }
-  throw invalid('a model source is an address, a File, a Blob, a Response or a ReadableStream');
+  if (typeof source?.stored === 'string') {
+    const directory = store?.directory ?? DEFAULT_DIRECTORY;
+    return { message: { type: 'stored', name: source.stored, directory }, transfer: [], cancel: () => {} };
+  }
+  throw invalid(
+    'a model source is an address, a File, a Blob, a Response, a ReadableStream or { stored: name }',
+  );
 }
 
 /** The body of a response and its length in bytes, where the server says it. */
@@ -55,7 +65,8 @@ export function bodyOf(response: Response): { stream: ReadableStream<Uint8Array>
   return { stream: response.body, size: length === null ? undefined : Number(length) };
 }
 
-function resolve(url: string | URL): string {
+/** The whole of an address: relative ones count from the page. */
+export function absolute(url: string | URL): string {
   try {
     return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
   } catch {

@@ -3,11 +3,13 @@
  * @module
  */
 
+import type { ModelStore } from './store/model-store.js';
+
 /**
  * Where a model file comes from: an address (relative ones count from the page), a picked or dropped file, a response
- * that has begun, or a stream of bytes. None of them is ever held in memory as a whole.
+ * that has begun, a stream of bytes, or a model of the store. None of them is ever held in memory as a whole.
  */
-export type Source = string | URL | Blob | Response | ReadableStream<Uint8Array>;
+export type Source = string | URL | Blob | Response | ReadableStream<Uint8Array> | { stored: string };
 
 /** Where the models run. `auto` takes WebGPU, or the CPU where there is none or only a software adapter. */
 export type Device = 'auto' | 'webgpu' | 'cpu';
@@ -32,6 +34,12 @@ export interface LoadOptions {
   device?: Device | undefined;
   /** Positions of the KV cache: the longest prompt and answer together, in tokens. */
   capacity?: number | undefined;
+  /**
+   * Where files that are fetched from an address are kept, so that the next visit works without a network: the default
+   * store, or one of your own, or none (`false`). A file that does not fit into the default store is loaded all the
+   * same, and `info.notStored` says why it was not kept; with a store of your own that is an error.
+   */
+  cache?: boolean | ModelStore | undefined;
   /** Called as bytes arrive, at most some 20 times a second. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Aborts the load: the promise rejects with the signal's reason and everything is freed. */
@@ -44,6 +52,8 @@ export interface LoadOptions {
 export interface LoadProgress {
   /** Which file. */
   part: 'target' | 'draft';
+  /** Whether it is on its way into the store, or into the engine. */
+  phase: 'download' | 'load';
   /** Bytes read. */
   loaded: number;
   /** Bytes in all; `undefined` where the source does not say. */
@@ -80,6 +90,8 @@ export interface EngineInfo {
   variant: string;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
+  /** Why a file was not kept in the store: the next visit fetches it again. */
+  notStored?: string | undefined;
   /** Positions of the KV cache. */
   capacity: number;
   /** Most tokens that a round can propose. */

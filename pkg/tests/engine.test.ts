@@ -30,7 +30,7 @@ describe('load', () => {
       worker: new FakeWorker().factory,
     });
     expect(engine.info).toEqual(INFO);
-    expect(progress[0]).toEqual({ part: 'target', loaded: 10, total: 10 });
+    expect(progress[0]).toEqual({ part: 'target', phase: 'load', loaded: 10, total: 10 });
     expect(progress.at(-1)?.part).toBe('draft');
     expect(await engine.memory()).toEqual({ wasm: 65536 });
   });

@@ -7,6 +7,9 @@
 import type { GenerateMessage, Prompt } from '../protocol.js';
 import type { ChatMessage, Device, EngineInfo, LoadProgress, Result, Stats, Token } from '../types.js';
 
+/** How far the reading of a file is. */
+export type ReadProgress = Omit<LoadProgress, 'phase'>;
+
 /** A file being read, and its length in bytes where it is known. */
 export interface ByteStream {
   stream: ReadableStream<Uint8Array>;
@@ -56,7 +59,7 @@ export interface Backend {
     target: ByteStream,
     draft: ByteStream | undefined,
     options: BackendLoadOptions,
-    onProgress: (progress: LoadProgress) => void,
+    onProgress: (progress: ReadProgress) => void,
     signal: AbortSignal,
   ): Promise<BackendEngine>;
   /** Bytes of the module's memory. */

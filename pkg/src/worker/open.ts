@@ -6,19 +6,21 @@
 import { PacelineError } from '../errors.js';
 import type { PortReply, PortRequest, SourceMessage } from '../protocol.js';
 import { bodyOf } from '../source.js';
+import { unreachable } from '../store/transfer.js';
 import type { ByteStream } from './backend.js';
 import { tick } from './tick.js';
 
 /** Longest time in ms that bytes are handed on without letting messages arrive. */
 const SLICE_MS = 8;
 
-/** Begins to read `source`. */
-export async function open(source: SourceMessage, signal: AbortSignal): Promise<ByteStream> {
+/** Begins to read `source`, past the store. */
+export async function open(source: SourceMessage, signal?: AbortSignal): Promise<ByteStream> {
   const { stream, size } = await raw(source, signal);
   return { stream: paced(stream), size };
 }
 
-async function raw(source: SourceMessage, signal: AbortSignal): Promise<ByteStream> {
+/** The same, except that it may keep the event loop from running. */
+export async function raw(source: SourceMessage, signal?: AbortSignal): Promise<ByteStream> {
   switch (source.type) {
     case 'url':
       return bodyOf(await get(source.url, signal));
@@ -26,19 +28,17 @@ async function raw(source: SourceMessage, signal: AbortSignal): Promise<ByteStre
       return { stream: source.blob.stream(), size: source.blob.size };
     case 'port':
       return { stream: fromPort(source.port), size: source.size };
+    case 'stored':
+      throw new PacelineError('source-invalid', 'a stored model is read through its store');
   }
 }
 
-async function get(url: string, signal: AbortSignal): Promise<Response> {
+async function get(url: string, signal: AbortSignal | undefined): Promise<Response> {
   try {
-    return await fetch(url, { signal });
+    return await fetch(url, signal ? { signal } : {});
   } catch (error) {
-    signal.throwIfAborted();
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PacelineError(
-      'source-network',
-      `${url} could not be fetched (${why}); check the connection, and that the server allows this page (CORS)`,
-    );
+    signal?.throwIfAborted();
+    throw unreachable(url, error);
   }
 }
 
@@ -61,14 +61,17 @@ function fromPort(port: MessagePort): ReadableStream<Uint8Array> {
           };
           send('pull');
         }),
-      cancel: () => send('cancel'),
+      cancel: () => {
+        port.onmessage = null; // A chunk may be on its way.
+        send('cancel');
+      },
     },
     { highWaterMark: 1 },
   );
 }
 
 /** The same stream, except that it lets the event loop run every now and then: bytes that wait already would not. */
-function paced(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+export function paced(stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
   const reader = stream.getReader();
   let last = performance.now();
   return new ReadableStream(

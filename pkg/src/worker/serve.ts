@@ -3,21 +3,14 @@
  * @module
  */
 
-import { crashMessage, PacelineError, toMessage } from '../errors.js';
-import type { Operation, Operations, Reply, Request, SessionId } from '../protocol.js';
+import { crashMessage, PacelineError } from '../errors.js';
+import type { Operations, Reply, Request, SessionId } from '../protocol.js';
+import { answering, type Handlers } from './answering.js';
 import type { Backend, BackendEngine } from './backend.js';
-import { open } from './open.js';
+import { loadFiles } from './files.js';
 import { Sequence } from './sequence.js';
 import { adapterName, recall, remember } from './tuning.js';
-
-/** Shortest time between two progress events, in ms. */
-const PROGRESS_MS = 50;
-
-type Handler<K extends Operation> = (
-  request: Operations[K]['request'],
-  tell: (event: Operations[K]['event']) => void,
-  signal: AbortSignal,
-) => Promise<Operations[K]['answer']>;
+import type { EngineInfo } from '../types.js';
 
 /**
  * Makes the function that takes the page's messages.
@@ -29,7 +22,6 @@ export function serve(
   backend: () => Promise<Backend>,
   post: (reply: Reply) => void,
 ): (request: Request) => void {
-  const aborts = new Map<number, AbortController>();
   const sequences = new Map<SessionId, Sequence>();
   let wasm: Backend | undefined;
   let nextSession = 1;
@@ -45,16 +37,22 @@ export function serve(
   };
   const loaded = (): BackendEngine => sequence(0).engine;
 
-  const handlers: { [K in Operation]: Handler<K> } = {
+  const handlers: Handlers<Operations> = {
     async load({ target, draft, device, capacity }, tell, signal) {
-      wasm = await backend();
-      const streams = await Promise.all([open(target, signal), draft && open(draft, signal)]);
       const adapter = device === 'cpu' ? undefined : await adapterName();
       const tuning = adapter === undefined ? undefined : await recall(adapter);
       const options = { device, capacity, tuning };
-      const engine = await wasm.load(streams[0], streams[1], options, throttled(tell), signal);
+      const { result: engine, notStored } = await loadFiles(
+        { target, draft },
+        tell,
+        signal,
+        async (target, draft, onProgress) => {
+          wasm = await backend();
+          return wasm.load(target, draft, options, onProgress, signal);
+        },
+      );
       sequences.set(0, new Sequence(engine));
-      const info = engine.info();
+      const info: EngineInfo = { ...engine.info(), ...(notStored !== undefined && { notStored }) };
       if (adapter === undefined || info.device !== 'webgpu') {
         return info;
       }
@@ -84,42 +82,11 @@ export function serve(
     memory: async () => ({ wasm: wasm?.memory() ?? 0 }),
   };
 
-  return request => {
-    if (request.type === 'abort') {
-      aborts.get(request.id)?.abort();
-      return;
+  return answering(handlers, post, error => {
+    if (error.code !== 'engine-crashed') {
+      return undefined;
     }
-    const { type, id } = request;
-    const controller = new AbortController();
-    aborts.set(id, controller);
-    const handler = handlers[type] as Handler<Operation>;
-    handler(request, event => post({ type: 'event', id, event }), controller.signal)
-      .then(
-        answer => post({ type: 'done', id, answer }),
-        thrown => {
-          const error = toMessage(thrown);
-          if (error.code === 'engine-crashed') {
-            const why = wasm?.lastPanic();
-            post({ type: 'crashed', error: why === undefined ? error : crashMessage(why) });
-          } else {
-            post({ type: 'failed', id, error });
-          }
-        },
-      )
-      .finally(() => aborts.delete(id));
-  };
-}
-
-/** Passes on the first event of each file, the last one, and not too many between them. */
-function throttled(tell: (event: Operations['load']['event']) => void): typeof tell {
-  let part: string | undefined;
-  let next = 0;
-  return event => {
-    const now = performance.now();
-    if (now >= next || event.part !== part || event.loaded === event.total) {
-      next = now + PROGRESS_MS;
-      part = event.part;
-      tell(event);
-    }
-  };
+    const why = wasm?.lastPanic();
+    return why === undefined ? error : crashMessage(why);
+  });
 }

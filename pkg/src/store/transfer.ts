@@ -1,0 +1,124 @@
+/**
+ * A file over HTTP from any byte on, and never two versions of it mixed.
+ * @module
+ */
+
+import { PacelineError } from '../errors.js';
+import { bodyOf } from '../source.js';
+
+/** What a server called the version of a file. */
+export interface Version {
+  etag: string | undefined;
+  modified: string | undefined;
+}
+
+/** The bytes of a file from `at` on. */
+export interface Transfer {
+  stream: ReadableStream<Uint8Array>;
+  /** Where they begin: 0, or the byte that was asked for. */
+  at: number;
+  /** Bytes of the whole file, where the server says it. */
+  total: number | undefined;
+  version: Version;
+}
+
+/**
+ * Requests the file at `url` from byte `at` on, the whole of it where the server has another version than `version`, or
+ * cannot begin in the middle.
+ *
+ * @throws {@link PacelineError} `source-network` where no answer comes, `source-http` where it is an error
+ */
+export async function transfer(
+  url: string,
+  at: number,
+  version: Version,
+  signal: AbortSignal | undefined,
+): Promise<Transfer> {
+  if (at > 0) {
+    const response = await request(url, rangeHeaders(url, at, version), signal);
+    const part = response.status === 206 ? partOf(response, at, version) : undefined;
+    if (part) {
+      return part;
+    }
+    if (response.status !== 206 && response.status !== 416) {
+      return wholeOf(response);
+    }
+    await response.body?.cancel();
+  }
+  return wholeOf(await request(url, {}, signal));
+}
+
+/** Whether a server that knew a file as `before` still has the same one. Weak tags promise too little. */
+export function sameVersion(before: Version, now: Version): boolean {
+  if (before.etag !== undefined && now.etag !== undefined) {
+    return before.etag === now.etag && !before.etag.startsWith('W/');
+  }
+  return before.modified !== undefined && before.modified === now.modified;
+}
+
+/** Whether anything tells this version from another one. */
+export function isKnown({ etag, modified }: Version): boolean {
+  return modified !== undefined || (etag !== undefined && !etag.startsWith('W/'));
+}
+
+function rangeHeaders(url: string, at: number, { etag, modified }: Version): Record<string, string> {
+  const range = { Range: `bytes=${at}-` };
+  const validator = etag !== undefined && !etag.startsWith('W/') ? etag : modified;
+  // Elsewhere `If-Range` costs a preflight, which file hosts tend to refuse: the answer is compared instead.
+  const own = new URL(url).origin === globalThis.location?.origin;
+  return own && validator !== undefined ? { ...range, 'If-Range': validator } : range;
+}
+
+async function request(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  try {
+    // The store is the cache: a second copy in the browser's own would only take room.
+    return await fetch(url, { headers, cache: 'no-store', ...(signal && { signal }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw unreachable(url, error);
+  }
+}
+
+/** The error for an address that could not be fetched. */
+export function unreachable(url: string, error: unknown): PacelineError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new PacelineError(
+    'source-network',
+    `${url} could not be fetched (${why}); check the connection, and that the server allows this page (CORS)`,
+    { cause: error },
+  );
+}
+
+function wholeOf(response: Response): Transfer {
+  const { stream, size } = bodyOf(response);
+  return { stream, at: 0, total: size, version: versionOf(response) };
+}
+
+/** The part that `response` has; `undefined` where it is of another version, or another part. */
+function partOf(response: Response, at: number, before: Version): Transfer | undefined {
+  const [, first, total] =
+    /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? [];
+  const version = versionOf(response);
+  if (response.body === null || response.headers.has('content-encoding') || !sameVersion(before, version)) {
+    return undefined;
+  }
+  // Other origins may hide `Content-Range`. Its absence is no other part: it is what was asked for.
+  if (first !== undefined && Number(first) !== at) {
+    return undefined;
+  }
+  const rest = response.headers.get('content-length');
+  const whole =
+    total !== undefined && total !== '*' ? Number(total) : rest === null ? undefined : at + Number(rest);
+  return { stream: response.body, at, total: whole, version };
+}
+
+function versionOf({ headers }: Response): Version {
+  // A compressed body has its own tag, and no part of it is a part of the file.
+  return headers.has('content-encoding')
+    ? { etag: undefined, modified: undefined }
+    : { etag: headers.get('etag') ?? undefined, modified: headers.get('last-modified') ?? undefined };
+}

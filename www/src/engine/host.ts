@@ -1,0 +1,55 @@
+/** The engine of this page: at most one, and what it was loaded from. */
+
+import { Paceline, type Device, type LoadProgress, type Source } from 'paceline';
+import { State } from '../ui/state';
+
+/** A model to load: where its bytes are, and how a program would name that. */
+export interface Pick {
+  title: string;
+  source: Source;
+  origin: Origin;
+}
+
+/** Where a model comes from, as the code panel writes it. */
+export type Origin = { url: string } | { stored: string } | { file: string };
+
+/** What to load, and where it runs. */
+export interface LoadPlan {
+  target: Pick;
+  draft: Pick | undefined;
+  device: Device;
+}
+
+/** A loaded engine. */
+export interface Loaded {
+  engine: Paceline;
+  plan: LoadPlan;
+}
+
+/** Loads engines and lets go of them. */
+export class Host {
+  readonly loaded = new State<Loaded | undefined>(undefined);
+
+  /** Loads, in place of what is loaded. */
+  async load(
+    plan: LoadPlan,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.unload();
+    const { target, draft, device } = plan;
+    const engine = await Paceline.load({
+      target: target.source,
+      draft: draft?.source,
+      device,
+      onProgress,
+      signal,
+    });
+    this.loaded.value = { engine, plan };
+  }
+
+  unload(): void {
+    this.loaded.value?.engine.dispose();
+    this.loaded.value = undefined;
+  }
+}

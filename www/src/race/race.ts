@@ -1,0 +1,265 @@
+/** The race view: one prompt, two sessions, with and without speculation. */
+
+import type { GenerateOptions, Paceline, Session } from 'paceline';
+import type { LossyOptions } from '../engine/features';
+import type { Host } from '../engine/host';
+import { choices, draftersOf, optionsOf, type Choices } from '../settings/choices';
+import { announce } from '../ui/announce';
+import { build, element } from '../ui/build';
+import { rate } from '../ui/format';
+import { isAbort, Problem } from '../ui/problem';
+import { Board } from './board';
+import { Curves } from './curves';
+import { runHeat, type Heat } from './heat';
+import { Lane, type LaneName } from './lane';
+import type { Plots } from './plots';
+import { replay } from './replay';
+import { judge, ratioText } from './verdict';
+
+const EXAMPLES = {
+  'A refrain': 'Write a nursery rhyme with a refrain.',
+  'A summary':
+    'Repeat this text, then say it in one sentence: The tide comes in twice a day and goes out twice a day. When the tide comes in, the boats float. When the tide goes out, the boats lie on the sand.',
+  'A question': 'Why is the sky blue?',
+};
+
+const NAMES: Record<LaneName, string> = { speculative: 'With speculation', plain: 'Without' };
+
+interface Parts {
+  form: HTMLFormElement;
+  prompt: HTMLTextAreaElement;
+  start: HTMLButtonElement;
+  stop: HTMLButtonElement;
+  again: HTMLButtonElement;
+  examples: HTMLElement;
+  lanes: HTMLElement;
+  plots: HTMLElement;
+}
+
+export class Race {
+  readonly root: HTMLElement;
+  readonly #host: Host;
+  readonly #parts: Parts;
+  readonly #lanes: Record<LaneName, Lane>;
+  readonly #board = new Board();
+  readonly #problem = new Problem();
+  readonly #reload: () => void;
+  #plots: Plots | undefined;
+  #controller: AbortController | undefined;
+  #heats: Record<LaneName, Heat> | undefined;
+  /** Who runs first: it changes with every race, so that neither has the warmer or the cooler machine for good. */
+  #order: [LaneName, LaneName] = ['plain', 'speculative'];
+
+  /** `reload` loads what was loaded again, after a crash. */
+  constructor(host: Host, reload: () => void) {
+    const { root, parts } = build<Parts>(`
+      <section class="view race" id="view-race" data-for="race" aria-label="Race">
+        <form class="race-form" data-part="form">
+          <label class="label" for="race-prompt">One prompt, two sessions: with speculation and without</label>
+          <div class="race-line">
+            <textarea id="race-prompt" rows="2" data-part="prompt"></textarea>
+            <button class="primary" id="race-start" type="submit" data-part="start">Race</button>
+            <button id="race-stop" type="button" data-part="stop" hidden>Stop</button>
+          </div>
+          <div class="race-line under">
+            <span class="examples" data-part="examples" role="group" aria-label="Examples"></span>
+            <button class="quiet" id="race-replay" type="button" data-part="again" hidden>Replay side by side</button>
+          </div>
+        </form>
+        <div class="lanes" data-part="lanes"></div>
+        <div class="plots" data-part="plots"></div>
+        <p class="hint">
+          The two take turns, one after the other, since both would share one device; who goes first changes with every
+          race, and each warms up before it counts. Speeds leave out the reading of the prompt.
+        </p>
+      </section>`);
+    [this.root, this.#parts, this.#host, this.#reload] = [root, parts, host, reload];
+    this.#lanes = {
+      speculative: new Lane('speculative', NAMES.speculative),
+      plain: new Lane('plain', NAMES.plain),
+    };
+    parts.lanes.append(this.#lanes.speculative.root, this.#lanes.plain.root);
+    parts.lanes.before(this.#problem.root);
+    parts.lanes.after(this.#board.root);
+    parts.prompt.value = EXAMPLES['A refrain'];
+    for (const [name, text] of Object.entries(EXAMPLES)) {
+      const button = element('button', name, 'quiet');
+      button.type = 'button';
+      button.addEventListener('click', () => (parts.prompt.value = text));
+      parts.examples.append(button);
+    }
+    parts.form.addEventListener('submit', event => {
+      event.preventDefault();
+      void this.#run();
+    });
+    parts.stop.addEventListener('click', () => this.#controller?.abort());
+    parts.again.addEventListener('click', () => void this.#replay());
+    host.loaded.watch(() => this.#forget());
+  }
+
+  #forget(): void {
+    this.#controller?.abort();
+    this.#heats = undefined;
+    this.#lanes.speculative.clear();
+    this.#lanes.plain.clear();
+    this.#board.hide();
+    this.#problem.clear();
+    this.#parts.again.hidden = true;
+    this.#plots?.clear();
+  }
+
+  async #run(): Promise<void> {
+    const engine = this.#host.loaded.value?.engine;
+    const prompt = this.#parts.prompt.value.trim();
+    if (!engine || this.#controller || prompt === '') {
+      return;
+    }
+    this.#forget();
+    const controller = this.#begin();
+    const options = sidesOf(choices.value, engine);
+    const sessions: Session[] = [];
+    try {
+      const plots = await this.#plotsReady();
+      const curves = { speculative: new Curves(), plain: new Curves() };
+      const heats: Partial<Record<LaneName, Heat>> = {};
+      for (const [turn, name] of this.#order.entries()) {
+        this.#lanes[name].clear(describe(options[name]));
+        this.#lanes[name].state(turn === 0 ? 'warming up' : 'waits for its turn');
+      }
+      for (const name of this.#order) {
+        const lane = this.#lanes[name];
+        lane.state('warming up', true);
+        announce(`${NAMES[name]}: running`);
+        const session = await engine.session();
+        sessions.push(session);
+        heats[name] = await runHeat(
+          engine,
+          session,
+          [{ role: 'user', content: prompt }],
+          { ...options[name], signal: controller.signal },
+          step => {
+            lane.state('running', true);
+            lane.add(step);
+            curves[name].add(step.piece.stats);
+            plots.show(curves);
+          },
+        );
+        lane.state(this.#order[0] === name ? 'ran first' : 'ran second');
+      }
+      this.#heats = heats as Record<LaneName, Heat>;
+      this.#judge(options.speculative);
+      this.#order.reverse();
+    } catch (error) {
+      for (const lane of Object.values(this.#lanes)) {
+        lane.state('stopped');
+      }
+      if (isAbort(error)) {
+        announce('The race was stopped');
+      } else if (engine.disposed) {
+        this.#problem.show(error, { label: 'Load again', act: this.#reload });
+      } else {
+        this.#problem.show(error);
+      }
+    } finally {
+      await Promise.allSettled(sessions.map(session => session.close()));
+      this.#end(controller);
+    }
+  }
+
+  /** Shows the last race again, both at once. */
+  async #replay(): Promise<void> {
+    const heats = this.#heats;
+    if (!heats || this.#controller) {
+      return;
+    }
+    const controller = this.#begin();
+    const sides = (['speculative', 'plain'] as const).map(name => ({
+      lane: this.#lanes[name],
+      heat: heats[name],
+    }));
+    for (const { lane } of sides) {
+      lane.restart();
+    }
+    await replay(sides, controller.signal);
+    for (const { lane } of sides) {
+      lane.state('replayed');
+    }
+    this.#end(controller);
+  }
+
+  #judge(options: LossyOptions): void {
+    const heats = this.#heats;
+    if (!heats) {
+      return;
+    }
+    const lossy = options.lossy !== undefined;
+    const drawn = (options.temperature ?? 0) > 0;
+    const verdict = judge(heats.speculative.result, heats.plain.result, !lossy && !drawn);
+    this.#board.show(
+      verdict,
+      lossy
+        ? 'the lossy dial lets the text stray.'
+        : 'both were drawn by chance from the same law; at temperature 0 they are the same.',
+    );
+    const [on, off] = [heats.speculative.result.stats, heats.plain.result.stats];
+    this.#plots?.describe(
+      `${rate(on.tokensPerSecond)} with speculation, ${rate(off.tokensPerSecond)} without, ${ratioText(verdict.ratio)}`,
+      on,
+    );
+    this.#parts.again.hidden = false;
+  }
+
+  #begin(): AbortController {
+    const controller = (this.#controller = new AbortController());
+    this.#parts.start.hidden = true;
+    this.#parts.again.hidden = true;
+    this.#parts.stop.hidden = false;
+    this.#parts.stop.focus();
+    return controller;
+  }
+
+  #end(controller: AbortController): void {
+    if (this.#controller !== controller) {
+      return;
+    }
+    this.#controller = undefined;
+    const refocus = document.activeElement === this.#parts.stop;
+    this.#parts.start.hidden = false;
+    this.#parts.stop.hidden = true;
+    this.#parts.again.hidden = this.#heats === undefined;
+    if (refocus) {
+      this.#parts.start.focus();
+    }
+  }
+
+  /** The plots: their library comes when the first race begins. */
+  async #plotsReady(): Promise<Plots> {
+    if (!this.#plots) {
+      const { Plots } = await import('./plots');
+      this.#plots = new Plots();
+      this.#parts.plots.replaceChildren(...this.#plots.roots);
+    }
+    return this.#plots;
+  }
+}
+
+/** Both sides' options: the choices as they are, and the same without a drafter. */
+function sidesOf(value: Choices, engine: Paceline): Record<LaneName, LossyOptions> {
+  const drafter = value.drafter === 'none' ? (draftersOf(engine.info).at(-1) ?? 'ngram') : value.drafter;
+  return {
+    speculative: optionsOf({ ...value, drafter }),
+    plain: optionsOf({ ...value, drafter: 'none' }),
+  };
+}
+
+function describe({ drafter, gamma }: GenerateOptions): string {
+  const names = {
+    none: 'plain decoding',
+    ngram: 'repeats',
+    model: 'draft model',
+    'ngram+model': 'repeats, draft model',
+  };
+  return drafter === undefined || drafter === 'none'
+    ? names.none
+    : `${names[drafter]}, gamma ${gamma === 'auto' ? 'auto' : gamma}`;
+}

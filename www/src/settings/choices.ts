@@ -1,0 +1,97 @@
+/** What the visitor has chosen: who drafts, how far ahead, and how the model writes. */
+
+import type { Drafter, EngineInfo, Verify } from 'paceline';
+import { LOSSY, type Lossy, type LossyOptions } from '../engine/features';
+import { keep, recall } from '../ui/prefer';
+import { State } from '../ui/state';
+
+export interface Choices {
+  drafter: Drafter;
+  gamma: number | 'auto';
+  verify: Verify;
+  lossy: Lossy;
+  temperature: number;
+  topP: number;
+  topK: number;
+  minP: number;
+  repeatPenalty: number;
+  seed: number | undefined;
+  maxTokens: number;
+}
+
+/** The package's own defaults, except that nothing is drawn by chance until somebody asks for it. */
+const DEFAULTS: Choices = {
+  drafter: 'ngram',
+  gamma: 'auto',
+  verify: 'block',
+  lossy: { kind: 'linear', epsilon: 1 },
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repeatPenalty: 1,
+  seed: undefined,
+  maxTokens: 256,
+};
+
+const KEY = 'paceline-demo-choices';
+
+/** The choices of this page, kept for the next visit. */
+export const choices = new State<Choices>(recall(KEY, DEFAULTS));
+
+choices.watch(value => keep(KEY, value));
+
+/** Changes some of the choices. */
+export function choose(change: Partial<Choices>): void {
+  choices.value = { ...choices.value, ...change };
+}
+
+/** The drafters that an engine has. */
+export function draftersOf({ draft }: EngineInfo): Drafter[] {
+  return draft ? ['none', 'ngram', 'model', 'ngram+model'] : ['none', 'ngram'];
+}
+
+/** Keeps the choices within what a freshly loaded engine can do. */
+export function fit(info: EngineInfo): void {
+  const { drafter, gamma } = choices.value;
+  choose({
+    drafter:
+      info.draft && drafter !== 'none'
+        ? 'ngram+model'
+        : draftersOf(info).includes(drafter)
+          ? drafter
+          : 'ngram',
+    gamma: gamma === 'auto' ? gamma : Math.min(gamma, info.maxGamma),
+  });
+}
+
+/** The choices as options: only those that say something. */
+export function optionsOf(value: Choices): LossyOptions {
+  const { drafter, gamma, temperature, maxTokens } = value;
+  const options: LossyOptions = { drafter, maxTokens };
+  if (drafter !== 'none') {
+    options.gamma = gamma;
+  }
+  if (LOSSY && drafter !== 'none' && value.lossy.epsilon < 1) {
+    options.lossy = value.lossy;
+  }
+  if (value.repeatPenalty !== DEFAULTS.repeatPenalty) {
+    options.repeatPenalty = value.repeatPenalty;
+  }
+  if (temperature === 0) {
+    return options;
+  }
+  options.temperature = temperature;
+  for (const name of ['topP', 'topK', 'minP'] as const) {
+    if (value[name] !== DEFAULTS[name]) {
+      options[name] = value[name];
+    }
+  }
+  if (drafter !== 'none') {
+    options.verify = value.verify;
+  }
+  if (value.seed !== undefined) {
+    options.seed = value.seed;
+  }
+  return options;
+}

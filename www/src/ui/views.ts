@@ -1,0 +1,41 @@
+/** The views and the way between them: the address's fragment, so that links and the back button work. */
+
+import { byId } from './build';
+
+/** The views. Where there is room, `settings` stands beside the others instead. */
+export const VIEWS = ['models', 'chat', 'race', 'settings'] as const;
+
+export type View = (typeof VIEWS)[number];
+
+/** Goes to `view`. */
+export function go(view: View): void {
+  location.hash = view;
+}
+
+/** Shows the view that the address names, now and whenever it changes; `usable` says whether it has anything to show. */
+export function followAddress(usable: (view: View) => boolean): void {
+  const follow = () => show(usable);
+  addEventListener('hashchange', () => {
+    follow();
+    byId('main').focus({ preventScroll: true });
+  });
+  follow();
+}
+
+/** Shows the view that the address names: the one that is shown where it names none, the models where it has nothing to show. */
+export function show(usable: (view: View) => boolean): void {
+  const fragment = location.hash.slice(1) as View;
+  const named = VIEWS.includes(fragment) ? fragment : (document.body.dataset.view as View);
+  const view = usable(named) ? named : 'models';
+  document.body.dataset.view = view;
+  for (const link of byId('nav').querySelectorAll('a')) {
+    const target = link.hash.slice(1) as View;
+    link.toggleAttribute('data-off', !usable(target));
+    link.setAttribute('aria-disabled', `${!usable(target)}`);
+    if (target === view) {
+      link.setAttribute('aria-current', 'page');
+    } else {
+      link.removeAttribute('aria-current');
+    }
+  }
+}
