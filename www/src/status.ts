@@ -16,7 +16,7 @@ export function statusChip(host: Host): HTMLElement {
     root.hidden = !loaded;
     if (loaded) {
       const { info } = loaded.engine;
-      parts.name.textContent = info.target.name || loaded.plan.target.title;
+      parts.name.textContent = loaded.plan.target.title;
       parts.device.textContent =
         info.device === 'cpu' ? 'CPU' : info.software ? 'WebGPU, software' : 'WebGPU';
     }

@@ -87,6 +87,11 @@ export class Chat {
     if (!engine || this.#controller || content === '') {
       return;
     }
+    if (this.#host.busy.value) {
+      this.#problem.show('A race is on, and measures: wait for its end, or stop it.');
+      return;
+    }
+    this.#host.busy.value = 'chat';
     const controller = (this.#controller = new AbortController());
     this.#composer.text = '';
     this.#composer.busy = true;
@@ -120,6 +125,7 @@ export class Chat {
         this.#problem.show(error);
       }
     } finally {
+      this.#host.busy.value = undefined;
       reply.removeAttribute('aria-busy');
       delete reply.dataset.reading;
       if (this.#controller === controller) {

@@ -10,10 +10,10 @@ interface Parts {
 export function legend(tinted: HTMLElement): HTMLElement {
   const { root, parts } = build<Parts>(`
     <p class="legend">
-      <mark class="by-draft">drafted, accepted</mark>
-      <span class="by-target">the model’s own</span>
+      <mark class="by-draft">accepted draft</mark>
+      <span class="by-target">target</span>
       <label class="check"><input type="checkbox" id="tint" data-part="tint" checked /> Tint</label>
     </p>`);
-  parts.tint.addEventListener('change', () => tinted.classList.toggle('plain', !parts.tint.checked));
+  parts.tint.addEventListener('change', () => tinted.classList.toggle('untinted', !parts.tint.checked));
   return root;
 }

@@ -26,9 +26,13 @@ export interface Loaded {
   plan: LoadPlan;
 }
 
+/** What keeps an engine busy: a race measures, so nothing else may run beside it. */
+export type Work = 'chat' | 'race';
+
 /** Loads engines and lets go of them. */
 export class Host {
   readonly loaded = new State<Loaded | undefined>(undefined);
+  readonly busy = new State<Work | undefined>(undefined);
 
   /** Loads, in place of what is loaded. */
   async load(

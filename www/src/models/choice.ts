@@ -39,7 +39,7 @@ export class ModelChoice {
         <div class="line">
           <select id="${role}" data-part="select"></select>
           <input class="visually-hidden" id="${role}-file" type="file" accept=".gguf" data-part="file" />
-          <label class="button quiet" for="${role}-file" data-part="pick">Choose a file…</label>
+          <label class="button quiet" for="${role}-file" data-part="pick">File…</label>
         </div>
       </div>`);
     [this.root, this.#library, this.#select, this.#options, this.#onChange] = [

@@ -3,7 +3,7 @@
 import type { ChatMessage, GenerateOptions, Paceline, Piece, Result, Session } from 'paceline';
 import { answer } from '../engine/answer';
 
-/** A piece, and when it came: in ms since the first one. */
+/** A piece, and when it came: in ms of its own run, the reading of the prompt left out. */
 export interface Step {
   at: number;
   piece: Piece;
@@ -35,10 +35,8 @@ export async function runHeat(
   }).result;
   const steps: Step[] = [];
   const run = answer(session, engine.info, messages, options);
-  let begin: number | undefined;
   for await (const piece of run) {
-    begin ??= performance.now();
-    const step = { at: performance.now() - begin, piece };
+    const step = { at: piece.stats.decodeMs, piece };
     steps.push(step);
     onStep(step);
   }

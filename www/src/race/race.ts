@@ -1,6 +1,6 @@
 /** The race view: one prompt, two sessions, with and without speculation. */
 
-import type { GenerateOptions, Paceline, Session } from 'paceline';
+import type { EngineInfo, GenerateOptions, Paceline, Session } from 'paceline';
 import type { LossyOptions } from '../engine/features';
 import type { Host } from '../engine/host';
 import { choices, draftersOf, optionsOf, type Choices } from '../settings/choices';
@@ -25,6 +25,13 @@ const EXAMPLES = {
 
 const NAMES: Record<LaneName, string> = { speculative: 'With speculation', plain: 'Without' };
 
+/** Two sessions share one device, so they take turns: how, depends on what their clocks can tell apart. */
+const TURNS: Record<EngineInfo['device'], string> = {
+  cpu: 'The two take turns, round by round, and the clock of each runs in its own rounds alone. Both warm up before it counts; reading the prompt does not count.',
+  webgpu:
+    'The two take turns, one after the other, since both would share one GPU; who goes first changes with every race. Both warm up before it counts; reading the prompt does not count.',
+};
+
 interface Parts {
   form: HTMLFormElement;
   prompt: HTMLTextAreaElement;
@@ -34,6 +41,8 @@ interface Parts {
   examples: HTMLElement;
   lanes: HTMLElement;
   plots: HTMLElement;
+  outcome: HTMLElement;
+  turns: HTMLElement;
 }
 
 export class Race {
@@ -63,15 +72,14 @@ export class Race {
           </div>
           <div class="race-line under">
             <span class="examples" data-part="examples" role="group" aria-label="Examples"></span>
-            <button class="quiet" id="race-replay" type="button" data-part="again" hidden>Replay side by side</button>
           </div>
         </form>
         <div class="lanes" data-part="lanes"></div>
+        <div class="outcome" data-part="outcome">
+          <button class="quiet" id="race-replay" type="button" data-part="again" hidden>Replay</button>
+        </div>
         <div class="plots" data-part="plots"></div>
-        <p class="hint">
-          The two take turns, one after the other, since both would share one device; who goes first changes with every
-          race, and each warms up before it counts. Speeds leave out the reading of the prompt.
-        </p>
+        <p class="hint" data-part="turns"></p>
       </section>`);
     [this.root, this.#parts, this.#host, this.#reload] = [root, parts, host, reload];
     this.#lanes = {
@@ -80,7 +88,7 @@ export class Race {
     };
     parts.lanes.append(this.#lanes.speculative.root, this.#lanes.plain.root);
     parts.lanes.before(this.#problem.root);
-    parts.lanes.after(this.#board.root);
+    parts.outcome.prepend(this.#board.root);
     parts.prompt.value = EXAMPLES['A refrain'];
     for (const [name, text] of Object.entries(EXAMPLES)) {
       const button = element('button', name, 'quiet');
@@ -94,7 +102,10 @@ export class Race {
     });
     parts.stop.addEventListener('click', () => this.#controller?.abort());
     parts.again.addEventListener('click', () => void this.#replay());
-    host.loaded.watch(() => this.#forget());
+    host.loaded.watch(loaded => {
+      this.#forget();
+      parts.turns.textContent = loaded ? TURNS[loaded.engine.info.device] : '';
+    });
   }
 
   #forget(): void {
@@ -114,7 +125,12 @@ export class Race {
     if (!engine || this.#controller || prompt === '') {
       return;
     }
+    if (this.#host.busy.value) {
+      this.#problem.show('The chat is being answered: wait for its end, or stop it, and race then.');
+      return;
+    }
     this.#forget();
+    this.#host.busy.value = 'race';
     const controller = this.#begin();
     const options = sidesOf(choices.value, engine);
     const sessions: Session[] = [];
@@ -122,14 +138,9 @@ export class Race {
       const plots = await this.#plotsReady();
       const curves = { speculative: new Curves(), plain: new Curves() };
       const heats: Partial<Record<LaneName, Heat>> = {};
-      for (const [turn, name] of this.#order.entries()) {
-        this.#lanes[name].clear(describe(options[name]));
-        this.#lanes[name].state(turn === 0 ? 'warming up' : 'waits for its turn');
-      }
-      for (const name of this.#order) {
+      const run = async (name: LaneName) => {
         const lane = this.#lanes[name];
         lane.state('warming up', true);
-        announce(`${NAMES[name]}: running`);
         const session = await engine.session();
         sessions.push(session);
         heats[name] = await runHeat(
@@ -144,7 +155,19 @@ export class Race {
             plots.show(curves);
           },
         );
-        lane.state(this.#order[0] === name ? 'ran first' : 'ran second');
+        lane.state('done');
+      };
+      for (const name of this.#order) {
+        this.#lanes[name].clear(describe(options[name]));
+        this.#lanes[name].state('waits for its turn');
+      }
+      announce('The race is on');
+      if (engine.info.device === 'cpu') {
+        await Promise.all(this.#order.map(run));
+      } else {
+        for (const name of this.#order) {
+          await run(name);
+        }
       }
       this.#heats = heats as Record<LaneName, Heat>;
       this.#judge(options.speculative);
@@ -161,7 +184,9 @@ export class Race {
         this.#problem.show(error);
       }
     } finally {
+      controller.abort();
       await Promise.allSettled(sessions.map(session => session.close()));
+      this.#host.busy.value = undefined;
       this.#end(controller);
     }
   }
