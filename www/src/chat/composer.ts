@@ -16,7 +16,7 @@ export class Composer {
     const { root, parts } = build<Parts>(`
       <form class="composer">
         <label class="visually-hidden" for="prompt">Your message</label>
-        <textarea id="prompt" data-part="prompt" rows="1" placeholder="Write a message" enterkeyhint="send"></textarea>
+        <textarea id="prompt" data-part="prompt" rows="1" data-focus placeholder="Write a message" enterkeyhint="send"></textarea>
         <button class="primary" id="send" data-part="send" type="submit">Send</button>
         <button id="stop" data-part="stop" type="button" hidden>Stop</button>
       </form>`);

@@ -152,11 +152,13 @@ export class Start {
     const code = (reason as { code?: string }).code ?? '';
     if (isAbort(reason)) {
       announce('Loading was stopped; what has come is kept');
-    } else if (keep && (code === 'store-full' || code === 'store-unavailable')) {
-      this.#problem.show(reason, { label: 'Load without keeping it', act: () => void this.load(false) });
-    } else {
-      this.#problem.show(reason, { label: 'Try again', act: () => void this.load() });
+      return;
     }
+    const again = { label: 'Try again', act: () => void this.load() };
+    const unkept = { label: 'Load without keeping it', act: () => void this.load(false) };
+    // Whatever the store's trouble is, the model can do without it; a network's trouble is no better there.
+    const stored = keep && /^(store-|internal)/.test(code);
+    this.#problem.show(reason, ...(stored ? [again, unkept] : [again]));
   }
 
   #busy(busy: boolean): void {

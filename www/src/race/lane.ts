@@ -26,7 +26,7 @@ export class Lane {
   constructor(name: LaneName, title: string) {
     const { root, parts } = build<Parts>(`
       <article class="lane ${name}" aria-label="${title}">
-        <header><h3 data-part="title"></h3><span class="how" data-part="how"></span></header>
+        <header><h2 data-part="title"></h2><span class="how" data-part="how"></span></header>
         <p class="speed"><span data-part="speed">–</span> <small>tokens/s</small></p>
         <p class="state" data-part="state"></p>
         <dl>

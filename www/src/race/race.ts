@@ -66,7 +66,7 @@ export class Race {
         <form class="race-form" data-part="form">
           <label class="label" for="race-prompt">One prompt, two sessions: with speculation and without</label>
           <div class="race-line">
-            <textarea id="race-prompt" rows="2" data-part="prompt"></textarea>
+            <textarea id="race-prompt" rows="2" data-focus data-part="prompt"></textarea>
             <button class="primary" id="race-start" type="submit" data-part="start">Race</button>
             <button id="race-stop" type="button" data-part="stop" hidden>Stop</button>
           </div>

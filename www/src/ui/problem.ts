@@ -55,7 +55,8 @@ export class Problem {
 
 /** A sentence about what was thrown. */
 export function messageOf(reason: unknown): string {
-  const message = reason instanceof Error ? reason.message : String(reason);
+  const said = reason instanceof Error ? reason.message : String(reason);
+  const message = said || 'that did not work, and the browser does not say why; is there room on the disk?';
   return message.charAt(0).toUpperCase() + message.slice(1);
 }
 

@@ -17,9 +17,17 @@ export function followAddress(usable: (view: View) => boolean): void {
   const follow = () => show(usable);
   addEventListener('hashchange', () => {
     follow();
-    byId('main').focus({ preventScroll: true });
+    focusView();
   });
   follow();
+}
+
+/** The focus goes where a view is used, unless that would call up a keyboard on the screen. */
+function focusView(): void {
+  const main = byId('main');
+  const field = main.querySelector<HTMLElement>(`[data-for=${document.body.dataset.view}] [data-focus]`);
+  const first = field && matchMedia('(pointer: fine)').matches ? field : main;
+  first.focus({ preventScroll: true });
 }
 
 /** Shows the view that the address names: the one that is shown where it names none, the models where it has nothing to show. */
