@@ -42,6 +42,7 @@ export async function visit(
     server,
     context,
     problems,
+    folder,
     /** Opens a tab, and waits until it knows its models. */
     async open(path = '/') {
       const page = await context.newPage();
