@@ -82,6 +82,16 @@ test('a download is paused, resumed where it stopped, checked and deleted', asyn
   assert.deepEqual(problems, []);
 });
 
+test('a load joins the download that is on its way', async t => {
+  const { page, file, problems } = await site(t);
+  file.pace = 50;
+  await row(page, 'SmolLM2').getByText('Download').click();
+  await page.waitForFunction(() => document.querySelector('.row progress').value > 0.05);
+  await load(page);
+  assert.equal(file.asked.length, 1, `${file.asked}`);
+  assert.deepEqual(problems, []);
+});
+
 test('a download from an address fails in its row, and works once the cause is gone', async t => {
   let answer = 404;
   const bytes = readFileSync(join(folder, 'target.gguf'));

@@ -2,7 +2,7 @@
 
 import type { ChatMessage, Result, Run } from 'paceline';
 import { answer } from '../engine/answer';
-import type { Host } from '../engine/host';
+import { isLost, type Host } from '../engine/host';
 import { choices, optionsOf } from '../settings/choices';
 import { announce } from '../ui/announce';
 import { build, element } from '../ui/build';
@@ -119,7 +119,7 @@ export class Chat {
       written = reply.textContent ?? '';
       if (isAbort(error)) {
         announce('Stopped');
-      } else if (engine.disposed) {
+      } else if (isLost(engine, error)) {
         this.#problem.show(error, { label: 'Load again', act: this.#reload });
       } else {
         this.#problem.show(error);

@@ -1,6 +1,6 @@
 /** The engine of this page: at most one, and what it was loaded from. */
 
-import { Paceline, type Device, type LoadProgress, type Source } from 'paceline';
+import { Paceline, PacelineError, type Device, type LoadProgress, type Source } from 'paceline';
 import { State } from '../ui/state';
 
 /** A model to load: where its bytes are, and how a program would name that. */
@@ -56,4 +56,9 @@ export class Host {
     this.loaded.value?.engine.dispose();
     this.loaded.value = undefined;
   }
+}
+
+/** Whether the engine is gone with this error, so that the model must be loaded again. */
+export function isLost(engine: Paceline, error: unknown): boolean {
+  return engine.disposed || (error instanceof PacelineError && error.code === 'gpu-lost');
 }

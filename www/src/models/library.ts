@@ -19,6 +19,7 @@ export class Library {
   /** Picked files and typed addresses: they are gone with the page. */
   #added: Model[] = [];
   #files = 0;
+  readonly #downloads = new Map<string, Promise<void>>();
   readonly #others = new BroadcastChannel(CHANNEL);
 
   /** Looks at what the site offers and what the browser keeps. */
@@ -75,16 +76,27 @@ export class Library {
   }
 
   /**
-   * Downloads a model, or the rest of it; a pause is an abort.
+   * Downloads a model, or the rest of it; a pause is an abort. One that is on its way already is joined.
    *
    * @throws what the store throws, which the model's `problem` then is too
    */
-  async download(key: string, outer?: AbortSignal): Promise<void> {
+  download(key: string, outer?: AbortSignal): Promise<void> {
+    const pause = () => this.pause(key);
+    outer?.addEventListener('abort', pause);
+    const download = this.#downloads.get(key) ?? this.#download(key);
+    this.#downloads.set(key, download);
+    return download.finally(() => {
+      this.#downloads.delete(key);
+      outer?.removeEventListener('abort', pause);
+    });
+  }
+
+  async #download(key: string): Promise<void> {
     const { url, sha256 } = this.#get(key);
     if (url === undefined) {
       return;
     }
-    await this.#transfer(key, 'download', outer, (store, transfer, onProgress) =>
+    await this.#transfer(key, 'download', (store, transfer, onProgress) =>
       store.download(url, { signal: transfer.controller.signal, onProgress, ...(sha256 ? { sha256 } : {}) }),
     );
   }
@@ -95,7 +107,7 @@ export class Library {
     if (!file) {
       return;
     }
-    await this.#transfer(key, 'import', undefined, (store, transfer, onProgress) =>
+    await this.#transfer(key, 'import', (store, transfer, onProgress) =>
       store.import(file.name, file, { signal: transfer.controller.signal, onProgress }),
     );
     this.#added = this.#added.filter(model => model.key !== key);
@@ -106,7 +118,7 @@ export class Library {
   async check(key: string): Promise<boolean> {
     const { stored } = this.#get(key);
     let intact = false;
-    await this.#transfer(key, 'check', undefined, async store => {
+    await this.#transfer(key, 'check', async store => {
       intact = stored !== undefined && (await store.verify(stored.name));
     });
     return intact;
@@ -139,7 +151,6 @@ export class Library {
   async #transfer(
     key: string,
     kind: Transfer['kind'],
-    outer: AbortSignal | undefined,
     act: (
       store: ModelStore,
       transfer: Transfer,
@@ -151,7 +162,6 @@ export class Library {
       throw this.unavailable;
     }
     const controller = new AbortController();
-    outer?.addEventListener('abort', () => controller.abort(outer.reason));
     const { stored, bytes, file } = this.#get(key);
     const transfer: Transfer = {
       kind,

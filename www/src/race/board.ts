@@ -39,7 +39,7 @@ export class Board {
     check.textContent = !texts
       ? `Texts not compared: ${free}`
       : texts.identical
-        ? `Texts identical, token for token (${texts.tokens} of ${texts.tokens})`
+        ? `Identical, token for token (${texts.tokens})`
         : `Texts differ from token ${texts.at + 1} on: that should never happen, please report it`;
   }
 }

@@ -27,8 +27,8 @@ export class Lane {
     const { root, parts } = build<Parts>(`
       <article class="lane ${name}" aria-label="${title}">
         <header><h2 data-part="title"></h2><span class="how" data-part="how"></span></header>
-        <p class="speed"><span data-part="speed">–</span> <small>tokens/s</small></p>
-        <p class="state" data-part="state"></p>
+        <div class="line"><p class="speed"><span data-part="speed">–</span> <small>tokens/s</small></p>
+        <p class="state" data-part="state"></p></div>
         <dl>
           <div><dt>Tokens</dt><dd data-part="tokens">–</dd></div>
           <div><dt>Time</dt><dd data-part="time">–</dd></div>

@@ -10,16 +10,16 @@ export class Plots {
   readonly #speed = new Plot({
     title: 'Tokens a second',
     lines: [
-      { label: 'with speculation', colour: '--draft' },
-      { label: 'without', colour: '--target', dashed: true },
+      { label: 'speculative', colour: '--draft' },
+      { label: 'plain', colour: '--target', dashed: true },
     ],
     text: value => `${value}`,
   });
   readonly #acceptance = new Plot({
     title: 'Drafts accepted',
     lines: [
-      { label: 'counted', colour: '--draft' },
-      { label: 'expected', colour: '--soft', dashed: true },
+      { label: 'counted, α emp', colour: '--draft' },
+      { label: 'expected, α TF', colour: '--soft', dashed: true },
     ],
     top: 1,
     text: percent,

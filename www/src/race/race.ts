@@ -2,7 +2,7 @@
 
 import type { EngineInfo, GenerateOptions, Paceline, Session } from 'paceline';
 import type { LossyOptions } from '../engine/features';
-import type { Host } from '../engine/host';
+import { isLost, type Host } from '../engine/host';
 import { choices, draftersOf, optionsOf, type Choices } from '../settings/choices';
 import { announce } from '../ui/announce';
 import { build, element } from '../ui/build';
@@ -23,7 +23,7 @@ const EXAMPLES = {
   'A question': 'Why is the sky blue?',
 };
 
-const NAMES: Record<LaneName, string> = { speculative: 'With speculation', plain: 'Without' };
+const NAMES: Record<LaneName, string> = { speculative: 'Speculative', plain: 'Plain' };
 
 /** Two sessions share one device, so they take turns: how, depends on what their clocks can tell apart. */
 const TURNS: Record<EngineInfo['device'], string> = {
@@ -64,14 +64,14 @@ export class Race {
     const { root, parts } = build<Parts>(`
       <section class="view race" id="view-race" data-for="race" aria-label="Race">
         <form class="race-form" data-part="form">
-          <label class="label" for="race-prompt">One prompt, two sessions: with speculation and without</label>
+          <div class="race-line over">
+            <label for="race-prompt">One prompt, two sessions: with speculation and without</label>
+            <span class="examples" data-part="examples" role="group" aria-label="Examples"></span>
+          </div>
           <div class="race-line">
             <textarea id="race-prompt" rows="2" data-focus data-part="prompt"></textarea>
             <button class="primary" id="race-start" type="submit" data-part="start">Race</button>
             <button id="race-stop" type="button" data-part="stop" hidden>Stop</button>
-          </div>
-          <div class="race-line under">
-            <span class="examples" data-part="examples" role="group" aria-label="Examples"></span>
           </div>
         </form>
         <div class="lanes" data-part="lanes"></div>
@@ -178,7 +178,7 @@ export class Race {
       }
       if (isAbort(error)) {
         announce('The race was stopped');
-      } else if (engine.disposed) {
+      } else if (isLost(engine, error)) {
         this.#problem.show(error, { label: 'Load again', act: this.#reload });
       } else {
         this.#problem.show(error);

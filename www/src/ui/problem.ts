@@ -44,6 +44,7 @@ export class Problem {
       }),
     );
     this.root.hidden = false;
+    this.root.scrollIntoView({ block: 'nearest' });
   }
 
   clear(): void {
