@@ -125,5 +125,8 @@ export class Connection<O extends OperationsLike<O> = Operations> {
 }
 
 function engineCrashed(why: string): PacelineError {
-  return new PacelineError('engine-crashed', `the worker failed: ${why}; load the model again`);
+  return new PacelineError(
+    'engine-crashed',
+    `the worker failed (${why}); call recover(), or load the model again`,
+  );
 }

@@ -3,14 +3,10 @@
  * @module
  */
 
-import { Connection } from './connection.js';
-import { PacelineError } from './errors.js';
-import { makeEngineWorker } from './make-worker.js';
-import type { StoreUse } from './protocol.js';
+import { makeChat, type Chat } from './chat.js';
+import { Host } from './host.js';
 import type { Run } from './run.js';
 import { Session } from './session.js';
-import { postable, type PostedSource } from './source.js';
-import { DEFAULT_DIRECTORY } from './store/directory.js';
 import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo } from './types.js';
 
 /**
@@ -24,59 +20,48 @@ import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo 
  * ```
  *
  * An engine does one generation at a time; further ones wait their turn. Several at a time need a {@link Session} each.
+ *
+ * Where the GPU device is lost (the driver was reset, the machine slept), what is being generated rejects with the code
+ * `gpu-lost`, and the next call loads the models again first.
  */
 export class Paceline {
-  /** What runs, and on what. */
-  readonly info: EngineInfo;
+  /**
+   * Answers a conversation, laid out by the model's own chat template. `chat.completions.create` does the same in the
+   * terms of OpenAI's API.
+   */
+  readonly chat: Chat;
 
-  readonly #connection: Connection;
+  readonly #host: Host;
   readonly #main: Session;
 
-  private constructor(connection: Connection, info: EngineInfo) {
-    this.#connection = connection;
-    this.#main = new Session(connection, 0);
-    this.info = info;
+  private constructor(host: Host) {
+    this.#host = host;
+    this.#main = new Session(host, { connection: host.live?.connection, id: 0 });
+    this.chat = makeChat(
+      (messages, options) => this.#main.chat(messages, options),
+      () => this.info,
+    );
   }
 
   /**
    * Loads a target, and a draft where one is given. Model files are streamed: neither the page nor the worker ever
-   * holds one as a whole.
+   * holds one as a whole. Those that are fetched stay in the browser's store (see `LoadOptions.cache`).
    *
    * @throws {@link PacelineError} where a file cannot be used or the device cannot run it; its message names the remedy
    * @throws the signal's reason, an `AbortError` `DOMException` unless it was given another, after an abort
    */
   static async load(options: LoadOptions): Promise<Paceline> {
-    const { device = 'auto', capacity, onProgress, signal } = options;
-    signal?.throwIfAborted();
-    let connection: Connection | undefined;
-    let target: PostedSource | undefined;
-    let draft: PostedSource | undefined;
-    try {
-      const store = storeUse(options.cache);
-      target = postable(options.target, store);
-      draft = options.draft === undefined ? undefined : postable(options.draft, store);
-      connection = new Connection((options.worker ?? makeEngineWorker)());
-      const request = { target: target.message, draft: draft?.message, device, capacity };
-      const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
-      const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
-      return new Paceline(connection, info);
-    } catch (error) {
-      // A worker holds all of a load's memory: ending it frees everything.
-      connection?.close(new PacelineError('engine-disposed', 'the load failed'));
-      target?.cancel();
-      draft?.cancel();
-      throw error;
-    }
+    return new Paceline(await Host.start(options));
+  }
+
+  /** What runs, and on what. It may change where the models had to be loaded again. */
+  get info(): EngineInfo {
+    return this.#host.info;
   }
 
   /** Continues `prompt`: text, or token ids. */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Run {
     return this.#main.generate(prompt, options);
-  }
-
-  /** Answers a conversation, laid out by the model's own chat template. */
-  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): Run {
-    return this.#main.chat(messages, options);
   }
 
   /**
@@ -85,46 +70,50 @@ export class Paceline {
    * @throws {@link PacelineError} where the device has no room for it
    */
   async session(): Promise<Session> {
-    return new Session(this.#connection, await this.#connection.request('open', {}));
+    const live = this.#host.live ?? (await this.#host.revived());
+    const id = await live.connection.request('open', {});
+    return new Session(this.#host, { connection: live.connection, id });
   }
 
   /** Token ids of `text`. */
   encode(text: string): Promise<number[]> {
-    return this.#connection.request('encode', { text });
+    return this.#host.request('encode', { text });
   }
 
   /** Text of token ids, special tokens left out. */
   decode(ids: ArrayLike<number>): Promise<string> {
-    return this.#connection.request('decode', { ids: Array.from(ids) });
+    return this.#host.request('decode', { ids: Array.from(ids) });
   }
 
   /** The text that the model reads for a conversation. */
   render(messages: readonly ChatMessage[]): Promise<string> {
-    return this.#connection.request('render', { messages: [...messages] });
+    return this.#host.request('render', { messages: [...messages] });
   }
 
   /** Bytes in use. */
   memory(): Promise<MemoryInfo> {
-    return this.#connection.request('memory', {});
+    return this.#host.request('memory', {});
+  }
+
+  /**
+   * Loads the models again where they are lost: after `engine-crashed`, which nothing else mends, or after `gpu-lost`,
+   * without waiting for the next call to do it. Sessions go on with an empty cache. Files come from the store, or from
+   * where they came from.
+   *
+   * @throws {@link PacelineError} where that fails: a model that came from a stream cannot be read twice. It can be
+   * tried again.
+   */
+  recover(): Promise<void> {
+    return this.#host.recover();
   }
 
   /** Whether the engine is gone: it was disposed of, or it crashed. */
   get disposed(): boolean {
-    return this.#connection.closed;
+    return this.#host.closed;
   }
 
   /** Frees everything. What is still running rejects with the code `engine-disposed`. */
   dispose(): void {
-    this.#connection.close(
-      new PacelineError('engine-disposed', 'the engine was disposed of; load the model again'),
-    );
+    this.#host.dispose();
   }
-}
-
-/** The store that fetched files are kept in. */
-function storeUse(cache: LoadOptions['cache'] = true): StoreUse | undefined {
-  if (typeof cache === 'boolean') {
-    return cache ? { directory: DEFAULT_DIRECTORY, required: false } : undefined;
-  }
-  return { directory: cache.directory, required: true };
 }

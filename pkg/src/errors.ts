@@ -8,7 +8,7 @@
  *
  * Those that begin with `gguf-`, `tokenizer-`, `template-` and `model-` say that a file cannot be used, `source-` that
  * its bytes did not come, `store-` that the model store cannot do it, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`, `sampling-` and `logit-bias-` that a
- * request cannot be carried out, `engine-` and `session-` that the engine or the session is gone.
+ * request cannot be carried out, `unsupported` that nothing here can carry it out, `engine-` and `session-` that the engine or the session is gone.
  */
 export type ErrorCode =
   | 'source-io'
@@ -60,6 +60,7 @@ export type ErrorCode =
   | 'token-range'
   | 'not-started'
   | 'invalid-option'
+  | 'unsupported'
   | 'engine-busy'
   | 'engine-disposed'
   | 'engine-crashed'
@@ -111,7 +112,10 @@ export function toMessage(error: unknown): ErrorMessage {
 
 /** Describes the end of an engine. */
 export function crashMessage(why: string): ErrorMessage {
-  return { code: 'engine-crashed', message: `the engine crashed (${why}); load the model again` };
+  return {
+    code: 'engine-crashed',
+    message: `the engine crashed (${why}); call recover(), or load the model again`,
+  };
 }
 
 /** The error that a posted description stands for. */

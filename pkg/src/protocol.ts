@@ -37,8 +37,9 @@ export type Prompt =
   { type: 'text'; text: string } | { type: 'ids'; ids: number[] } | { type: 'chat'; messages: ChatMessage[] };
 
 /** How to generate, in a form that can be posted. */
-export type GenerateMessage = Omit<GenerateOptions, 'logitBias' | 'signal' | 'onPrefill'> & {
+export type GenerateMessage = Omit<GenerateOptions, 'logitBias' | 'signal' | 'onPrefill' | 'stop'> & {
   logitBias?: [id: number, bias: number][] | undefined;
+  stop?: string[] | undefined;
 };
 
 /** A sequence: 0 is the one that a load makes, `open` makes others. */

@@ -4,10 +4,18 @@
  */
 
 import type { Connection } from './connection.js';
+import { makeChat, type Chat } from './chat.js';
 import { PacelineError } from './errors.js';
-import type { GenerateMessage, Prompt, SessionId } from './protocol.js';
+import type { Host, Live } from './host.js';
+import type { GenerateMessage, Operations, Prompt, SessionId } from './protocol.js';
 import { Run } from './run.js';
-import type { ChatMessage, GenerateOptions } from './types.js';
+import type { GenerateOptions } from './types.js';
+
+/** A session in a worker. */
+interface Place {
+  connection: Connection | undefined;
+  id: SessionId;
+}
 
 /**
  * A sequence of its own on an engine's weights: it remembers its own conversation, so that two chats can share a model
@@ -16,15 +24,23 @@ import type { ChatMessage, GenerateOptions } from './types.js';
  * A session does one generation at a time; further ones wait their turn. Those of different sessions go on side by side.
  */
 export class Session {
-  readonly #connection: Connection;
-  readonly #id: SessionId;
+  /** Answers a conversation, as `Paceline.chat` does. */
+  readonly chat: Chat;
+
+  readonly #host: Host;
+  /** Where it is. Another worker makes it anew, except for the one that every worker has. */
+  #place: Place;
   /** Aborts what is still running when the session is closed. */
   readonly #end = new AbortController();
 
   /** @internal */
-  constructor(connection: Connection, id: SessionId) {
-    this.#connection = connection;
-    this.#id = id;
+  constructor(host: Host, place: Place) {
+    this.#host = host;
+    this.#place = place;
+    this.chat = makeChat(
+      (messages, options) => this.#run({ type: 'chat', messages: [...messages] }, options),
+      () => host.info,
+    );
   }
 
   /** Continues `prompt`: text, or token ids. */
@@ -35,42 +51,100 @@ export class Session {
     );
   }
 
-  /** Answers a conversation, laid out by the model's own chat template. */
-  chat(messages: readonly ChatMessage[], options: GenerateOptions = {}): Run {
-    return this.#run({ type: 'chat', messages: [...messages] }, options);
-  }
-
   /** Whether the session is gone: it was closed, or its engine is gone. */
   get closed(): boolean {
-    return this.#end.signal.aborted || this.#connection.closed;
+    return this.#end.signal.aborted || this.#host.closed;
   }
 
-  /** Frees what the session holds. What is still running rejects with the code `session-closed`. */
+  /** Frees the session. What is still running rejects with the code `session-closed`. */
   async close(): Promise<void> {
-    if (!this.closed) {
-      this.#end.abort(new PacelineError('session-closed', 'the session was closed; open another one'));
-      await this.#connection.request('close', { session: this.#id });
+    if (this.closed) {
+      return;
+    }
+    this.#end.abort(new PacelineError('session-closed', 'the session was closed; open another one'));
+    const { connection, id } = this.#place;
+    // A worker that is gone has freed it.
+    if (connection && !connection.closed) {
+      await connection.request('close', { session: id });
     }
   }
 
-  #run(prompt: Prompt, { signal, onPrefill, logitBias, ...rest }: GenerateOptions): Run {
-    const options: GenerateMessage = { ...rest, logitBias: logitBias && entries(logitBias) };
+  #run(prompt: Prompt, { signal, onPrefill, logitBias, stop, ...rest }: GenerateOptions): Run {
+    const options: GenerateMessage = {
+      ...rest,
+      stop: stopsOf(stop),
+      logitBias: logitBias && entries(logitBias),
+    };
     const left = new AbortController();
     const signals = [left.signal, this.#end.signal, ...(signal ? [signal] : [])];
     return new Run(
       ({ push }) =>
-        this.#connection.request(
-          'generate',
-          { session: this.#id, prompt, options },
-          {
-            signal: AbortSignal.any(signals),
-            onEvent: event =>
-              event.type === 'piece' ? push(event.piece) : onPrefill?.(event.done, event.total),
-          },
+        this.#generate(
+          prompt,
+          options,
+          event => (event.type === 'piece' ? push(event.piece) : onPrefill?.(event.done, event.total)),
+          AbortSignal.any(signals),
         ),
       () => left.abort(),
     );
   }
+
+  /** Generates; begins once more where the device turns out to be lost before anything was generated. */
+  async #generate(
+    prompt: Prompt,
+    options: GenerateMessage,
+    onEvent: (event: Operations['generate']['event']) => void,
+    signal: AbortSignal,
+  ): Promise<Operations['generate']['answer']> {
+    for (let again = false; ; again = true) {
+      const live = this.#host.live ?? (await this.#host.revived(signal));
+      const session = this.#idIn(live) ?? (await this.#openIn(live));
+      let begun = false;
+      try {
+        return await live.connection.request(
+          'generate',
+          { session, prompt, options },
+          {
+            signal,
+            onEvent: event => {
+              begun ||= event.type === 'piece';
+              onEvent(event);
+            },
+          },
+        );
+      } catch (error) {
+        if (!(error instanceof PacelineError) || error.code !== 'gpu-lost') {
+          throw error;
+        }
+        this.#host.lose(live, error);
+        if (begun || again) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  #idIn({ connection }: Live): SessionId | undefined {
+    return this.#place.id === 0 || this.#place.connection === connection ? this.#place.id : undefined;
+  }
+
+  async #openIn({ connection }: Live): Promise<SessionId> {
+    const id = await connection.request('open', {});
+    this.#place = { connection, id };
+    return id;
+  }
+}
+
+/** The stop strings, checked. */
+function stopsOf(stop: GenerateOptions['stop']): string[] | undefined {
+  const stops = typeof stop === 'string' ? [stop] : stop;
+  if (stops === undefined) {
+    return undefined;
+  }
+  if (!Array.isArray(stops) || stops.some(text => typeof text !== 'string' || text === '')) {
+    throw new PacelineError('invalid-option', 'stop takes strings that are not empty');
+  }
+  return [...stops];
 }
 
 /** The biases as pairs: the keys of an object are strings. */

@@ -90,6 +90,11 @@ export interface EngineInfo {
   variant: string;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
+  /**
+   * Whether the GPU computed what it should, bit by bit, when the engine was loaded. One that does not is never used:
+   * `auto` runs on the CPU then. Absent where no GPU was tried.
+   */
+  selfTest?: 'passed' | 'failed' | undefined;
   /** Why a file was not kept in the store: the next visit fetches it again. */
   notStored?: string | undefined;
   /** Positions of the KV cache. */
@@ -159,6 +164,8 @@ export interface GenerateOptions {
    * with the same options, where `gamma` is not `auto`.
    */
   seed?: number | bigint | undefined;
+  /** Ends the text before the first of these strings. The text never has any of it. */
+  stop?: string | readonly string[] | undefined;
   /** Aborts the generation: iteration and `result` reject with the signal's reason. The engine stays usable. */
   signal?: AbortSignal | undefined;
   /** Called as the prompt is read, in tokens. */
@@ -246,12 +253,14 @@ export interface Stats {
 export interface Result {
   /** The whole text. */
   text: string;
-  /** Generated ids, a stop token included. */
+  /** Generated ids, a stop token included, and those of a stop string. */
   tokenIds: number[];
   /** The prompt's ids. */
   promptIds: number[];
-  /** Why it ended: a stop token came, `maxTokens` were generated, or the context is full. */
+  /** Why it ended: a stop token or a stop string came, `maxTokens` were generated, or the context is full. */
   finishReason: 'stop' | 'length' | 'context';
+  /** The stop string that came; absent where none did. Its tokens are in `tokenIds`, without their text. */
+  stoppedBy?: string | undefined;
   /** What it cost. */
   stats: Stats;
 }

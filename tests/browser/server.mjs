@@ -24,9 +24,11 @@ const TYPES = {
  * @param {Record<string, string>} mounts
  * @param {Record<string, (request: import('node:http').IncomingMessage,
  *   response: import('node:http').ServerResponse) => void>} [routes]
+ * @param {Record<string, string>} [headers] - of every answer
  */
-export async function serve(mounts, routes = {}) {
+export async function serve(mounts, routes = {}, headers = {}) {
   const server = createServer((request, response) => {
+    response.setHeaders(new Headers(headers));
     answer(request, response, mounts, routes).catch(error => {
       response.headersSent || response.writeHead(500);
       response.end(String(error));

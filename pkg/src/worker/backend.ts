@@ -28,7 +28,7 @@ export interface BackendLoadOptions {
 }
 
 /** How the wasm module generates. */
-export type BackendGenerateOptions = GenerateMessage;
+export type BackendGenerateOptions = Omit<GenerateMessage, 'stop'>;
 
 /** What a step did. */
 export type StepEvent =

@@ -4,8 +4,9 @@
  */
 
 import type { GenerateMessage, Operations, Prompt } from '../protocol.js';
-import type { Piece, Result } from '../types.js';
+import type { Result, Stats, Token } from '../types.js';
 import type { BackendEngine, StepEvent } from './backend.js';
+import { StopFilter } from './stop.js';
 import { tick } from './tick.js';
 
 type Tell = (event: Operations['generate']['event']) => void;
@@ -26,8 +27,9 @@ export class Sequence {
   generate(prompt: Prompt, options: GenerateMessage, tell: Tell, signal: AbortSignal): Promise<Result> {
     return this.#afterAll(async () => {
       signal.throwIfAborted();
-      const promptIds = Array.from(this.engine.start(prompt, options));
-      return { ...(await this.#finish(tell, signal)), promptIds };
+      const { stop = [], ...rest } = options;
+      const promptIds = Array.from(this.engine.start(prompt, rest));
+      return { ...(await this.#finish(stop, tell, signal)), promptIds };
     });
   }
 
@@ -58,13 +60,24 @@ export class Sequence {
    * Steps until the generation ends. To abort is to stop stepping: the engine is sound after each step. Each step is a
    * task of its own, so sequences take turns.
    */
-  async #finish(tell: Tell, signal: AbortSignal): Promise<Omit<Result, 'promptIds'>> {
+  async #finish(
+    stops: readonly string[],
+    tell: Tell,
+    signal: AbortSignal,
+  ): Promise<Omit<Result, 'promptIds'>> {
+    const filter = new StopFilter(stops);
     const tokenIds: number[] = [];
     let text = '';
-    const piece = (piece: Piece) => {
-      text += piece.text;
-      tokenIds.push(...piece.tokens.map(token => token.id));
-      tell({ type: 'piece', piece });
+    /** Proposed in rounds of which nothing has been shown yet. */
+    let drafted = 0;
+    const show = (tokens: Token[], rest: string, stats: Stats) => {
+      if (tokens.length > 0 || rest !== '') {
+        const said = tokens.map(token => token.text).join('') + rest;
+        text += said;
+        tokenIds.push(...tokens.map(token => token.id));
+        tell({ type: 'piece', piece: { text: said, tokens, drafted, stats } });
+        drafted = 0;
+      }
     };
     for (;;) {
       await tick();
@@ -75,16 +88,22 @@ export class Sequence {
           tell({ type: 'prefill', done: event.done, total: event.total });
           break;
         case 'tokens': {
-          const { tokens, drafted, stats } = event;
-          piece({ text: tokens.map(token => token.text).join(''), tokens, drafted, stats });
+          const { stats } = event;
+          const { tokens, stoppedBy } = filter.push(event.tokens);
+          drafted += event.drafted;
+          show(tokens, '', stats);
+          if (stoppedBy !== undefined) {
+            return { text, tokenIds, finishReason: 'stop', stoppedBy, stats };
+          }
           break;
         }
         case 'finished': {
-          const { reason: finishReason, rest, stats } = event;
-          if (rest !== '') {
-            piece({ text: rest, tokens: [], drafted: 0, stats });
-          }
-          return { text, tokenIds, finishReason, stats };
+          const { reason, stats } = event;
+          const { tokens, rest, stoppedBy } = filter.finish(event.rest);
+          show(tokens, rest, stats);
+          return stoppedBy === undefined
+            ? { text, tokenIds, finishReason: reason, stats }
+            : { text, tokenIds, finishReason: 'stop', stoppedBy, stats };
         }
       }
     }

@@ -3,14 +3,14 @@
  * @module
  */
 
-import { crashMessage, PacelineError } from '../errors.js';
-import type { Operations, Reply, Request, SessionId } from '../protocol.js';
+import { crashMessage, PacelineError, toMessage, type ErrorMessage } from '../errors.js';
+import type { Operations, Reply, Request, SessionId, SourceMessage } from '../protocol.js';
 import { answering, type Handlers } from './answering.js';
 import type { Backend, BackendEngine } from './backend.js';
 import { loadFiles } from './files.js';
 import { Sequence } from './sequence.js';
 import { adapterName, recall, remember } from './tuning.js';
-import type { EngineInfo } from '../types.js';
+import type { Device, EngineInfo } from '../types.js';
 
 /**
  * Makes the function that takes the page's messages.
@@ -41,18 +41,21 @@ export function serve(
     async load({ target, draft, device, capacity }, tell, signal) {
       const adapter = device === 'cpu' ? undefined : await adapterName();
       const tuning = adapter === undefined ? undefined : await recall(adapter);
-      const options = { device, capacity, tuning };
-      const { result: engine, notStored } = await loadFiles(
-        { target, draft },
-        tell,
-        signal,
-        async (target, draft, onProgress) => {
+      const loadOn = (device: Device) =>
+        loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
           wasm = await backend();
-          return wasm.load(target, draft, options, onProgress, signal);
-        },
-      );
+          return wasm.load(target, draft, { device, capacity, tuning }, onProgress, signal);
+        });
+      const { result: engine, notStored, gpuFailure } = await onAnyDevice(device, [target, draft], loadOn);
       sequences.set(0, new Sequence(engine));
-      const info: EngineInfo = { ...engine.info(), ...(notStored !== undefined && { notStored }) };
+      const found = engine.info();
+      const info: EngineInfo = {
+        ...found,
+        ...(notStored !== undefined && { notStored }),
+        ...(found.device === 'webgpu' && { selfTest: 'passed' as const }),
+        ...(gpuFailure && { fallback: gpuFailure.message }),
+        ...(gpuFailure?.code === 'gpu-self-test' && { selfTest: 'failed' as const }),
+      };
       if (adapter === undefined || info.device !== 'webgpu') {
         return info;
       }
@@ -89,4 +92,25 @@ export function serve(
     const why = wasm?.lastPanic();
     return why === undefined ? error : crashMessage(why);
   });
+}
+
+/**
+ * Loads on `device`; `auto` takes the CPU where the GPU turns out not to be up to it: it computes wrongly, say, or has
+ * too little memory. A file that can be read only once leaves no second try.
+ */
+async function onAnyDevice<T extends object>(
+  device: Device,
+  sources: (SourceMessage | undefined)[],
+  load: (device: Device) => Promise<T>,
+): Promise<T & { gpuFailure?: ErrorMessage }> {
+  try {
+    return await load(device);
+  } catch (error) {
+    const failure = toMessage(error);
+    const again = device === 'auto' && failure.code.startsWith('gpu-');
+    if (!again || sources.some(source => source?.type === 'port')) {
+      throw error;
+    }
+    return { ...(await load('cpu')), gpuFailure: failure };
+  }
 }

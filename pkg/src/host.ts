@@ -1,0 +1,176 @@
+/**
+ * The worker behind an engine, and another one in its place where the GPU device is lost or the worker fails.
+ * @module
+ */
+
+import { Connection, type RequestOptions } from './connection.js';
+import { abortError, PacelineError } from './errors.js';
+import { makeEngineWorker } from './make-worker.js';
+import type { Operations, StoreUse } from './protocol.js';
+import { postable, type PostedSource } from './source.js';
+import { DEFAULT_DIRECTORY } from './store/directory.js';
+import type { EngineInfo, LoadOptions, Source } from './types.js';
+
+/** A worker that has loaded the models. */
+export interface Live {
+  connection: Connection;
+  info: EngineInfo;
+}
+
+/** Loads models, and loads them again where they are lost. */
+export class Host {
+  readonly #options: LoadOptions;
+  #live: Live;
+  /** Why `#live` is of no use any more. */
+  #lost: PacelineError | undefined;
+  #disposed: PacelineError | undefined;
+  #reviving: Promise<Live> | undefined;
+
+  private constructor(options: LoadOptions, live: Live) {
+    // An abort of the load that has succeeded is no abort of the next one.
+    this.#options = { ...options, signal: undefined };
+    this.#live = live;
+  }
+
+  /** Loads for the first time. */
+  static async start(options: LoadOptions): Promise<Host> {
+    return new Host(options, await load(options));
+  }
+
+  /** What runs, or ran last. */
+  get info(): EngineInfo {
+    return this.#live.info;
+  }
+
+  /** Whether nothing works any more, except perhaps {@link Host.recover}. */
+  get closed(): boolean {
+    return this.#disposed !== undefined || (this.#lost === undefined && this.#live.connection.closed);
+  }
+
+  /** The worker, where it can be used at once. A closed one is: it rejects everything, and says why. */
+  get live(): Live | undefined {
+    return this.#lost === undefined ? this.#live : undefined;
+  }
+
+  /** The worker, once the models are there again. */
+  revived(signal?: AbortSignal): Promise<Live> {
+    if (this.#disposed) {
+      return Promise.reject(this.#disposed);
+    }
+    this.#reviving ??= this.#revive().finally(() => (this.#reviving = undefined));
+    return unlessAborted(this.#reviving, signal);
+  }
+
+  /** Asks the worker for `type`; the models are loaded again first, where they are lost. */
+  async request<K extends keyof Operations>(
+    type: K,
+    request: Operations[K]['request'],
+    options?: RequestOptions<Operations[K]['event']>,
+  ): Promise<Operations[K]['answer']> {
+    const { connection } = this.live ?? (await this.revived(options?.signal));
+    return connection.request(type, request, options);
+  }
+
+  /** Gives up a worker whose device is lost: all that it was doing rejects with `reason`. */
+  lose(live: Live, reason: PacelineError): void {
+    if (live === this.#live && !this.#lost && !this.#disposed) {
+      this.#lost = reason;
+      live.connection.close(reason);
+    }
+  }
+
+  /** Loads the models again where they are lost. */
+  async recover(): Promise<void> {
+    if (!this.#lost && this.#live.connection.closed && !this.#disposed) {
+      this.#lost = new PacelineError(
+        'engine-crashed',
+        'the worker failed, and the model cannot be loaded again',
+      );
+    }
+    if (this.#lost || this.#disposed) {
+      await this.revived();
+    }
+  }
+
+  /** Ends it for good. */
+  dispose(): void {
+    this.#disposed ??= new PacelineError(
+      'engine-disposed',
+      'the engine was disposed of; load the model again',
+    );
+    this.#live.connection.close(this.#disposed);
+  }
+
+  async #revive(): Promise<Live> {
+    const { target, draft } = this.#options;
+    if (this.#lost && (isOnce(target) || isOnce(draft))) {
+      throw new PacelineError(
+        this.#lost.code,
+        `${this.#lost.message} (it came from a stream, which can be read only once)`,
+        { cause: this.#lost },
+      );
+    }
+    const live = await load(this.#options);
+    if (this.#disposed) {
+      live.connection.close(this.#disposed);
+      throw this.#disposed;
+    }
+    this.#live = live;
+    this.#lost = undefined;
+    return live;
+  }
+}
+
+/** Starts a worker and has it load. */
+async function load(options: LoadOptions): Promise<Live> {
+  const { device = 'auto', capacity, onProgress, signal } = options;
+  signal?.throwIfAborted();
+  let connection: Connection | undefined;
+  let target: PostedSource | undefined;
+  let draft: PostedSource | undefined;
+  try {
+    const store = storeUse(options.cache);
+    target = postable(options.target, store);
+    draft = options.draft === undefined ? undefined : postable(options.draft, store);
+    connection = new Connection((options.worker ?? makeEngineWorker)());
+    const request = { target: target.message, draft: draft?.message, device, capacity };
+    const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
+    const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
+    return { connection, info };
+  } catch (error) {
+    // A worker holds all of a load's memory: ending it frees everything.
+    connection?.close(new PacelineError('engine-disposed', 'the load failed'));
+    target?.cancel();
+    draft?.cancel();
+    throw error;
+  }
+}
+
+/** The store that fetched files are kept in. */
+function storeUse(cache: LoadOptions['cache'] = true): StoreUse | undefined {
+  if (typeof cache === 'boolean') {
+    return cache ? { directory: DEFAULT_DIRECTORY, required: false } : undefined;
+  }
+  return { directory: cache.directory, required: true };
+}
+
+/** Whether a source is gone once it has been read. */
+function isOnce(source: Source | undefined): boolean {
+  return source instanceof Response || source instanceof ReadableStream;
+}
+
+/** The same promise, except that it rejects on an abort. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) {
+    return promise;
+  }
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(abortError(signal));
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

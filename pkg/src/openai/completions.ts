@@ -1,0 +1,127 @@
+/**
+ * `chat.completions.create`: OpenAI's API on an engine.
+ * @module
+ */
+
+import type { Run } from '../run.js';
+import type { ChatMessage, EngineInfo, GenerateOptions, Result } from '../types.js';
+import { messagesOf, optionsOf } from './request.js';
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionCreateParams,
+  ChatCompletionCreateParamsNonStreaming,
+  ChatCompletionCreateParamsStreaming,
+  CompletionUsage,
+  FinishReason,
+} from './types.js';
+
+/** How to carry out a request. */
+export interface CompletionRequestOptions {
+  /** Aborts it: the promise or the iteration rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** OpenAI's chat completions. */
+export class ChatCompletions {
+  readonly #answer: (messages: readonly ChatMessage[], options: GenerateOptions) => Run;
+  readonly #info: () => EngineInfo;
+
+  /** @internal */
+  constructor(
+    answer: (messages: readonly ChatMessage[], options: GenerateOptions) => Run,
+    info: () => EngineInfo,
+  ) {
+    this.#answer = answer;
+    this.#info = info;
+  }
+
+  /**
+   * Answers a conversation: the whole answer, or with `stream: true` its pieces as they come. Leaving the loop stops
+   * the generation.
+   *
+   * @throws {@link PacelineError} `unsupported` for what the engine cannot do: several answers, log-probabilities,
+   * forms other than text, tools
+   */
+  create(
+    params: ChatCompletionCreateParamsNonStreaming,
+    options?: CompletionRequestOptions,
+  ): Promise<ChatCompletion>;
+  create(
+    params: ChatCompletionCreateParamsStreaming,
+    options?: CompletionRequestOptions,
+  ): Promise<AsyncIterable<ChatCompletionChunk>>;
+  create(
+    params: ChatCompletionCreateParams,
+    options?: CompletionRequestOptions,
+  ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
+  async create(
+    params: ChatCompletionCreateParams,
+    { signal }: CompletionRequestOptions = {},
+  ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    signal?.throwIfAborted();
+    const info = this.#info();
+    const messages = messagesOf(params.messages);
+    const run = this.#answer(messages, { ...optionsOf(params, info.capacity), signal });
+    const head = {
+      id: `chatcmpl-${crypto.randomUUID()}`,
+      created: Math.floor(Date.now() / 1000),
+      model: info.target.name || 'paceline',
+      system_fingerprint: `paceline-${info.version}-${info.device}`,
+    };
+    return params.stream
+      ? chunks(run, head, params.stream_options?.include_usage === true)
+      : whole(await run.result, head);
+  }
+}
+
+type Head = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'system_fingerprint'>;
+
+function whole(result: Result, head: Head): ChatCompletion {
+  const message = { role: 'assistant', content: result.text, refusal: null } as const;
+  return {
+    ...head,
+    object: 'chat.completion',
+    choices: [{ index: 0, message, logprobs: null, finish_reason: reasonOf(result) }],
+    usage: usageOf(result),
+  };
+}
+
+async function* chunks(run: Run, head: Head, withUsage: boolean): AsyncGenerator<ChatCompletionChunk> {
+  type Choice = ChatCompletionChunk['choices'][number];
+  const chunk = (delta: Choice['delta'], finish_reason: FinishReason | null): ChatCompletionChunk => ({
+    ...head,
+    object: 'chat.completion.chunk',
+    choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+    ...(withUsage && { usage: null }),
+  });
+  yield chunk({ role: 'assistant', content: '' }, null);
+  for await (const { text } of run) {
+    if (text !== '') {
+      yield chunk({ content: text }, null);
+    }
+  }
+  const result = await run.result;
+  yield chunk({}, reasonOf(result));
+  if (withUsage) {
+    yield { ...head, object: 'chat.completion.chunk', choices: [], usage: usageOf(result) };
+  }
+}
+
+function reasonOf({ finishReason }: Result): FinishReason {
+  return finishReason === 'stop' ? 'stop' : 'length';
+}
+
+function usageOf({ promptIds, tokenIds, stats }: Result): CompletionUsage {
+  return {
+    prompt_tokens: promptIds.length,
+    completion_tokens: tokenIds.length,
+    total_tokens: promptIds.length + tokenIds.length,
+    prompt_tokens_details: { cached_tokens: stats.reusedTokens },
+    completion_tokens_details: {
+      accepted_prediction_tokens: stats.accepted,
+      rejected_prediction_tokens: stats.drafted - stats.accepted,
+    },
+    speculation: stats,
+  };
+}

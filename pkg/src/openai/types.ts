@@ -1,0 +1,140 @@
+/**
+ * The requests and answers of OpenAI's chat completions, as far as a model in the browser can follow them.
+ * @module
+ */
+
+import type { GenerateOptions, Stats } from '../types.js';
+
+/** A part of a message. Other parts than text are refused. */
+export interface ChatCompletionTextPart {
+  type: 'text';
+  text: string;
+}
+
+/** A message of a conversation. `developer` is read as `system`. */
+export interface ChatCompletionMessageParam {
+  role: 'system' | 'developer' | 'user' | 'assistant' | (string & {});
+  content: string | readonly ChatCompletionTextPart[] | null;
+  name?: string;
+}
+
+/** What both kinds of requests have. Whatever cannot be carried out is refused with the code `unsupported`. */
+export interface ChatCompletionCreateParamsBase {
+  messages: readonly ChatCompletionMessageParam[];
+  /** Taken from the engine: it has one model. */
+  model?: string;
+  /** Most tokens to generate; by default until the context is full. */
+  max_completion_tokens?: number | null;
+  /** The older name of `max_completion_tokens`. */
+  max_tokens?: number | null;
+  /** 1 by default, as in OpenAI's API; 0 takes the most likely token, always. */
+  temperature?: number | null;
+  top_p?: number | null;
+  seed?: number | null;
+  /** Ends the text before the first of these strings. */
+  stop?: string | readonly string[] | null;
+  /** By token id, added to the logits. */
+  logit_bias?: Readonly<Record<string, number>> | null;
+  presence_penalty?: number | null;
+  frequency_penalty?: number | null;
+  /** Only 1. */
+  n?: number | null;
+  /** Not yet. */
+  logprobs?: boolean | null;
+  /** Not yet. */
+  top_logprobs?: number | null;
+  /** Only text. */
+  response_format?:
+    { type: 'text' } | { type: 'json_object' } | { type: 'json_schema'; json_schema: unknown };
+  /** None. */
+  tools?: readonly unknown[];
+  user?: string;
+  /** How to speculate, and what OpenAI's API has no name for. */
+  paceline?: Pick<
+    GenerateOptions,
+    | 'drafter'
+    | 'gamma'
+    | 'confidence'
+    | 'verify'
+    | 'inFlight'
+    | 'topK'
+    | 'minP'
+    | 'repeatPenalty'
+    | 'penaltyWindow'
+  >;
+}
+
+/** A request for the whole answer. */
+export interface ChatCompletionCreateParamsNonStreaming extends ChatCompletionCreateParamsBase {
+  stream?: false | null;
+}
+
+/** A request for the answer as it comes. */
+export interface ChatCompletionCreateParamsStreaming extends ChatCompletionCreateParamsBase {
+  stream: true;
+  /** `include_usage` adds a last chunk that has no choice, but the usage. */
+  stream_options?: { include_usage?: boolean } | null;
+}
+
+/** A request. */
+export type ChatCompletionCreateParams =
+  ChatCompletionCreateParamsNonStreaming | ChatCompletionCreateParamsStreaming;
+
+/** What an answer cost, in tokens, and what speculation was worth. */
+export interface CompletionUsage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: {
+    /** Those that were still cached from the generation before. */
+    cached_tokens: number;
+  };
+  completion_tokens_details: {
+    /** Proposed tokens that became part of the text. */
+    accepted_prediction_tokens: number;
+    /** Proposed tokens that did not. */
+    rejected_prediction_tokens: number;
+  };
+  /** All that the engine measured. */
+  speculation: Stats;
+}
+
+/** Why an answer ended. */
+export type FinishReason = 'stop' | 'length';
+
+/** A whole answer. */
+export interface ChatCompletion {
+  id: string;
+  object: 'chat.completion';
+  /** Seconds since 1970. */
+  created: number;
+  model: string;
+  system_fingerprint: string;
+  choices: [
+    {
+      index: 0;
+      message: { role: 'assistant'; content: string; refusal: null };
+      logprobs: null;
+      finish_reason: FinishReason;
+    },
+  ];
+  usage: CompletionUsage;
+}
+
+/** A piece of an answer. */
+export interface ChatCompletionChunk {
+  id: string;
+  object: 'chat.completion.chunk';
+  /** Seconds since 1970. */
+  created: number;
+  model: string;
+  system_fingerprint: string;
+  choices: {
+    index: 0;
+    delta: { role?: 'assistant'; content?: string };
+    logprobs: null;
+    finish_reason: FinishReason | null;
+  }[];
+  /** In the last chunk, where it was asked for. */
+  usage?: CompletionUsage | null;
+}
