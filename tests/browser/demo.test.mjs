@@ -264,8 +264,11 @@ describe('a chat', () => {
   test('goes on after a crash of the engine', async t => {
     const { page, context, problems } = await small(t);
     await load(page);
+    await page.fill('#max-tokens', '8');
+    await ask(page, 'hello');
+    const bubbles = await page.locator('.bubble').count();
     await page.fill('#max-tokens', '400');
-    await page.fill('#prompt', 'hello');
+    await page.fill('#prompt', 'and now?');
     await page.evaluate(() => {
       // The worker is out of reach: what a crash does to the page is what the end of its engine does.
       const { postMessage } = Worker.prototype;
@@ -277,11 +280,14 @@ describe('a chat', () => {
     });
     await page.press('#prompt', 'Enter');
     await page.waitForSelector('.chat .problem:visible');
-    assert.match(await page.textContent('.chat .problem'), /failed: out of memory; load the model again/);
+    assert.match(await page.textContent('.chat .problem'), /crashed. Load it again/);
     await checkAccess(page, 'crash');
+    await keepPicture(page, 'crashed-desktop-light');
     await page.click('.chat .problem button');
-    await page.waitForSelector('[data-engine=none]');
-    await page.waitForSelector('[data-engine=loaded]');
+    await page.waitForFunction(
+      () => document.getElementById('announce').textContent === 'The model is loaded',
+    );
+    assert.ok((await page.locator('.bubble').count()) >= bubbles, 'the conversation stays');
     await page.fill('#max-tokens', '8');
     await ask(page, 'hello');
     assert.equal(context.pages().length, 1);

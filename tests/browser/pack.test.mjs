@@ -122,7 +122,9 @@ test('what is packed is what a page needs, and nothing of the workshop', () => {
   assert.ok(scripts.length > 4);
   for (const path of scripts) {
     const text = readFileSync(join(PACKAGE, path.replace('package/dist/', '')), 'utf8');
-    const imports = [...text.matchAll(/^(?:import|export)\b[^'";]*["']([^"']+)["']/gm)].map(match => match[1]);
+    const imports = [...text.matchAll(/^(?:import|export)\b[^'";]*["']([^"']+)["']/gm)].map(
+      match => match[1],
+    );
     assert.deepEqual(
       imports.filter(name => !name.startsWith('./')),
       [],

@@ -14,6 +14,7 @@ import { fit } from './settings/choices';
 import { draftingCard } from './settings/drafting';
 import { writingCard } from './settings/writing';
 import { statusChip } from './status';
+import { announce } from './ui/announce';
 import { byId } from './ui/build';
 import { followAddress, go, show, type View } from './ui/views';
 
@@ -23,10 +24,17 @@ const needsEngine = (view: View) => view !== 'models';
 const usable = (view: View) => !needsEngine(view) || host.loaded.value !== undefined;
 
 const models = modelsView(library, host, () => go('chat'));
+/** Brings a lost engine back; where that fails, its load is begun anew, and says what is wrong. */
 const reload = () => {
-  host.unload();
-  go('models');
-  void models.start.load();
+  announce('Loading again');
+  host.recover().then(
+    () => announce('The model is loaded'),
+    () => {
+      host.unload();
+      go('models');
+      void models.start.load();
+    },
+  );
 };
 const chat = new Chat(host, reload);
 const race = new Race(host, reload);

@@ -1,8 +1,8 @@
 /** The chat view: a conversation with the engine. */
 
-import type { ChatMessage, Result, Run } from 'paceline';
+import type { ChatMessage, Paceline, Result, Run } from 'paceline';
 import { answer } from '../engine/answer';
-import { isLost, type Host } from '../engine/host';
+import { lossOf, type Host } from '../engine/host';
 import { choices, optionsOf } from '../settings/choices';
 import { announce } from '../ui/announce';
 import { build, element } from '../ui/build';
@@ -40,6 +40,7 @@ export class Chat {
   readonly #figures = new Figures();
   readonly #problem = new Problem();
   readonly #reload: () => void;
+  #engine: Paceline | undefined;
   #messages: ChatMessage[] = [];
   #controller: AbortController | undefined;
 
@@ -68,7 +69,15 @@ export class Chat {
     root.append(this.#composer.root);
     parts.examples.append(...EXAMPLES.map(text => this.#example(text)));
     parts.clear.addEventListener('click', () => this.clear());
-    host.loaded.watch(loaded => (loaded ? this.clear() : this.#controller?.abort()));
+    host.loaded.watch(loaded => this.#begin(loaded?.engine));
+  }
+
+  /** A conversation goes on with its engine alone, even where that had to be brought back. */
+  #begin(engine: Paceline | undefined): void {
+    if (engine !== this.#engine) {
+      this.#engine = engine;
+      this.clear();
+    }
   }
 
   /** Forgets the conversation. */
@@ -82,7 +91,7 @@ export class Chat {
   }
 
   async #send(text: string): Promise<void> {
-    const engine = this.#host.loaded.value?.engine;
+    const engine = this.#engine;
     const content = text.trim();
     if (!engine || this.#controller || content === '') {
       return;
@@ -119,10 +128,9 @@ export class Chat {
       written = reply.textContent ?? '';
       if (isAbort(error)) {
         announce('Stopped');
-      } else if (isLost(engine, error)) {
-        this.#problem.show(error, { label: 'Load again', act: this.#reload });
       } else {
-        this.#problem.show(error);
+        const loss = lossOf(error);
+        this.#problem.show(loss ?? error, ...(loss ? [{ label: 'Load again', act: this.#reload }] : []));
       }
     } finally {
       this.#host.busy.value = undefined;

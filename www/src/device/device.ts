@@ -56,12 +56,15 @@ function facts(info: EngineInfo, memory: MemoryInfo | undefined): HTMLElement[] 
   return rows.flatMap(([name, value]) => (value ? [element('dt', name), element('dd', value)] : []));
 }
 
-/** The engine loads on WebGPU only once the adapter has reckoned as the CPU does. */
-function selfTest({ device, fallback }: EngineInfo): string {
-  if (device === 'webgpu') {
-    return 'passed: the adapter reckons as the CPU does';
+function selfTest({ selfTest, device }: EngineInfo): string {
+  switch (selfTest) {
+    case 'passed':
+      return 'passed: the GPU reckons as the CPU does, bit by bit';
+    case 'failed':
+      return 'failed: the GPU reckons wrong, so the CPU does it';
+    default:
+      return device === 'cpu' ? 'no GPU was tried' : 'not run';
   }
-  return fallback && /self-test|wrong/i.test(fallback) ? 'failed: moved to the CPU' : 'not needed on the CPU';
 }
 
 function describe({ name, architecture, layers, width, vocab }: ModelInfo): string {

@@ -52,13 +52,30 @@ export class Host {
     this.loaded.value = { engine, plan };
   }
 
+  /**
+   * Brings back an engine that is lost: the models are loaded again, maybe onto another device.
+   *
+   * @throws what the load throws
+   */
+  async recover(): Promise<void> {
+    await this.loaded.value?.engine.recover();
+    this.loaded.value = this.loaded.value;
+  }
+
   unload(): void {
     this.loaded.value?.engine.dispose();
     this.loaded.value = undefined;
   }
 }
 
-/** Whether the engine is gone with this error, so that the model must be loaded again. */
-export function isLost(engine: Paceline, error: unknown): boolean {
-  return engine.disposed || (error instanceof PacelineError && error.code === 'gpu-lost');
+const LOSSES: Record<string, string> = {
+  'engine-crashed': 'The engine crashed. Load it again, and go on where you were.',
+  'engine-disposed': 'The engine is gone. Load it again, and go on where you were.',
+  'gpu-lost':
+    'The GPU was lost, as it is when a driver restarts or a machine sleeps. Load it again, and go on.',
+};
+
+/** What to say where the engine is gone with this error; `undefined` where it is still there. */
+export function lossOf(error: unknown): string | undefined {
+  return error instanceof PacelineError ? LOSSES[error.code] : undefined;
 }

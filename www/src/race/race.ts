@@ -2,7 +2,7 @@
 
 import type { EngineInfo, GenerateOptions, Paceline, Session } from 'paceline';
 import type { LossyOptions } from '../engine/features';
-import { isLost, type Host } from '../engine/host';
+import { lossOf, type Host } from '../engine/host';
 import { choices, draftersOf, optionsOf, type Choices } from '../settings/choices';
 import { announce } from '../ui/announce';
 import { build, element } from '../ui/build';
@@ -178,10 +178,9 @@ export class Race {
       }
       if (isAbort(error)) {
         announce('The race was stopped');
-      } else if (isLost(engine, error)) {
-        this.#problem.show(error, { label: 'Load again', act: this.#reload });
       } else {
-        this.#problem.show(error);
+        const loss = lossOf(error);
+        this.#problem.show(loss ?? error, ...(loss ? [{ label: 'Load again', act: this.#reload }] : []));
       }
     } finally {
       controller.abort();
