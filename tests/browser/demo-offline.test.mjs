@@ -40,7 +40,7 @@ test('after one visit everything works with the server gone', async t => {
     await page.goto(address);
     await page.waitForSelector('[data-ready]');
   }
-  assert.match(await page.textContent('#target option:checked'), /SmolLM2.*in this browser/);
+  assert.match(await page.textContent('#target option:checked'), /SmolLM2 135M Instruct.*in this browser/);
   await load(page);
   await ask(page, 'hello');
   assert.equal(await page.textContent('.bubble.assistant'), text);
@@ -77,6 +77,24 @@ test('a folder below a host’s root is enough', async t => {
   await page.fill('#max-tokens', '8');
   await ask(page, 'hello');
   assert.deepEqual(site.problems, []);
+});
+
+test('a host changes its list of models without a new version of the page', async t => {
+  let title = 'First';
+  const site = await visit(browser, {
+    mounts: { '/target.gguf': join(folder, 'target.gguf') },
+    routes: {
+      '/models.json': (_, response) =>
+        response.end(JSON.stringify({ models: [{ title, url: './target.gguf', role: 'target' }] })),
+    },
+  });
+  t.after(() => site.close());
+  const page = await site.open();
+  await page.waitForSelector('[data-offline]');
+  title = 'Second';
+  await page.reload();
+  await page.waitForSelector('[data-ready]');
+  assert.match(await page.textContent('.row'), /Second/);
 });
 
 test('a newer version waits until the visitor takes it', async t => {

@@ -13,31 +13,32 @@ export interface Offer {
   sha256?: string;
   /** Its length, where the server says it. */
   bytes?: number;
+  /** Whether its file is there: not every host has all models, and with the network off none is. */
+  there?: boolean;
 }
 
-/** The offers whose files are there. With the network off there are none. */
+/** What the site offers. */
 export async function readCatalogue(): Promise<Offer[]> {
   try {
     const response = await fetch('./models.json');
     const { models } = (await response.json()) as { models: Offer[] };
-    const found = await Promise.all(models.map(probe));
-    return found.filter(offer => offer !== undefined);
+    return await Promise.all(models.map(probe));
   } catch {
     return [];
   }
 }
 
-/** The offer with the length of its file; `undefined` where there is no such file. */
-async function probe(offer: Offer): Promise<Offer | undefined> {
+/** The offer with what the server says of its file. */
+async function probe(offer: Offer): Promise<Offer> {
   try {
     const response = await fetch(offer.url, { method: 'HEAD' });
     // A server that answers everything with its page answers this too.
     if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
-      return undefined;
+      return offer;
     }
     const length = response.headers.get('content-length');
-    return length === null ? offer : { ...offer, bytes: Number(length) };
+    return { ...offer, there: true, ...(length !== null && { bytes: Number(length) }) };
   } catch {
-    return undefined;
+    return offer;
   }
 }

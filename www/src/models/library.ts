@@ -221,7 +221,9 @@ export class Library {
     for (const offer of this.#offers) {
       const key = new URL(offer.url, document.baseURI).href;
       const kept = byUrl.get(key);
-      add({ key, ...offer, ...(kept && { stored: kept }) });
+      if (offer.there || kept) {
+        add({ key, ...offer, ...(kept && { stored: kept }) });
+      }
     }
     for (const kept of stored) {
       const { name, url } = kept;

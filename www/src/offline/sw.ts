@@ -31,6 +31,9 @@ const FILES: string[] = __FILES__;
 const PREFIX = 'paceline-page-';
 const CACHE = `${PREFIX}${__VERSION__}`;
 
+/** What a host may change without a new version of the page: asked for first, and kept for the time without network. */
+const LIVE = 'models.json';
+
 const scope = globalThis as unknown as Scope;
 const root = scope.registration.scope;
 const kept = new Set(FILES.map(file => new URL(file, root).href));
@@ -59,6 +62,13 @@ function nameOf(request: Request): string {
 
 async function serve(name: string, request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
+  if (name === root + LIVE) {
+    const answer = await fetch(request).catch(() => undefined);
+    if (answer?.ok) {
+      await cache.put(name, answer.clone());
+      return answer;
+    }
+  }
   return (await cache.match(name)) ?? fetch(request);
 }
 
