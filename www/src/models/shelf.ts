@@ -17,7 +17,7 @@ interface Parts {
 export function shelf(library: Library): HTMLElement {
   const { root, parts } = build<Parts>(`
     <section class="card shelf" aria-labelledby="shelf-title">
-      <h2 id="shelf-title">Models in this browser</h2>
+      <h2 id="shelf-title">All models</h2>
       <ul class="rows" data-part="list"></ul>
       <p class="hint" data-part="none">None yet, and this site offers none: choose a file, drop one, or give an address.</p>
       <form class="add" data-part="form">

@@ -44,6 +44,7 @@ export class Lane {
   clear(how = ''): void {
     const { text, speed, tokens, time, pass } = this.#parts;
     this.#parts.how.textContent = how;
+    this.root.dataset.empty = '';
     text.replaceChildren();
     for (const part of [speed, tokens, time, pass]) {
       part.textContent = '–';
@@ -66,6 +67,7 @@ export class Lane {
   add({ piece }: Step): void {
     const { stats } = piece;
     const { text } = this.#parts;
+    delete this.root.dataset.empty;
     appendPiece(text, piece);
     text.scrollTop = text.scrollHeight;
     this.#parts.speed.textContent = rate(stats.tokensPerSecond);

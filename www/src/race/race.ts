@@ -105,6 +105,10 @@ export class Race {
     host.loaded.watch(loaded => {
       this.#forget();
       parts.turns.textContent = loaded ? TURNS[loaded.engine.info.device] : '';
+      if (loaded) {
+        // Where it does not come, the race asks for it again, and says so.
+        this.#plotsReady().catch(() => {});
+      }
     });
   }
 
@@ -256,10 +260,10 @@ export class Race {
     }
   }
 
-  /** The plots: their library comes when the first race begins. */
+  /** The plots: their library comes once there is something to race. */
   async #plotsReady(): Promise<Plots> {
+    const { Plots } = await import('./plots');
     if (!this.#plots) {
-      const { Plots } = await import('./plots');
       this.#plots = new Plots();
       this.#parts.plots.replaceChildren(...this.#plots.roots);
     }
