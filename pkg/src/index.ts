@@ -7,8 +7,22 @@
  * @packageDocumentation
  */
 
+export type { Chat } from './chat.js';
 export { Paceline } from './engine.js';
 export { PacelineError, type ErrorCode } from './errors.js';
+export type { ChatCompletions, CompletionRequestOptions } from './openai/completions.js';
+export type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionCreateParams,
+  ChatCompletionCreateParamsBase,
+  ChatCompletionCreateParamsNonStreaming,
+  ChatCompletionCreateParamsStreaming,
+  ChatCompletionMessageParam,
+  ChatCompletionTextPart,
+  CompletionUsage,
+  FinishReason,
+} from './openai/types.js';
 export type { Run } from './run.js';
 export type { Session } from './session.js';
 export { ModelStore } from './store/model-store.js';

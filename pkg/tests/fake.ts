@@ -12,6 +12,7 @@ export class FakeWorker extends EventTarget implements Pick<Worker, 'postMessage
   terminated = false;
   readonly sent: Request[] = [];
   readonly received: Reply[] = [];
+  readonly #inbox: Request[] = [];
   readonly #handle: (request: Request) => void;
 
   constructor(backend: Backend = new FakeBackend()) {
@@ -25,7 +26,10 @@ export class FakeWorker extends EventTarget implements Pick<Worker, 'postMessage
   postMessage(request: Request, transfer: Transferable[] | StructuredSerializeOptions = []): void {
     const message = structuredClone(request, { transfer: Array.isArray(transfer) ? transfer : [] });
     this.sent.push(message);
-    setTimeout(() => this.terminated || this.#handle(message));
+    // What is posted in one task arrives in one task: two timers might not.
+    if (this.#inbox.push(message) === 1) {
+      setTimeout(() => this.#inbox.splice(0).forEach(message => this.terminated || this.#handle(message)));
+    }
   }
 
   emit(reply: Reply): void {

@@ -12,7 +12,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const PACKAGE = `${ROOT}pkg/dist`;
 
 /** No outside connections, WebGPU on whatever adapter there is. */
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--enable-unsafe-webgpu',
   '--disable-quic',
@@ -23,7 +23,7 @@ const FLAGS = [
 ];
 
 /** The browser to run. */
-function executable() {
+export function executable() {
   const path = process.env.PACELINE_CHROMIUM ?? process.env.CHROMIUM ?? '/usr/bin/chromium';
   if (!existsSync(path)) {
     throw new Error(`there is no browser at ${path}; run \`cargo xtask setup\`, or set PACELINE_CHROMIUM`);

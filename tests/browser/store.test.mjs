@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { start, verbose } from './harness.mjs';
+import { PACKAGE, start, verbose } from './harness.mjs';
 import { tinyModels } from './models.mjs';
 import { ranged } from './ranged.mjs';
 
@@ -50,8 +50,19 @@ before(async () => {
   const routes = Object.fromEntries(
     names.map(name => [`/${name}`, (request, response) => files[name].route(request, response)]),
   );
+  // The package on a browser without an origin private file system.
+  for (const worker of ['worker.js', 'store-worker.js']) {
+    routes[`/old/${worker}`] = (_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/javascript' });
+      response.end(`import '/old/no-opfs.js'; import '/paceline/${worker}';`);
+    };
+  }
+  routes['/old/no-opfs.js'] = (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/javascript' });
+    response.end('delete StorageManager.prototype.getDirectory;');
+  };
   routes['/text.gguf'] = (_, response) => response.writeHead(200).end('This is a text, not a model.');
-  session = await start({ routes });
+  session = await start({ routes, mounts: { '/old': PACKAGE } });
 });
 
 after(() => session?.stop());
@@ -380,5 +391,41 @@ describe('a load', () => {
     assert.match(info.notStored, /no room/);
     assert.ok(tokens > 0);
     assert.equal(error.code, 'store-full');
+  });
+});
+
+describe('without an origin private file system', () => {
+  beforeEach(() =>
+    page.evaluate(async () => {
+      await import('/old/no-opfs.js');
+      window.paceline = await import('/old/index.js');
+      window.store = await paceline.ModelStore.open();
+    }),
+  );
+
+  test('the Cache API keeps models: paused, gone on with, verified, loaded and deleted', async () => {
+    files['data.bin'].pace = 5;
+    const { error, part, backend } = await page.evaluate(async () => {
+      const pause = new AbortController();
+      const onProgress = ({ loaded }) => loaded > 5e6 && pause.abort();
+      const error = await rejection(store.download('/data.bin', { onProgress, signal: pause.signal }));
+      return { error, part: (await store.list())[0], backend: (await store.usage()).backend };
+    });
+    assert.equal(backend, 'cache');
+    assert.equal(error.name, 'AbortError');
+    files['data.bin'].pace = 0;
+    const outcome = await page.evaluate(async () => {
+      const { sha256 } = await store.download('/data.bin');
+      const valid = await store.verify('data.bin');
+      const engine = await paceline.Paceline.load({ target: '/target.gguf', device: 'cpu' });
+      const { tokenIds } = await engine.generate('the lore', { maxTokens: 4 }).result;
+      await store.delete('data.bin');
+      return { sha256, valid, tokens: tokenIds.length, names: (await store.list()).map(model => model.name) };
+    });
+    assert.equal(files['data.bin'].asked[1], `bytes=${part.bytes}-`);
+    assert.equal(outcome.sha256, sha256(data));
+    assert.equal(outcome.valid, true);
+    assert.equal(outcome.tokens, 4);
+    assert.deepEqual(outcome.names, ['target.gguf']);
   });
 });

@@ -64,11 +64,7 @@ export class Vault {
         return this.#touch(before);
       }
       const version = { etag: before?.etag, modified: before?.modified };
-      const resumable =
-        before?.complete === false &&
-        before.url === url &&
-        !force &&
-        (isKnown(version) || wanted !== undefined);
+      const resumable = before?.complete === false && before.url === url && !force && isKnown(version);
       return this.#fill(name, options, tell, resumable, async at => {
         const file = await transfer(url, at, version, signal);
         const { etag, modified } = file.version;
@@ -206,7 +202,9 @@ export class Vault {
       appender = await this.#shelf.append(name);
       const { digest, stream, total } = await this.#prepare(appender, file, kept, signal);
       const out = appender;
-      tell(progressOf(out.size, total));
+      if (out.size > 0) {
+        tell(progressOf(out.size, total));
+      }
       await pump(stream, signal, async bytes => {
         await out.append(bytes);
         tell(progressOf(out.size, total));
@@ -221,6 +219,7 @@ export class Vault {
           `${name} ended after ${size} of ${total} bytes; download it again to get the rest`,
         );
       }
+      tell(progressOf(size, size));
       return await this.#complete(name, size, await digest.finish(), sha256?.toLowerCase());
     } catch (error) {
       await file?.stream.cancel(error).catch(() => {});

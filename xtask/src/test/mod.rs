@@ -46,7 +46,7 @@ const CHECKS: [Check; 10] = [
     },
     Check {
         name: "package",
-        what: "the npm package's and the page's types, form and unit tests",
+        what: "the npm package's and the page's types, form and unit tests; what would be published",
         run: package,
     },
     Check { name: "browser", what: "the built package and page in headless Chromium", run: browser },
@@ -150,7 +150,12 @@ fn package(project: &Project) -> Result<()> {
     let sh = &project.sh;
     let form = run_shown("form and types", cmd!(sh, "npm run check"));
     let unit = run_shown("unit tests", cmd!(sh, "npm test"));
-    form.and(unit)
+    let published = run_shown(
+        "form, types and size of what would be published",
+        cmd!(sh, "npm run check:package -w pkg"),
+    );
+    let reference = run_shown("docs/api.md is that of the types", cmd!(sh, "npm run check:api -w pkg"));
+    form.and(unit).and(published).and(reference)
 }
 
 fn browser(project: &Project) -> Result<()> {
