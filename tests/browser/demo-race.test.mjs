@@ -1,8 +1,10 @@
 // The demo page's race: one prompt, two sessions, and a verdict that holds.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { transformWithOxc } from 'vite';
 import {
   ask,
   checkAccess,
@@ -15,7 +17,7 @@ import {
   TARGET,
   visit,
 } from './demo-page.mjs';
-import { launch } from './harness.mjs';
+import { launch, ROOT } from './harness.mjs';
 import { MODEL, tinyModels } from './models.mjs';
 
 let folder;
@@ -94,6 +96,19 @@ for (const device of ['cpu', 'webgpu']) {
     });
   });
 }
+
+test('the verdict finds out texts that are not the same', async () => {
+  const path = join(ROOT, 'www/src/race/verdict.ts');
+  const { code } = await transformWithOxc(readFileSync(path, 'utf8'), path);
+  const { judge } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  const result = (tokenIds, tokensPerSecond = 10) => ({ tokenIds, stats: { tokensPerSecond } });
+  const texts = (a, b) => judge(result(a), result(b), true).texts;
+  assert.deepEqual(texts([1, 2, 3], [1, 2, 3]), { identical: true, tokens: 3 });
+  assert.deepEqual(texts([1, 2, 3], [1, 5, 3]), { identical: false, at: 1 });
+  assert.deepEqual(texts([1, 2], [1, 2, 3]), { identical: false, at: 2 });
+  assert.deepEqual(texts([1, 2, 3], [1, 2]), { identical: false, at: 2 });
+  assert.deepEqual(judge(result([1], 15), result([2], 10), false), { ratio: 1.5, texts: undefined });
+});
 
 test('a race says what it cannot compare, stops, and does not disturb the chat', async t => {
   const { page, problems } = await race(t, small(), 'cpu');

@@ -1,5 +1,6 @@
 /** The demo page: load a model, chat with it, race it. It uses nothing but the npm package. */
 
+import type { Paceline } from 'paceline';
 import './style/index.css';
 import { Chat } from './chat/chat';
 import { codeCard } from './code/panel';
@@ -42,11 +43,13 @@ byId('main').append(models.root, chat.root, race.root);
 byId('side').append(draftingCard(host), writingCard(), deviceCard(host), codeCard(host));
 byId('status').append(statusChip(host));
 
+let fitted: Paceline | undefined;
 host.loaded.watch(loaded => {
   document.body.dataset.engine = loaded ? 'loaded' : 'none';
-  if (loaded) {
+  if (loaded && loaded.engine !== fitted) {
     fit(loaded.engine.info);
   }
+  fitted = loaded?.engine;
   show(usable);
 });
 followAddress(usable);

@@ -51,16 +51,12 @@ export function draftersOf({ draft }: EngineInfo): Drafter[] {
   return draft ? ['none', 'ngram', 'model', 'ngram+model'] : ['none', 'ngram'];
 }
 
-/** Keeps the choices within what a freshly loaded engine can do. */
+/** Keeps the choices within what a freshly loaded engine can do, and lets a draft model draft. */
 export function fit(info: EngineInfo): void {
   const { drafter, gamma } = choices.value;
+  const possible = draftersOf(info).includes(drafter) ? drafter : 'ngram';
   choose({
-    drafter:
-      info.draft && drafter !== 'none'
-        ? 'ngram+model'
-        : draftersOf(info).includes(drafter)
-          ? drafter
-          : 'ngram',
+    drafter: info.draft && possible === 'ngram' ? 'ngram+model' : possible,
     gamma: gamma === 'auto' ? gamma : Math.min(gamma, info.maxGamma),
   });
 }
