@@ -121,16 +121,18 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
     // What came out can be measured.
     std::fs::write(folder.path("prompts.txt"), "Hello there.\n\nAnother one.\n\nAnd a third.").unwrap();
     let line = "eval --target target.gguf --draft whole/draft.gguf --baseline whole/initial.gguf --prompts prompts.txt \
-                --max-tokens 20 --gamma 3 --json";
+                --max-tokens 20 --gamma 3 --wall-clock 2 --json";
     let report: serde_json::Value = serde_json::from_str(&folder.succeed(line)).unwrap();
     assert_eq!(report["prompts"], 3);
-    for run in report["runs"].as_array().unwrap() {
-        let all = run["draft"]["rows"].as_array().unwrap().last().unwrap();
-        assert_eq!(all["task"], "all");
-        let alpha = all["alpha"]["value"].as_f64().unwrap();
-        let before =
-            run["baseline"]["rows"].as_array().unwrap().last().unwrap()["alpha"]["value"].as_f64().unwrap();
+    let all = |run: &serde_json::Value| run["rows"].as_array().unwrap().last().unwrap().clone();
+    let runs = |draft: usize| report["drafts"][draft]["runs"].as_array().unwrap().clone();
+    for (run, baseline) in runs(0).iter().zip(runs(1)) {
+        assert_eq!(all(run)["task"], "all");
+        let alpha = |run| all(run)["alpha"]["value"].as_f64().unwrap();
+        let (alpha, before) = (alpha(run), alpha(&baseline));
         assert!(alpha > before && alpha <= 1.0, "alpha {before} -> {alpha}");
+        assert!(run["clock"]["speedup"]["value"].as_f64().unwrap() > 0.0);
+        assert_eq!(run["clock"]["prompts"], 2);
     }
     assert!(folder.succeed(&line.replace(" --json", "")).contains("temperature 1"));
 }

@@ -8,20 +8,21 @@ use paceline::cpu;
 use paceline::decode::verifier::{Block, Greedy, Verdict, argmax};
 use paceline::decode::{CpuEngine, Engine, Gamma, Generator, Options, Verifier, drafter};
 use paceline::gguf::Stream;
-use paceline::model::Model;
+use paceline::model::{Draft, Model};
 use support::generate;
 use support::lossless::{CAPACITY, CASES, Pair, assert_lossless, differences, pairs, prompts};
 
-fn load(file: &[u8]) -> Rc<cpu::Model> {
-    pollster::block_on(async {
-        let mut stream = Stream::open(file).await.expect("a header");
-        let model = Model::describe(stream.header()).expect("a model");
-        Rc::new(cpu::Model::load(&mut stream, &model, CAPACITY).await.expect("weights"))
-    })
-}
-
 fn engine(pair: &Pair) -> CpuEngine {
-    CpuEngine::new(load(&pair.target), Some(load(&pair.draft)), CAPACITY)
+    pollster::block_on(async {
+        let mut stream = Stream::open(&pair.target[..]).await.expect("a header");
+        let model = Model::describe(stream.header()).expect("a model");
+        let target = cpu::Model::load(&mut stream, &model, CAPACITY).await.expect("weights");
+        let mut stream = Stream::open(&pair.draft[..]).await.expect("a header");
+        let draft = Draft::describe(stream.header(), &model.config).expect("a draft");
+        draft.fits(&model.config).expect("a draft for this target");
+        let draft = cpu::Draft::load(&mut stream, &draft, &target, CAPACITY).await.expect("weights");
+        CpuEngine::new(Rc::new(target), Some(Rc::new(draft)), CAPACITY)
+    })
 }
 
 #[test]

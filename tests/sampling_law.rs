@@ -3,9 +3,11 @@
 
 mod support;
 
-use paceline::decode::verifier::{BlockWise, Choices, Draft, Sampled, SamplingVerifier, TokenWise, Verdict};
-use paceline::sampling::Sampling;
+use paceline::decode::verifier::{
+    BlockWise, Choices, Draft, Lenient, Sampled, SamplingVerifier, TokenWise, Verdict,
+};
 use paceline::sampling::random::{Draw, Stream};
+use paceline::sampling::{Kind, Lenience, Sampling};
 use paceline::sampling::{ONE, overlap};
 use support::law::chi_square::{p_of_texts, p_value, tail};
 use support::law::words::{Reuse, Words};
@@ -162,6 +164,40 @@ fn golden_numbers_of_one_position() {
         let law = one_round(verifier, &p, &q, 1);
         let correction = |id| law.get(&(0, vec![id])).copied().unwrap_or(0.0) / 0.5;
         [0.8, 0.2, 0.0, 0.0].into_iter().enumerate().for_each(|(id, w)| near(correction(id as u32), w));
+    }
+}
+
+/// ALGORITHMS 3.5: `out = min(q, f(p))` where `q >= p`, and every point of acceptance that lenience adds costs one point of
+/// total variation.
+#[test]
+fn lenience_costs_what_it_says() {
+    let mut random = fastrand::Rng::with_seed(8);
+    for (_, kind) in Kind::ALL {
+        for epsilon in [1.0, 0.8, 0.4, 0.05] {
+            let lenience = Lenience { kind, epsilon };
+            for _ in 0..20 {
+                let mut other = || row([0.0; 5].map(|_| random.f64() * random.f64() / 5.0));
+                let (p, q) = (other(), other());
+                let mut out = Law::new();
+                for ((_, text), probability) in one_round(&Lenient(lenience), &p, &q, 1) {
+                    // What follows an accepted token is the target's.
+                    *out.entry(vec![text[0]]).or_default() += probability;
+                }
+                let one = f64::from(ONE);
+                let target =
+                    p.iter().enumerate().map(|(id, &p)| (vec![id as u32], f64::from(p) / one)).collect();
+                let rows = [&p[..], &p[..]];
+                let block =
+                    Sampled { position: 0, proposal: &[0], target: &rows, draft: Draft::Rows(&[&q[..]]) };
+                let excess = block.lenient_overlap(0, &lenience) - block.overlap(0);
+                let found = total_variation(&out, &target);
+                assert!(
+                    (found - f64::from(excess) / one).abs() < 1e-9,
+                    "{lenience:?}: {found}, not {excess}"
+                );
+                assert_eq!(excess == 0, epsilon == 1.0, "{lenience:?}");
+            }
+        }
     }
 }
 

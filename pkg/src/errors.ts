@@ -49,6 +49,7 @@ export type ErrorCode =
   | 'prompt-too-long'
   | 'prompt-empty'
   | 'draft-tokenizer'
+  | 'draft-mismatch'
   | 'draft-missing'
   | 'drafter-unknown'
   | 'verifier-unknown'

@@ -42,6 +42,7 @@ export type {
   GenerateOptions,
   LoadOptions,
   LoadProgress,
+  Lossy,
   MemoryInfo,
   ModelInfo,
   Piece,

@@ -123,6 +123,19 @@ export interface ChatMessage {
   content: string;
 }
 
+/**
+ * How much more of a proposal is kept than the target's law allows (lossy speculative decoding, arXiv 2310.08461): a
+ * token x with probability `min(1, f(p(x)) / q(x))`, where `f(p)` is `p / epsilon` (`linear`), `p / epsilon^2` (`square`)
+ * or `p^epsilon` (`exponential`, above temperature 0 only). At temperature 0 a proposed token is kept where `f(p(x))`
+ * reaches the greatest probability.
+ */
+export interface Lossy {
+  /** The function f. */
+  kind: 'linear' | 'square' | 'exponential';
+  /** 0.01 to 1; 1 is without loss. */
+  epsilon: number;
+}
+
 /** How to generate. */
 export interface GenerateOptions {
   /** Most tokens to generate; 256 by default. */
@@ -139,6 +152,11 @@ export interface GenerateOptions {
   confidence?: number | undefined;
   /** How proposals are verified above temperature 0; `block` by default. It does not change the law of the text. */
   verify?: Verify | undefined;
+  /**
+   * Keeps more proposals than the target's law allows; off by default. `stats.totalVariation` says what it costs. Tokens
+   * are then verified one by one.
+   */
+  lossy?: Lossy | undefined;
   /** Rounds to keep in flight; by default as many as results take to come back, at least 2 on WebGPU. */
   inFlight?: number | undefined;
   /** Divides the logits; 0, the default, takes the most likely token, always. */
@@ -166,6 +184,8 @@ export interface GenerateOptions {
   seed?: number | bigint | undefined;
   /** Ends the text before the first of these strings. The text never has any of it. */
   stop?: string | readonly string[] | undefined;
+  /** Whether tokens tell how likely they were: `Token.logprob`. */
+  logprobs?: boolean | undefined;
   /** Aborts the generation: iteration and `result` reject with the signal's reason. The engine stays usable. */
   signal?: AbortSignal | undefined;
   /** Called as the prompt is read, in tokens. */
@@ -178,6 +198,11 @@ export interface Token {
   id: number;
   /** Its text: empty for special tokens, and for tokens that end inside a character, whose text comes with a later one. */
   text: string;
+  /**
+   * The log of its probability in the target's law at the temperature (1 at temperature 0), before anything is cut off;
+   * `undefined` unless `logprobs` asks for it.
+   */
+  logprob?: number | undefined;
   /** Whether it was drafted and accepted; otherwise it is the target's own. */
   accepted: boolean;
 }
@@ -221,6 +246,11 @@ export interface Stats {
    * acceptance rate with less noise. `undefined` before the first test.
    */
   alphaTf?: number | undefined;
+  /**
+   * With `lossy`: the mean over the generated tokens of the total variation between the law that a token was taken from
+   * and the target's; at temperature 0 the share of tokens that are not the most likely one. Without it `undefined`: 0.
+   */
+  totalVariation?: number | undefined;
   /** Rounds that speculation was left out of because it did not pay. */
   pausedRounds: number;
   /** While speculation is paused: the speed that it promises compared with plain decoding, less than 1. */

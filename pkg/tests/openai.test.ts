@@ -136,7 +136,7 @@ describe('chat.completions.create', () => {
 
   test.each<[string, Partial<Params>]>([
     ['several answers', { n: 2 }],
-    ['log-probabilities', { logprobs: true }],
+    ['log-probabilities of other tokens', { logprobs: true, top_logprobs: 3 }],
     ['a JSON schema', { response_format: { type: 'json_schema', json_schema: {} } }],
     ['a JSON object', { response_format: { type: 'json_object' } }],
     ['tools', { tools: [{}] }],

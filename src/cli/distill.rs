@@ -60,7 +60,7 @@ pub struct Args {
     /// Share of the draft's own text in mixed strategies.
     #[arg(long, value_name = "L", default_value_t = 0.5)]
     lambda: f32,
-    /// What is minimised: fkl, rkl, jsd, tvd, tvdpp-global, tvdpp-perpos, tvdpp-sampled, lk or ce.
+    /// What is minimised: fkl, rkl, jsd, tvd, tvdpp-global, tvdpp-perpos, tvdpp-sampled, lk, ce or g2sd.
     #[arg(long, value_name = "NAME", default_value = "fkl")]
     divergence: String,
     /// The parameter of jsd.
@@ -75,8 +75,8 @@ pub struct Args {
     /// Tokens of a sequence; longer ones are cut.
     #[arg(long, value_name = "N", default_value_t = 256)]
     length: usize,
-    /// Peak learning rate.
-    #[arg(long, value_name = "R", default_value_t = 5e-4)]
+    /// Peak learning rate: the share of itself by which a weight changes in a step.
+    #[arg(long, value_name = "R", default_value_t = 5e-3)]
     lr: f64,
     /// Steps up to the peak.
     #[arg(long, value_name = "N", default_value_t = 50)]

@@ -5,16 +5,22 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use paceline::Error;
 use paceline::cpu;
+use paceline::decode::Generator;
+use paceline::decode::engines::{self, Device, LoadOptions};
 use paceline::learn::Target;
 use paceline::learn::data::{Prompt, prompts};
 use paceline::learn::draft::file;
 use paceline::learn::eval::{
-    Cost, Interval, Measured, Options, Report, cost, report, run as measure_all, size_ratio, task,
+    Clock, Cost, Generation, Interval, Measured, Options, Report, clock, cost, report, run as measure_all,
+    size_ratio, task,
 };
 use paceline::model::Draft;
+use paceline::sampling::Sampling;
 use paceline::source::FileSource;
+use paceline::text::Message;
 
 use super::progress::Progress;
+use super::tuning;
 
 /// Measure a draft on the target's own answers: acceptance, block efficiency and cost, by task, with 95 % intervals.
 ///
@@ -25,9 +31,9 @@ pub struct Args {
     /// The target: a GGUF file.
     #[arg(long, value_name = "FILE")]
     target: PathBuf,
-    /// The draft: a GGUF file.
-    #[arg(long, value_name = "FILE")]
-    draft: PathBuf,
+    /// The draft: a GGUF file. Given several times, all are measured on the same answers.
+    #[arg(long, value_name = "FILE", required = true)]
+    draft: Vec<PathBuf>,
     /// Another draft to compare with, such as a run's `initial.gguf`.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -58,6 +64,12 @@ pub struct Args {
     /// Seed of the answers.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Also generate for so many of the prompts with the engine itself, plainly and with each draft, and compare the times.
+    #[arg(long, value_name = "N")]
+    wall_clock: Option<usize>,
+    /// Where --wall-clock runs: webgpu, cpu or auto.
+    #[arg(long, default_value = "cpu")]
+    device: Device,
     /// Print one JSON object instead of tables.
     #[arg(long)]
     pub json: bool,
@@ -86,11 +98,18 @@ impl std::str::FromStr for Part {
 #[derive(serde::Serialize)]
 struct Output {
     target: String,
-    draft: String,
     baseline: Option<String>,
     prompts: usize,
     left_out: usize,
     gamma: usize,
+    /// The drafts, then the baseline.
+    drafts: Vec<One>,
+}
+
+/// A draft's figures.
+#[derive(serde::Serialize)]
+struct One {
+    file: String,
     size_ratio: f64,
     cost: Cost,
     runs: Vec<Run>,
@@ -99,10 +118,13 @@ struct Output {
 #[derive(serde::Serialize)]
 struct Run {
     temperature: f32,
-    draft: Report,
-    baseline: Option<Report>,
-    /// `tau` and the times under `cost` make this; it is not a measured wall-clock ratio.
+    #[serde(flatten)]
+    report: Report,
+    /// `tau` and the times under `cost` make this.
     predicted_speedup: f64,
+    /// Measured, where `--wall-clock` asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<Clock>,
 }
 
 /// Runs the command.
@@ -111,15 +133,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let target = pollster::block_on(Target::open(&args.target, args.capacity))
         .with_context(|| format!("{}", args.target.display()))?;
     let capacity = args.capacity.min(target.model.config().context);
-    let (draft, description) = load(&args.draft, &target, capacity)?;
-    let baseline = args.baseline.as_deref().map(|path| load(path, &target, capacity)).transpose()?;
+    let paths: Vec<&Path> = args.draft.iter().chain(&args.baseline).map(PathBuf::as_path).collect();
+    let loaded =
+        paths.iter().map(|path| load(path, &target, capacity)).collect::<anyhow::Result<Vec<_>>>()?;
+    let drafts: Vec<&cpu::Draft> = loaded.iter().map(|(draft, _)| draft).collect();
     let prompts = choose(args)?;
-    let size_ratio = size_ratio(&description, target.model.config());
-    let drafts: Vec<&cpu::Draft> =
-        std::iter::once(&draft).chain(baseline.as_ref().map(|(draft, _)| draft)).collect();
-    let cost = cost(&target.model, &draft, args.gamma);
+    let mut ones: Vec<One> = paths
+        .iter()
+        .zip(&loaded)
+        .map(|(path, (draft, description))| One {
+            file: path.display().to_string(),
+            size_ratio: size_ratio(description, target.model.config()),
+            cost: cost(&target.model, draft, args.gamma),
+            runs: Vec::new(),
+        })
+        .collect();
 
-    let mut runs = Vec::new();
     let mut left_out = 0;
     for &temperature in &args.temperature {
         let bar = Progress::of_steps("prompts", prompts.len());
@@ -138,29 +167,62 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let of = |i: usize| -> Vec<(String, Measured)> {
             measured.iter().map(|(task, measured)| (task.clone(), measured[i])).collect()
         };
-        let other = baseline.as_ref().map(|_| of(1));
-        let draft = report(&of(0), other.as_deref(), (args.gamma, size_ratio));
-        let tau = draft.rows.last().map_or(1.0, |row| row.tau.value);
-        runs.push(Run {
-            temperature,
-            draft,
-            baseline: other.map(|other| report(&other, None, (args.gamma, size_ratio))),
-            predicted_speedup: cost.speedup(tau),
-        });
+        let baseline = args.baseline.as_ref().map(|_| of(args.draft.len()));
+        for (i, one) in ones.iter_mut().enumerate() {
+            let against = baseline.as_deref().filter(|_| i < args.draft.len());
+            let report = report(&of(i), against, (args.gamma, one.size_ratio));
+            let tau = report.rows.last().map_or(1.0, |row| row.tau.value);
+            let clock =
+                args.wall_clock.map(|count| measure_clock(args, paths[i], &prompts, count, temperature));
+            let (clock, predicted_speedup) = (clock.transpose()?, one.cost.speedup(tau));
+            one.runs.push(Run { temperature, report, predicted_speedup, clock });
+        }
     }
-    let name = |path: &Path| path.display().to_string();
     let output = Output {
-        target: name(&args.target),
-        draft: name(&args.draft),
-        baseline: args.baseline.as_deref().map(name),
+        target: args.target.display().to_string(),
+        baseline: args.baseline.as_ref().map(|path| path.display().to_string()),
         prompts: prompts.len() - left_out,
         left_out,
         gamma: args.gamma,
-        size_ratio,
-        cost,
-        runs,
+        drafts: ones,
     };
     if args.json { super::print_json(&output) } else { print(&output) }
+}
+
+/// Times of whole generations of `count` of the prompts, on the engine that `--device` names.
+fn measure_clock(
+    args: &Args,
+    draft: &Path,
+    prompts: &[Prompt],
+    count: usize,
+    temperature: f32,
+) -> anyhow::Result<Clock> {
+    let options = LoadOptions {
+        device: args.device,
+        capacity: Some(args.capacity),
+        tuning: if args.device == Device::Cpu { Default::default() } else { tuning::read() },
+    };
+    let target = FileSource::open(&args.target).map_err(Error::from)?;
+    let draft = FileSource::open(draft).map_err(Error::from)?;
+    let loaded = pollster::block_on(engines::load(target, Some(draft), &options))?;
+    // Evenly from the whole list, so from every task.
+    let step = prompts.len().div_ceil(count.max(1)).max(1);
+    let mut questions = Vec::new();
+    for prompt in prompts.iter().step_by(step) {
+        let message = Message { role: "user".into(), content: prompt.question.clone() };
+        let ids = loaded.chat_ids(&[message]).map_err(Error::from)?;
+        if ids.len() + args.max_tokens < args.capacity {
+            questions.push(ids);
+        }
+    }
+    ensure!(!questions.is_empty(), "no prompt leaves room for an answer: raise --capacity");
+    let generation = Generation {
+        gamma: args.gamma,
+        max_tokens: args.max_tokens,
+        stop_ids: loaded.tokenizer.stop_ids().to_vec(),
+        sampling: Sampling { temperature, seed: args.seed, ..Sampling::default() },
+    };
+    Ok(clock(&mut Generator::new(loaded.engine), &questions, &generation)?)
 }
 
 fn load(path: &Path, target: &Target, capacity: usize) -> anyhow::Result<(cpu::Draft, Draft)> {
@@ -191,44 +253,56 @@ fn choose(args: &Args) -> anyhow::Result<Vec<Prompt>> {
 fn print(output: &Output) -> anyhow::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    let Output { gamma, size_ratio, cost, prompts, left_out, .. } = output;
-    writeln!(
-        out,
-        "{prompts} prompts ({left_out} without room left out), gamma {gamma}; the draft reads {:.1} % of the target's \
-         weights.\nA target pass takes {:.2} ms, over {} rows {:.2} ms; a draft step {:.2} ms.",
-        100.0 * size_ratio,
-        cost.target_ms,
-        gamma + 1,
-        cost.verify_ms,
-        cost.draft_ms
-    )?;
+    let Output { gamma, prompts, left_out, .. } = output;
+    writeln!(out, "{prompts} prompts ({left_out} without room left out), gamma {gamma}")?;
     let range = |i: &Interval| format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high);
-    for run in &output.runs {
-        writeln!(out, "\ntemperature {}", run.temperature)?;
+    for One { file, size_ratio, cost, runs } in &output.drafts {
         writeln!(
             out,
-            "  {:<16}{:>8}{:>8}  {:<23}{:>8}  {:<23}{:>7}  tau over baseline",
-            "task", "prompts", "tokens", "alpha", "ceiling", "tau", "MBSU"
+            "\n{file}: reads {:.1} % of the target's weights.\nA target pass takes {:.2} ms, over {} rows {:.2} ms; a \
+             draft step {:.2} ms.",
+            100.0 * size_ratio,
+            cost.target_ms,
+            gamma + 1,
+            cost.verify_ms,
+            cost.draft_ms
         )?;
-        for row in &run.draft.rows {
+        for Run { temperature, report, predicted_speedup, clock } in runs {
+            writeln!(out, "temperature {temperature}")?;
             writeln!(
                 out,
-                "  {:<16}{:>8}{:>8}  {:<23}{:>8.3}  {:<23}{:>7.3}  {}",
-                row.task,
-                row.prompts,
-                row.tokens,
-                range(&row.alpha),
-                row.coverage,
-                range(&row.tau),
-                row.mbsu,
-                row.tau_over_baseline.as_ref().map_or("-".into(), range)
+                "  {:<16}{:>8}{:>8}  {:<23}{:>10}{:>8}  {:<23}{:>7}  tau over baseline",
+                "task", "prompts", "tokens", "alpha_TF", "alpha_emp", "ceiling", "tau", "MBSU"
             )?;
+            for row in &report.rows {
+                writeln!(
+                    out,
+                    "  {:<16}{:>8}{:>8}  {:<23}{:>10.3}{:>8.3}  {:<23}{:>7.3}  {}",
+                    row.task,
+                    row.prompts,
+                    row.tokens,
+                    range(&row.alpha),
+                    row.alpha_tested,
+                    row.coverage,
+                    range(&row.tau),
+                    row.mbsu,
+                    row.tau_over_baseline.as_ref().map_or("-".into(), range)
+                )?;
+            }
+            writeln!(out, "  predicted from the times above: {predicted_speedup:.2}x plain decoding")?;
+            if let Some(clock) = clock {
+                writeln!(
+                    out,
+                    "  measured on {} prompts: {}x plain decoding ({:.1} against {:.1} tokens/s; alpha_emp {:.3}, tau {:.2})",
+                    clock.prompts,
+                    range(&clock.speedup),
+                    clock.tokens_per_second,
+                    clock.plain_tokens_per_second,
+                    clock.alpha_emp,
+                    clock.tau
+                )?;
+            }
         }
-        writeln!(
-            out,
-            "  predicted on this CPU from the times above: {:.2}x plain decoding",
-            run.predicted_speedup
-        )?;
     }
     Ok(())
 }

@@ -96,8 +96,10 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         drafter,
         sampling,
         verifier: verifier::sampling_by_name(&args.sampling.verify)?,
+        lenience: args.sampling.lossy,
         confidence: args.sampling.confidence,
         in_flight: args.in_flight,
+        logprobs: false,
     };
     let mut generator = Generator::new(loaded.engine);
     generator.start(&prompt, options).map_err(Error::from)?;

@@ -1,7 +1,7 @@
 //! How tokens are sampled, as flags.
 
 use paceline::decode::verifier::VERIFIERS;
-use paceline::sampling::Sampling;
+use paceline::sampling::{Lenience, Sampling};
 
 /// The target's law. Without these flags: greedy.
 #[derive(clap::Args)]
@@ -39,6 +39,10 @@ pub struct Args {
     /// changes the law of the text.
     #[arg(long, value_name = "NAME", default_value = "block", value_parser = verifiers())]
     pub verify: String,
+    /// Accepts more proposals than the target's law allows: linear=E, square=E or exponential=E with E from 0.01 to 1,
+    /// where 1 is without loss. The statistics say what it costs in total variation.
+    #[arg(long, value_name = "KIND=E")]
+    pub lossy: Option<Lenience>,
     /// The draft stops before a token when its most likely one has less than this probability.
     #[arg(long, value_name = "P", default_value_t = 0.0)]
     pub confidence: f32,

@@ -1,4 +1,4 @@
-//! Passes that give more than logits, and passes over several sequences at once: what distilling needs.
+//! Passes that give more than logits, for drafts that read states, and passes over several sequences at once.
 
 use super::Cache;
 use super::layer::Place;
@@ -14,8 +14,9 @@ pub struct Output {
 }
 
 impl Model {
-    /// As [`Model::forward`], and gives the hidden state of each row that has logits: the residual stream after the
-    /// last layer, before the output norm (`logits = head * rms_norm(hidden)`).
+    /// As [`Model::forward`], and gives the hidden state of each row that has logits (of every row for
+    /// [`Logits::States`]): the residual stream after the last layer, before the output norm (`logits = head *
+    /// rms_norm(hidden)`).
     ///
     /// # Panics
     /// As [`Model::forward`].

@@ -9,6 +9,7 @@ use super::model::{Input, Logits, Model};
 use super::norm::rms_norm;
 use super::{Cache, activations::Activations};
 use crate::model;
+use crate::sampling::UNSAYABLE;
 
 /// A loaded draft. It must run beside the target that it was loaded for.
 pub struct Draft {
@@ -30,30 +31,6 @@ impl Draft {
     /// A plain model as a draft: token-fed, its head predicts the first ids.
     pub fn plain(model: Model) -> Self {
         Self { model, fuse: None, ids: None }
-    }
-
-    /// Whether a draft of this description can be loaded for `target`.
-    ///
-    /// # Errors
-    /// What does not fit, in words.
-    pub fn check(description: &model::Draft, target: &Model) -> Result<(), String> {
-        let (draft, config) = (&description.config, target.config());
-        if draft.vocab != config.vocab {
-            return Err(format!(
-                "it was made for {} token ids, the target has {}",
-                draft.vocab, config.vocab
-            ));
-        }
-        if description.target_width != config.width {
-            let (theirs, ours) = (description.target_width, config.width);
-            return Err(format!("it was made for a target of width {theirs}, this one has {ours}"));
-        }
-        let last =
-            description.ids.as_ref().map_or(draft.vocab, |ids| ids.last().map_or(0, |id| *id as usize + 1));
-        if description.head == model::draft::Origin::Target && last > config.head_vocab {
-            return Err(format!("it predicts id {}, the target's head ends before", last - 1));
-        }
-        Ok(())
     }
 
     /// Hyper-parameters.
@@ -82,6 +59,14 @@ impl Draft {
             None => ((id as usize) < self.config().head_vocab).then_some(id),
             Some(ids) => ids.binary_search(&id).ok().map(|at| at as u32),
         }
+    }
+
+    /// A row of logits over `vocab` target ids: [`UNSAYABLE`] where the draft has no id.
+    pub fn spread(&self, logits: Vec<f32>, vocab: usize) -> Vec<f32> {
+        let Some(ids) = &self.ids else { return logits };
+        let mut all = vec![UNSAYABLE; vocab];
+        ids.iter().zip(logits).for_each(|(id, logit)| all[*id as usize] = logit);
+        all
     }
 
     /// Memory of the matrices that are its own; those of the head are, even where they are copies of the target's.

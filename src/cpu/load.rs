@@ -76,13 +76,17 @@ impl Draft {
     /// Loads the tensors of `stream`, whose header `description` describes, for `target`: what is the target's is shared
     /// with it. Rope tables cover `capacity` positions.
     ///
-    /// The draft must have been made for a target of this shape ([`Draft::check`]).
+    /// The draft must [fit](model::Draft::fits) the target.
     pub async fn load<S: ByteSource>(
         stream: &mut Stream<S>,
         description: &model::Draft,
         target: &Model,
         capacity: usize,
     ) -> Result<Self, Error> {
+        if description.is_plain() {
+            let plain = model::Model { config: description.config.clone(), slots: description.slots.clone() };
+            return Ok(Self::plain(Model::load(stream, &plain, capacity).await?));
+        }
         let mut tensors = Tensors::read(stream, &description.slots).await?;
         let fuse = match description.input {
             Input::Tokens => None,

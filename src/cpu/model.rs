@@ -19,6 +19,8 @@ const CHUNK: usize = 32;
 pub enum Logits {
     /// None: the pass only fills the cache (prefill).
     None,
+    /// None, but every row's final state, where states are asked for.
+    States,
     /// The last row's.
     Last,
     /// Every row's.
@@ -131,7 +133,8 @@ impl Model {
         self.forward_chunks(cache, Input::Tokens(tokens), start, which, None)
     }
 
-    /// As [`Self::forward`], and appends to `hidden` the final residual stream of the rows whose logits are returned.
+    /// As [`Self::forward`], and appends to `hidden` the final residual stream of the rows whose logits (or states) are
+    /// asked for.
     pub(super) fn forward_chunks(
         &self,
         cache: &mut Cache,
@@ -144,9 +147,9 @@ impl Model {
         let wanted = match which {
             Logits::None => rows,
             Logits::Last => rows.saturating_sub(1),
-            Logits::All => 0,
+            Logits::States | Logits::All => 0,
         };
-        let vocab = self.config.head_vocab;
+        let vocab = if which == Logits::States { 0 } else { self.config.head_vocab };
         let mut logits = vec![0.0; (rows - wanted) * vocab];
         let mut rest = logits.as_mut_slice();
         let mut places = [Place { cache: 0, position: 0 }; CHUNK];
@@ -165,8 +168,8 @@ impl Model {
         logits
     }
 
-    /// One pass over rows that stand at `places` of `caches`: logits of the rows from `live` on, and their final
-    /// residual stream appended to `states`.
+    /// One pass over rows that stand at `places` of `caches`: logits of the rows from `live` on (where there is room for
+    /// any), and their final residual stream appended to `states`.
     pub(super) fn pass(
         &self,
         caches: &mut [&mut Cache],
@@ -209,11 +212,13 @@ impl Model {
             if let Some(states) = states {
                 states.extend_from_slice(hidden);
             }
-            let normed = take(&mut scratch.normed, hidden.len());
-            rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);
-            let head = self.head();
-            prepare(level, &mut scratch.quantized, normed, &[head]);
-            matvec(level, head, normed, &scratch.quantized, logits);
+            if !logits.is_empty() {
+                let normed = take(&mut scratch.normed, hidden.len());
+                rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);
+                let head = self.head();
+                prepare(level, &mut scratch.quantized, normed, &[head]);
+                matvec(level, head, normed, &scratch.quantized, logits);
+            }
         }
         if let Some(owner) = caches.first_mut() {
             owner.scratch = owned;

@@ -3,7 +3,7 @@
 use super::verifier::{self, Greedy, Make};
 use crate::Error;
 pub use crate::gpu::Counters;
-use crate::sampling::Sampling;
+use crate::sampling::{Lenience, Sampling};
 
 /// Who proposes the tokens of a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,11 @@ pub struct Rules {
     pub sampling: Sampling,
     /// How proposals are verified above temperature 0.
     pub verifier: &'static verifier::Spec,
+    /// Accepts more than the target's law allows; `None`, the default, is without loss. Tokens are then verified one by
+    /// one, whatever `verifier` says.
+    pub lenience: Option<Lenience>,
+    /// Whether rounds tell the log-probabilities of their tokens.
+    pub logprobs: bool,
     /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
     /// It decides before it draws, so nothing is lost (ALGORITHMS 1.2, L3).
     pub confidence: f32,
@@ -57,6 +62,8 @@ impl Rules {
         Self {
             sampling: Sampling::default(),
             verifier: verifier::best(),
+            lenience: None,
+            logprobs: false,
             confidence: 0.0,
             stop_ids: Vec::new(),
             limit,
@@ -88,8 +95,13 @@ pub struct Round {
     /// Accepted ones among `tokens`.
     pub accepted: usize,
     /// `sum min(p, q)` at each proposed token that was put to the test, in units of [`ONE`](crate::sampling::ONE):
-    /// the exact probability that it was accepted (ALGORITHMS 2.4).
+    /// the exact probability that it was accepted (ALGORITHMS 2.4). With lenience `sum min(f(p), q)`.
     pub overlaps: Vec<u32>,
+    /// With lenience: the total variation of the token's law from the target's at each of those, in the same units
+    /// (ALGORITHMS 3.5). Empty without.
+    pub excess: Vec<u32>,
+    /// [`log_probability`](crate::sampling::log_probability) of each token, where the rules ask for it; otherwise empty.
+    pub logprobs: Vec<f32>,
     /// Time in drafting, in ms; 0 where the device cannot tell it apart from verifying.
     pub draft_ms: f64,
     /// Time in verifying, in ms.

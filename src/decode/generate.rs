@@ -7,7 +7,7 @@ use web_time::Instant;
 use super::controller::{Controller, Gamma, Source};
 use super::drafter::{Drafter, NoDrafter};
 use super::{Counters, Engine, Error, Proposal, Round, Rules, Stats, verifier};
-use crate::sampling::Sampling;
+use crate::sampling::{Lenience, Sampling};
 
 /// Prompt tokens read in one step.
 pub const PREFILL_CHUNK: usize = 64;
@@ -26,6 +26,10 @@ pub struct Options {
     pub sampling: Sampling,
     /// How proposals are verified above temperature 0.
     pub verifier: &'static verifier::Spec,
+    /// Accepts more than the target's law allows; `None` is without loss.
+    pub lenience: Option<Lenience>,
+    /// Whether [`Event::Tokens`] tells the tokens' log-probabilities.
+    pub logprobs: bool,
     /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
     pub confidence: f32,
     /// Rounds to keep in flight; `None` follows from how long results take to the host.
@@ -42,6 +46,8 @@ impl Default for Options {
             drafter: Box::new(NoDrafter),
             sampling: Sampling::default(),
             verifier: verifier::best(),
+            lenience: None,
+            logprobs: false,
             confidence: 0.0,
             in_flight: None,
         }
@@ -89,6 +95,8 @@ pub enum Event {
         accepted: usize,
         /// How many had been proposed.
         drafted: usize,
+        /// Log-probability of each, where the options ask for it; otherwise none.
+        logprobs: Vec<f32>,
         /// Whether the last one is a stop token: it counts among the ids, but is no part of the text.
         stopped: bool,
     },
@@ -220,6 +228,9 @@ impl<E: Engine> Generator<E> {
         }
 
         options.sampling.validate(self.engine.config().head_vocab)?;
+        if let Some(lenience) = &options.lenience {
+            lenience.validate(options.sampling.is_greedy())?;
+        }
 
         let shared = self.context.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         let reused = if self.sound { shared.min(self.engine.len()) } else { 0 };
@@ -228,8 +239,9 @@ impl<E: Engine> Generator<E> {
         self.context.extend_from_slice(prompt);
         self.prompt = prompt.len();
         self.controller.restart(options.gamma);
+        let excess = options.lenience.map(|_| 0.0);
         self.options = options;
-        self.stats = Stats { prompt_tokens: prompt.len(), reused_tokens: reused, ..Stats::default() };
+        self.stats = Stats { prompt_tokens: prompt.len(), reused_tokens: reused, excess, ..Stats::default() };
         self.counters = self.engine.counters();
         self.state = if reused < prompt.len() { State::Prefill } else { State::Decode };
         Ok(())
@@ -296,6 +308,8 @@ impl<E: Engine> Generator<E> {
         self.engine.begin(&Rules {
             sampling: options.sampling.clone(),
             verifier: options.verifier,
+            lenience: options.lenience,
+            logprobs: options.logprobs,
             confidence: options.confidence,
             stop_ids: options.stop_ids.clone(),
             limit: self.prompt + options.max_tokens,
@@ -324,8 +338,8 @@ impl<E: Engine> Generator<E> {
 
         let stopped = round.tokens.last().is_some_and(|id| self.options.stop_ids.contains(id));
         let next = if stopped { State::Finished(FinishReason::Stop) } else { State::Decode };
-        let Round { tokens, accepted, drafted, .. } = round;
-        Ok((next, Event::Tokens { tokens, accepted, drafted, stopped }))
+        let Round { tokens, accepted, drafted, logprobs, .. } = round;
+        Ok((next, Event::Tokens { tokens, accepted, drafted, logprobs, stopped }))
     }
 
     /// Submits rounds until enough are in flight.

@@ -38,6 +38,9 @@ pub enum Error {
     /// The draft's tokenizer is not the target's.
     #[error("the draft has another tokenizer than the target ({0}); use a draft made for this target")]
     TokenizerMismatch(String),
+    /// The draft was made for a target of another shape.
+    #[error("the draft does not fit the target ({0}); use a draft made for this target")]
+    DraftMismatch(String),
     /// A draft was asked for and none is loaded.
     #[error("no draft model is loaded; load one, or use the n-gram drafter")]
     NoDraft,
@@ -83,6 +86,7 @@ impl Error {
             Self::PromptTooLong { .. } => "prompt-too-long",
             Self::EmptyPrompt => "prompt-empty",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
+            Self::DraftMismatch(_) => "draft-mismatch",
             Self::NoDraft => "draft-missing",
             Self::TokenRange { .. } => "token-range",
             Self::UnknownDrafter { .. } => "drafter-unknown",

@@ -29,6 +29,10 @@ pub struct Stats {
     /// Mean of `sum min(p, q)` over the tested positions, the exact acceptance rate there (alpha_TF of ALGORITHMS 2.4);
     /// `None` before the first test.
     pub alpha_tf: Option<f64>,
+    /// With lenience: the mean over the generated tokens of the total variation between the law that a token was taken
+    /// from and the target's (ALGORITHMS 3.5); at temperature 0 the share of tokens that are not the most likely one.
+    /// `None` without lenience, where it is 0.
+    pub total_variation: Option<f64>,
     /// Rounds that speculation was left out of because it did not pay.
     pub paused_rounds: usize,
     /// Speed that speculation promises compared with plain decoding, while it is paused: less than 1.
@@ -58,6 +62,9 @@ pub struct Stats {
     /// Sum of the tested positions' overlaps.
     #[serde(skip)]
     pub(super) overlap: f64,
+    /// Sum of their total variations; `None` without lenience.
+    #[serde(skip)]
+    pub(super) excess: Option<f64>,
 }
 
 impl Stats {
@@ -71,8 +78,9 @@ impl Stats {
         let refused = round.tokens.len() > round.accepted && round.accepted < round.drafted;
         let tested = round.accepted + usize::from(refused);
         self.tested += tested;
-        let overlaps = round.overlaps.iter().take(tested);
-        self.overlap += overlaps.map(|&overlap| f64::from(overlap) / f64::from(ONE)).sum::<f64>();
+        let sum = |of: &[u32]| of.iter().take(tested).map(|&n| f64::from(n) / f64::from(ONE)).sum::<f64>();
+        self.overlap += sum(&round.overlaps);
+        self.excess = self.excess.map(|excess| excess + sum(&round.excess));
         self.draft_ms += round.draft_ms;
         self.verify_ms += round.verify_ms;
     }
@@ -84,6 +92,7 @@ impl Stats {
         Self {
             block_efficiency: ratio(tokens, self.target_passes as f64),
             alpha_emp: (self.tested > 0).then(|| self.accepted as f64 / self.tested as f64),
+            total_variation: self.excess.map(|excess| ratio(excess, tokens)),
             alpha_tf: (self.tested > 0).then(|| self.overlap / self.tested as f64),
             tokens_per_second: ratio(tokens * 1000.0, self.decode_ms),
             dispatches: now.dispatches - before.dispatches,

@@ -1,6 +1,9 @@
 //! A weight matrix in GPU memory, in parts where one binding cannot see all of it.
 
+use minijinja::context;
+
 use super::layout::{BLOCK, Layout, Order};
+use super::plan::{Plan, Step};
 use super::{Device, Error};
 use crate::gguf::Format;
 
@@ -88,6 +91,34 @@ impl Matrix {
                 self.upload(device, buffer, part.rows, to, slice_rows(&params, rows, &within), within.len());
             }
         }
+    }
+
+    /// A matrix of the rows `ids` of this one, copied on the device.
+    pub(super) fn select(&self, device: &Device, what: &str, ids: &[u32]) -> Result<Self, Error> {
+        let selected = Self::new(device, what, self.layout, self.order, [self.columns, ids.len()], true)?;
+        let ids = device.storage_with("rows to select", ids)?;
+        let mut plan = Plan::default();
+        for to in &selected.parts {
+            for part in &self.parts {
+                let mut copy = |source: &wgpu::Buffer, copy: &wgpu::Buffer, words: usize| {
+                    let word_major = u32::from(self.order == Order::WordMajor);
+                    let rows = [part.first_row, part.rows, to.first_row, to.rows].map(|n| n as u32);
+                    let shape = device.uniform(&[&[words as u32, word_major], &rows[..]].concat());
+                    let buffers = [(0, &shape), (1, &ids), (2, source), (3, copy)];
+                    let groups = [words.div_ceil(64), to.rows];
+                    plan.steps.push(Step::new(device, "gather.wgsl", &context! {}, &buffers, groups)?);
+                    Ok::<_, Error>(())
+                };
+                copy(&part.codes, &to.codes, self.blocks() * self.layout.quads() * 4)?;
+                if let (Some(source), Some(to)) = (&part.params, &to.params) {
+                    copy(source, to, self.blocks() * self.layout.groups() * self.layout.params_words())?;
+                }
+            }
+        }
+        let mut encoder = device.encoder();
+        plan.encode(device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        device.submit(encoder);
+        Ok(selected)
     }
 
     /// Writes `rows` rows of `words` from row `to` on into a buffer for `part_rows` rows.

@@ -7,6 +7,7 @@ use super::matrix::Matrix;
 use super::ops::padded;
 use super::{Device, Error, Variant};
 use crate::gguf::{self, Header};
+use crate::model::draft::{Input, Origin};
 use crate::model::{self, Config, Role, Slot};
 use crate::source::ByteSource;
 
@@ -22,6 +23,27 @@ pub struct Model {
     /// `[position, pair]` of cosine and sine.
     pub(super) rotation: wgpu::Buffer,
     pub(super) capacity: usize,
+    /// What a draft that reads its target's states reads them with.
+    pub(super) fuse: Option<Fuse>,
+    /// What ids a draft of fewer ids says.
+    pub(super) ids: Option<Ids>,
+}
+
+/// How a token and the target's state become a row of a draft's width.
+pub(super) struct Fuse {
+    pub embedding_gain: wgpu::Buffer,
+    pub hidden_gain: wgpu::Buffer,
+    pub matrix: Rc<Matrix>,
+    pub embedding_width: usize,
+    pub hidden_width: usize,
+}
+
+/// The ids of a draft that says only some of its target's.
+pub(super) struct Ids {
+    /// Draft id of each target id.
+    pub draft_id: wgpu::Buffer,
+    /// Target ids.
+    pub vocab: usize,
 }
 
 pub(super) struct Layer {
@@ -58,17 +80,59 @@ impl Model {
         variant: Variant,
         capacity: usize,
     ) -> Result<Self, Error> {
-        let head_dim = description.config.head_dim;
-        if !head_dim.is_multiple_of(4) {
-            return Err(Error::Unsupported(format!(
-                "heads of {head_dim} elements are not whole vectors of 4"
-            )));
-        }
-        let mut builder =
-            Builder { device, header: stream.header(), description, variant, targets: Vec::new() };
-        builder.targets.resize(builder.header.tensors.len(), Target::Nowhere);
-        let mut model = builder.allocate(capacity)?;
+        let model::Model { config, slots } = description;
+        let mut builder = Builder::new(device, stream.header(), config, slots, variant)?;
+        let embedding = builder.matrix(None, &[Role::TokenEmbedding], true)?;
+        let head =
+            if config.tied { Rc::clone(&embedding) } else { builder.matrix(None, &[Role::Output], true)? };
+        let model = builder.allocate(embedding, head, capacity)?;
         let targets = builder.targets;
+        model.fill(stream, &targets).await
+    }
+
+    /// Loads the draft that `description` describes for `target`, which it must [fit](model::Draft::fits): what is the
+    /// target's is shared with it.
+    pub async fn load_draft<S: ByteSource>(
+        stream: &mut gguf::Stream<S>,
+        description: &model::Draft,
+        target: &Self,
+    ) -> Result<Self, Error> {
+        let (device, capacity) = (&target.device, target.capacity);
+        let model::Draft { config, slots, .. } = description;
+        let mut builder = Builder::new(device, stream.header(), config, slots, target.variant)?;
+        let embedding = match description.embedding {
+            Origin::Own => builder.matrix(None, &[Role::TokenEmbedding], true)?,
+            Origin::Target => Rc::clone(&target.embedding),
+        };
+        let head = match (description.head, &description.ids) {
+            (Origin::Own, _) if config.tied => Rc::clone(&embedding),
+            (Origin::Own, _) => builder.matrix(None, &[Role::Output], true)?,
+            (Origin::Target, Some(ids)) => Rc::new(target.head.select(device, "the draft's head", ids)?),
+            (Origin::Target, None) => Rc::clone(&target.head),
+        };
+        let fuse = match description.input {
+            Input::Tokens => None,
+            Input::Hidden => Some(Fuse {
+                embedding_gain: builder.vector(None, &[Role::FuseEmbeddingNorm])?,
+                hidden_gain: builder.vector(None, &[Role::FuseHiddenNorm])?,
+                matrix: builder.matrix(None, &[Role::Fuse], false)?,
+                embedding_width: description.embedding_width(),
+                hidden_width: description.target_width,
+            }),
+        };
+        let ids = description.ids.as_ref().map(|ids| Ids::new(device, ids, config.vocab)).transpose()?;
+        let model = Self { fuse, ids, ..builder.allocate(embedding, head, capacity)? };
+        let targets = builder.targets;
+        model.fill(stream, &targets).await
+    }
+
+    /// Reads the tensors of `stream` to `targets`, one each.
+    async fn fill<S: ByteSource>(
+        mut self,
+        stream: &mut gguf::Stream<S>,
+        targets: &[Target],
+    ) -> Result<Self, Error> {
+        let device = Rc::clone(&self.device);
         let formats: Vec<_> = stream.header().tensors.iter().map(|t| t.format).collect();
 
         let mut factors: Option<Vec<f32>> = None;
@@ -82,7 +146,7 @@ impl Model {
             };
             match &targets[window.tensor] {
                 Target::Rows(matrix, first) => {
-                    matrix.write_rows(device, first + window.first_row, format, window.bytes);
+                    matrix.write_rows(&device, first + window.first_row, format, window.bytes);
                 }
                 Target::Values(buffer, first) => {
                     device.write(buffer, *first as u64, bytemuck::cast_slice(&values()))
@@ -92,10 +156,15 @@ impl Model {
             }
             device.check()?;
         }
-        let table = description.config.rope.table(capacity, factors.as_deref());
-        model.rotation = device.storage_with("the rotation table", bytemuck::cast_slice(&table))?;
+        let table = self.config.rope.table(self.capacity, factors.as_deref());
+        self.rotation = device.storage_with("the rotation table", bytemuck::cast_slice(&table))?;
         device.check()?;
-        Ok(model)
+        Ok(self)
+    }
+
+    /// Token ids that its law is over: its own, or its target's where it says only some of them.
+    pub(super) fn law_width(&self) -> usize {
+        self.ids.as_ref().map_or(self.config.head_vocab, |ids| ids.vocab)
     }
 
     /// Hyper-parameters.
@@ -116,23 +185,48 @@ impl Model {
     }
 }
 
+impl Ids {
+    fn new(device: &Device, ids: &[u32], vocab: usize) -> Result<Self, Error> {
+        /// `spread.wgsl`
+        const NONE: u32 = u32::MAX;
+        let mut draft_id = vec![NONE; vocab];
+        ids.iter().enumerate().for_each(|(own, target)| draft_id[*target as usize] = own as u32);
+        Ok(Self { draft_id: device.storage_with("draft ids", &draft_id)?, vocab })
+    }
+}
+
 struct Builder<'a> {
     device: &'a Rc<Device>,
     header: &'a Header,
-    description: &'a model::Model,
+    config: &'a Config,
+    slots: &'a [Option<Slot>],
     variant: Variant,
     /// One a tensor of the header.
     targets: Vec<Target>,
 }
 
-impl Builder<'_> {
-    fn allocate(&mut self, capacity: usize) -> Result<Model, Error> {
-        let config = self.description.config.clone();
-        let embedding = self.matrix(None, &[Role::TokenEmbedding], true)?;
-        let head =
-            if config.tied { Rc::clone(&embedding) } else { self.matrix(None, &[Role::Output], true)? };
+impl<'a> Builder<'a> {
+    fn new(
+        device: &'a Rc<Device>,
+        header: &'a Header,
+        config: &'a Config,
+        slots: &'a [Option<Slot>],
+        variant: Variant,
+    ) -> Result<Self, Error> {
+        let head_dim = config.head_dim;
+        if !head_dim.is_multiple_of(4) {
+            return Err(Error::Unsupported(format!(
+                "heads of {head_dim} elements are not whole vectors of 4"
+            )));
+        }
+        let targets = vec![Target::Nowhere; header.tensors.len()];
+        Ok(Self { device, header, config, slots, variant, targets })
+    }
+
+    fn allocate(&mut self, embedding: Rc<Matrix>, head: Rc<Matrix>, capacity: usize) -> Result<Model, Error> {
+        let config = self.config.clone();
         let output_gain = self.vector(None, &[Role::OutputNorm])?;
-        if let Some(i) = self.description.tensor(None, Role::RopeFactors) {
+        if let Some(i) = self.tensor(None, Role::RopeFactors) {
             self.targets[i] = Target::RopeFactors;
         }
         let layers = (0..config.layers).map(|l| self.layer(l)).collect::<Result<_, _>>()?;
@@ -146,12 +240,14 @@ impl Builder<'_> {
             output_gain,
             layers,
             capacity,
+            fuse: None,
+            ids: None,
         })
     }
 
     fn layer(&mut self, layer: usize) -> Result<Layer, Error> {
         let l = Some(layer);
-        let family = self.description.config.family;
+        let family = self.config.family;
         let bias = [Role::QBias, Role::KBias, Role::VBias];
         Ok(Layer {
             attention_gain: self.vector(l, &[Role::AttentionNorm])?,
@@ -165,12 +261,14 @@ impl Builder<'_> {
         })
     }
 
+    fn tensor(&self, layer: Option<usize>, role: Role) -> Option<usize> {
+        self.slots.iter().position(|slot| *slot == Some(Slot { layer, role }))
+    }
+
     fn tensors(&self, layer: Option<usize>, roles: &[Role]) -> Result<Vec<usize>, Error> {
         let find = |&role| {
             let slot = Slot { layer, role };
-            self.description
-                .tensor(layer, role)
-                .ok_or_else(|| Error::Device(format!("no tensor for {slot:?}")))
+            self.tensor(layer, role).ok_or_else(|| Error::Device(format!("no tensor for {slot:?}")))
         };
         roles.iter().map(find).collect()
     }

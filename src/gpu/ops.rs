@@ -170,6 +170,77 @@ pub(super) fn embed(
     table.parts.iter().map(step).collect()
 }
 
+/// `hidden[position(m)] = x[m]` for `rows` rows of the pass from `first_row` on. Rows are `width` f32, padded.
+pub(super) struct Keep<'a> {
+    pub width: usize,
+    pub rows: usize,
+    pub first_row: usize,
+    pub positions: Positions<'a>,
+    pub x: &'a wgpu::Buffer,
+    pub hidden: &'a wgpu::Buffer,
+}
+
+impl Keep<'_> {
+    pub(super) fn step(&self, device: &Device) -> Result<Step, Error> {
+        let quads = padded(self.width) / 4;
+        let shape = device.uniform(&[quads as u32, self.first_row as u32]);
+        let Positions { state, pass } = self.positions;
+        let buffers = [(0, &shape), (1, self.x), (2, self.hidden), (7, state), (8, pass)];
+        let step = Step::new(device, "keep.wgsl", &context! {}, &buffers, [quads.div_ceil(64), self.rows])?;
+        Ok(step.costing("keep states", (self.rows * self.width * 8) as u64, 0))
+    }
+}
+
+/// `y[m] = concat(rms_norm(embedded[m]), rms_norm(hidden[position(m) - 1]))`.
+pub(super) struct Fuse<'a> {
+    pub rows: usize,
+    pub positions: Positions<'a>,
+    pub embedded: &'a wgpu::Buffer,
+    pub embedding_gain: &'a wgpu::Buffer,
+    pub embedding_width: usize,
+    pub hidden: &'a wgpu::Buffer,
+    pub hidden_gain: &'a wgpu::Buffer,
+    pub hidden_width: usize,
+    pub y: &'a wgpu::Buffer,
+    pub epsilon: f32,
+}
+
+impl Fuse<'_> {
+    pub(super) fn step(&self, device: &Device) -> Result<Step, Error> {
+        let (e, h) = (self.embedding_width, self.hidden_width);
+        let sizes = [e, h, padded(e), padded(h), padded(e + h)].map(|n| n as u32);
+        let shape = device.uniform(&[&sizes[..], &[self.epsilon.to_bits()]].concat());
+        let Positions { state, pass } = self.positions;
+        let buffers = [
+            (0, &shape),
+            (1, self.embedded),
+            (2, self.hidden),
+            (3, self.y),
+            (4, self.embedding_gain),
+            (5, self.hidden_gain),
+            (7, state),
+            (8, pass),
+        ];
+        let step = Step::new(device, "fuse.wgsl", &context! {}, &buffers, [2, self.rows])?;
+        Ok(step.costing("fuse", (self.rows * (e + h) * 8) as u64, (self.rows * (e + h) * 4) as u64))
+    }
+}
+
+/// `logits[m, v] = said[m, draft_id[v]]` for `rows` rows.
+pub(super) fn spread(
+    device: &Device,
+    rows: usize,
+    [draft_ids, vocab]: [usize; 2],
+    said: &wgpu::Buffer,
+    logits: &wgpu::Buffer,
+    draft_id: &wgpu::Buffer,
+) -> Result<Step, Error> {
+    let shape = device.uniform(&[vocab as u32, draft_ids as u32]);
+    let buffers = [(0, &shape), (1, said), (2, logits), (3, draft_id)];
+    let step = Step::new(device, "spread.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
+    Ok(step.costing("spread", (rows * vocab * 8) as u64, 0))
+}
+
 /// Rotates q and k and writes k and v to the cache.
 pub(super) struct Rope<'a> {
     pub config: &'a Config,

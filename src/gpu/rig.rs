@@ -56,6 +56,8 @@ pub struct Decided {
     pub tokens: Vec<u32>,
     /// `sum min(p, q)` of each tested row.
     pub overlaps: Vec<u32>,
+    /// How much they are more than without lenience.
+    pub excess: Vec<u32>,
 }
 
 /// A sequence of a made-up model.
@@ -203,6 +205,7 @@ impl Rig {
             epoch: self.epoch,
             accepted,
             overlaps: result[RESULT_HEADER + MAX_ROWS..][..tested].to_vec(),
+            excess: result[RESULT_HEADER + 2 * MAX_ROWS..][..tested].to_vec(),
             tokens: tokens.clone(),
         };
         self.context.extend(tokens);

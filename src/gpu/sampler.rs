@@ -6,7 +6,7 @@ use super::ops::Positions;
 use super::plan::Step;
 use super::session::MAX_ROWS;
 use super::{Device, Error};
-use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fixed};
+use crate::sampling::{Kind, Lenience, MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fixed};
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
@@ -27,8 +27,12 @@ pub struct Sampler {
     pub sampling: Sampling,
     /// Block verification instead of token by token.
     pub block: bool,
+    /// Accepts more than the target's law allows, token by token.
+    pub lenience: Option<Lenience>,
     /// The draft stops before a token when its most likely one has less than this probability.
     pub confidence: f32,
+    /// Whether rounds tell the log-probabilities of what they commit.
+    pub logprobs: bool,
     /// Ids that end the generation, at most [`MAX_STOPS`].
     pub stop_ids: Vec<u32>,
 }
@@ -40,6 +44,10 @@ pub(super) struct Mode {
     pub adjusts: bool,
     /// The draft looks at its own confidence.
     pub confident: bool,
+    /// What more is accepted.
+    pub lenience: Option<Kind>,
+    /// Log-probabilities are wanted.
+    pub logprobs: bool,
     /// `None` is greedy.
     pub law: Option<Law>,
 }
@@ -53,10 +61,13 @@ pub(super) struct Law {
 
 impl Sampler {
     pub(super) fn mode(&self) -> Mode {
-        let law = Law { truncates: self.sampling.truncates(), block: self.block };
+        let block = self.block && self.lenience.is_none();
+        let law = Law { truncates: self.sampling.truncates(), block };
         Mode {
             adjusts: self.sampling.adjusts(),
             confident: self.confidence > 0.0,
+            lenience: self.lenience.map(|lenience| lenience.kind),
+            logprobs: self.logprobs,
             law: (!self.sampling.is_greedy()).then_some(law),
         }
     }
@@ -80,7 +91,7 @@ impl Sampler {
             biases.len() as u32,
             stops.len() as u32,
             self.confidence.to_bits(),
-            0,
+            self.lenience.map_or(0, |lenience| lenience.word(s.is_greedy())),
         ];
         words.extend(stops);
         words.resize(12 + MAX_STOPS, 0);
@@ -95,7 +106,7 @@ pub(super) const SAMPLING_WORDS: usize = 12 + MAX_STOPS + 2 * MAX_BIAS;
 /// Words of `commit.wgsl`'s result in front of the tokens.
 pub(super) const RESULT_HEADER: usize = 6;
 /// All of them.
-pub(super) const RESULT_WORDS: usize = RESULT_HEADER + 2 * MAX_ROWS;
+pub(super) const RESULT_WORDS: usize = RESULT_HEADER + 4 * MAX_ROWS;
 
 /// Rows of whole probabilities and what they are made with.
 pub(super) struct Laws {
@@ -186,8 +197,11 @@ impl Tail<'_> {
         match (self.drafts, mode.law) {
             (true, None) => steps.push(self.select(mode)?),
             (true, Some(_)) => steps.push(self.draw()?),
-            (false, None) => steps.push(self.accept(commit.result)?),
-            (false, Some(law)) => steps.extend(self.verify(law, commit)?),
+            (false, None) => steps.push(self.accept(mode, commit.result)?),
+            (false, Some(law)) => steps.extend(self.verify(mode, law, commit)?),
+        }
+        if mode.logprobs && !self.drafts {
+            steps.push(self.logprob(commit.result)?);
         }
         Ok(steps)
     }
@@ -199,7 +213,8 @@ impl Tail<'_> {
             steps.push(self.adjust()?);
         }
         let Some(law) = mode.law else {
-            if mode.confident && self.drafts {
+            let masses = if self.drafts { mode.confident } else { mode.logprobs };
+            if masses {
                 steps.push(self.softmax()?);
             }
             steps.push(self.argmax()?);
@@ -299,9 +314,10 @@ impl Tail<'_> {
     }
 
     /// Verifies greedily and commits.
-    fn accept(&self, result: &wgpu::Buffer) -> Result<Step, Error> {
+    fn accept(&self, mode: Mode, result: &wgpu::Buffer) -> Result<Step, Error> {
         let shape = self.shape();
-        let buffers = [
+        let lenient = mode.lenience.is_some();
+        let mut buffers = vec![
             (0, &shape),
             (1, self.best),
             (2, self.tokens),
@@ -309,11 +325,22 @@ impl Tail<'_> {
             (4, result),
             (7, self.positions.state),
         ];
-        self.step("accept.wgsl", context! { M => self.rows }, &buffers, [1, 1])
+        if lenient {
+            buffers.push((5, self.logits));
+        }
+        self.step("accept.wgsl", context! { M => self.rows, lenient }, &buffers, [1, 1])
+    }
+
+    /// Says how likely the committed tokens were.
+    fn logprob(&self, result: &wgpu::Buffer) -> Result<Step, Error> {
+        let shape = self.shape();
+        let masses = &self.laws()?.masses;
+        let buffers = [(0, &shape), (1, self.logits), (2, masses), (3, self.sampling), (4, result)];
+        self.step("logprob.wgsl", context! {}, &buffers, [1, 1])
     }
 
     /// Verifies by speculative sampling and commits.
-    fn verify(&self, law: Law, commit: &Commit<'_>) -> Result<Vec<Step>, Error> {
+    fn verify(&self, mode: Mode, law: Law, commit: &Commit<'_>) -> Result<Vec<Step>, Error> {
         let &Commit { draft_rows, residuals, result } = commit;
         let laws = self.laws()?;
         let settle = [(1, &laws.sums), (4, &laws.rows), (5, &laws.floors)];
@@ -332,9 +359,14 @@ impl Tail<'_> {
             (5, residuals),
             (7, self.positions.state),
         ];
-        let options = context! { block => law.block };
+        let lenience = mode.lenience.map(|kind| if kind == Kind::Exponential { "power" } else { "factor" });
+        let options = context! { block => law.block, lenience };
         let groups = [slices(self.vocab), self.rows];
-        let residual = self.step("residual.wgsl", options.clone(), &common, groups)?;
+        let mut summing = common.to_vec();
+        if lenience.is_some() {
+            summing.push((6, self.sampling));
+        }
+        let residual = self.step("residual.wgsl", options.clone(), &summing, groups)?;
         let mut deciding = common.to_vec();
         deciding.extend([(4, result), (6, self.sampling)]);
         Ok(vec![settle, residual, self.step("verify.wgsl", options, &deciding, [1, 1])?])

@@ -110,11 +110,54 @@ impl Draft {
         header.metadata.string("general.architecture") == Some(ARCHITECTURE)
     }
 
-    /// Checks that `header` describes a draft, with every tensor in place and in shape.
+    /// Checks that `header` describes a draft, with every tensor in place and in shape: one of this format, or an ordinary
+    /// model of any family, which then is a draft for `target`.
     ///
     /// # Errors
-    /// [`Error::Metadata`], [`Error::Config`], [`Error::MissingTensor`], [`Error::Shape`].
-    pub fn describe(header: &Header) -> Result<Self, Error> {
+    /// [`Error::Metadata`], [`Error::Architecture`], [`Error::Config`], [`Error::MissingTensor`], [`Error::Shape`].
+    pub fn describe(header: &Header, target: &Config) -> Result<Self, Error> {
+        if Self::is(header) {
+            return Self::of_format(header);
+        }
+        let super::Model { config, slots } = super::Model::describe(header)?;
+        let (input, embedding, head) = (Input::Tokens, Origin::Own, Origin::Own);
+        Ok(Self { config, input, embedding, head, ids: None, target_width: target.width, slots })
+    }
+
+    /// Whether it is an ordinary model.
+    pub fn is_plain(&self) -> bool {
+        (self.input, self.embedding, self.head) == (Input::Tokens, Origin::Own, Origin::Own)
+            && self.ids.is_none()
+    }
+
+    /// Whether it can run beside `target`.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn fits(&self, target: &Config) -> Result<(), String> {
+        let draft = &self.config;
+        if draft.vocab < target.vocab || draft.vocab > target.vocab && !self.is_plain() {
+            return Err(format!("it reads {} token ids, the target {}", draft.vocab, target.vocab));
+        }
+        if self.target_width != target.width {
+            let (theirs, ours) = (self.target_width, target.width);
+            return Err(format!("it was made for a target of width {theirs}, this one has {ours}"));
+        }
+        let said =
+            self.ids.as_ref().map_or(draft.head_vocab, |ids| ids.last().map_or(0, |id| *id as usize + 1));
+        let most = if self.head == Origin::Target { target.head_vocab } else { target.vocab };
+        if said > most {
+            return Err(format!("it predicts {said} token ids, the target has {most}"));
+        }
+        Ok(())
+    }
+
+    /// The index of the tensor with `role` in `layer` (`None` for tensors outside the layers) in the header.
+    pub fn tensor(&self, layer: Option<usize>, role: Role) -> Option<usize> {
+        self.slots.iter().position(|s| *s == Some(Slot { layer, role }))
+    }
+
+    fn of_format(header: &Header) -> Result<Self, Error> {
         let metadata = &header.metadata;
         let bad = |why: String| Err(Error::Config(why));
         match metadata.require_uint(VERSION_KEY)? {

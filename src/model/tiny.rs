@@ -1,6 +1,7 @@
 //! Models made of random weights for tests and benches: complete GGUF files of any family, shape and format, with a
 //! tokenizer and a chat template, in a few kilobytes. What they say is noise, but always the same noise.
 
+use super::draft::{Draft, Input, Origin};
 use super::family::FAMILIES;
 use super::slots::wanted;
 use super::{Config, Role, Rope};
@@ -46,6 +47,19 @@ pub struct Tiny {
     pub formats: Vec<(Role, Format)>,
     /// Another seed, other weights.
     pub seed: u64,
+}
+
+/// What a draft of [`Tiny::draft_gguf`] reads and has of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DraftParts {
+    /// What it reads.
+    pub input: Input,
+    /// Whose embedding.
+    pub embedding: Origin,
+    /// Whose head.
+    pub head: Origin,
+    /// The ids that it says; `None` for all.
+    pub ids: Option<Vec<u32>>,
 }
 
 impl Default for Tiny {
@@ -104,6 +118,35 @@ impl Tiny {
             if !left_out {
                 let format = self.format_of(slot.role, &shape);
                 let values = self.values(&name, slot.role, &shape);
+                writer.tensor_f32(name, &shape, format, &values);
+            }
+        }
+        writer.finish()
+    }
+
+    /// The whole file of a draft of the format of [`super::draft`]: these layers, for `target`.
+    ///
+    /// # Panics
+    /// As [`Tiny::gguf`].
+    pub fn draft_gguf(&self, target: &Self, parts: &DraftParts) -> Vec<u8> {
+        let DraftParts { input, embedding, head, ids } = parts.clone();
+        let head_vocab = ids.as_ref().map_or(target.config().head_vocab, Vec::len);
+        let config = Config { vocab: target.vocab, head_vocab, tied: false, ..self.config() };
+        let draft =
+            Draft { config, input, embedding, head, ids, target_width: target.width, slots: Vec::new() };
+        let mut writer = Writer::default();
+        draft.write(&mut writer.metadata);
+        let metadata = target.metadata(&target.config());
+        writer.metadata.0.extend(metadata.0.into_iter().filter(|(key, _)| key.starts_with("tokenizer.")));
+        for (slot, name, shape, needed) in draft.wanted() {
+            if needed {
+                let format = self.format_of(slot.role, &shape);
+                let mut values = self.values(&name, slot.role, &shape);
+                if slot.role == Role::Fuse {
+                    // Mostly the embedding, so that the layers read something like what they read in the target.
+                    values.iter_mut().for_each(|v| *v *= 0.2);
+                    (0..shape[1]).for_each(|row| values[row * shape[0] + row % shape[0]] += 1.0);
+                }
                 writer.tensor_f32(name, &shape, format, &values);
             }
         }

@@ -36,6 +36,9 @@ pub enum Error {
         /// The id.
         id: u32,
     },
+    /// Lenience that needs probabilities where there are none.
+    #[error("exponential lenience needs a temperature above 0; use linear or square")]
+    GreedyExponential,
 }
 
 impl Error {
@@ -46,6 +49,7 @@ impl Error {
             Self::TooManyBiases { .. } => "logit-bias-too-many",
             Self::BiasRange { .. } => "logit-bias-range",
             Self::BiasTwice { .. } => "logit-bias-twice",
+            Self::GreedyExponential => "sampling-range",
         }
     }
 }

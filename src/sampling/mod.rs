@@ -15,6 +15,8 @@
 mod adjust;
 mod error;
 mod integers;
+mod lenience;
+mod log_probability;
 mod pick;
 pub mod random;
 mod renormalise;
@@ -24,6 +26,8 @@ mod threshold;
 pub use adjust::adjust;
 pub use error::Error;
 pub use integers::integers;
+pub use lenience::{Kind, Lenience};
+pub use log_probability::log_probability;
 pub use pick::{draw, overlap, pick};
 pub use renormalise::renormalise;
 pub use settings::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling};
@@ -31,6 +35,10 @@ pub use threshold::{fixed, threshold};
 
 /// Probability 1.
 pub const ONE: u32 = 1 << 31;
+
+/// The logit of an id that a draft of fewer ids cannot say: its probability is 0 at every temperature. Finite, since WGSL
+/// need not know infinities.
+pub const UNSAYABLE: f32 = -1e30;
 
 /// [`integers()`], [`threshold()`] and [`renormalise()`] in a row: `out` sums to [`ONE`]. `logits` are already adjusted.
 pub fn probabilities(logits: &[f32], sampling: &Sampling, out: &mut [u32]) {

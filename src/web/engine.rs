@@ -113,12 +113,12 @@ impl PacelineEngine {
         self.generator.replace(Some(generator));
         let event = match event.map_err(Error::from)? {
             Event::Prefill { done, total } => StepEvent::Prefill { done, total },
-            Event::Tokens { tokens, accepted, drafted, stopped } => {
+            Event::Tokens { tokens, accepted, drafted, logprobs, stopped } => {
                 let mut stream = self.text.borrow_mut();
                 let said = tokens.len() - usize::from(stopped);
                 let token = |(i, id)| {
                     let text = if i < said { stream.push(&self.shared.tokenizer, id) } else { String::new() };
-                    Token { id, text, accepted: i < accepted }
+                    Token { id, text, accepted: i < accepted, logprob: logprobs.get(i).copied() }
                 };
                 StepEvent::Tokens {
                     tokens: tokens.into_iter().enumerate().map(token).collect(),
@@ -201,6 +201,8 @@ impl PacelineEngine {
                     .verify
                     .as_deref()
                     .map_or(Ok(defaults.verifier), verifier::sampling_by_name)?,
+                lenience: options.lossy,
+                logprobs: options.logprobs.unwrap_or(defaults.logprobs),
                 confidence: options.confidence.unwrap_or(defaults.confidence),
                 in_flight: options.in_flight,
             },

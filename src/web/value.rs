@@ -8,7 +8,7 @@ use crate::decode::engines::About;
 use crate::decode::{self, FinishReason};
 use crate::gpu;
 use crate::model::Config;
-use crate::sampling::Sampling;
+use crate::sampling::{Lenience, Sampling};
 use crate::text::Message;
 
 /// `BackendLoadOptions`.
@@ -40,6 +40,8 @@ pub(super) struct GenerateOptions {
     frequency_penalty: Option<f32>,
     penalty_window: Option<u32>,
     logit_bias: Option<Vec<(u32, f32)>>,
+    pub lossy: Option<Lenience>,
+    pub logprobs: Option<bool>,
 }
 
 impl GenerateOptions {
@@ -155,6 +157,7 @@ pub(super) struct Token {
     pub id: u32,
     pub text: String,
     pub accepted: bool,
+    pub logprob: Option<f32>,
 }
 
 /// `Stats`, by the names of JavaScript.
@@ -172,6 +175,7 @@ struct StatsNames {
     block_efficiency: f64,
     alpha_emp: Option<f64>,
     alpha_tf: Option<f64>,
+    total_variation: Option<f64>,
     paused_rounds: usize,
     paused: Option<f64>,
     rounds_in_flight: usize,

@@ -143,7 +143,7 @@ test('what cannot be done is a typed error', async () => {
     const ask = params => rejection(engine.chat.completions.create({ messages, ...params }));
     const errors = [
       await ask({ n: 2 }),
-      await ask({ logprobs: true }),
+      await ask({ logprobs: true, top_logprobs: 3 }),
       await ask({ response_format: { type: 'json_schema', json_schema: {} } }),
       await ask({ temperature: -1 }),
       await ask({ stop: '' }),
@@ -151,6 +151,21 @@ test('what cannot be done is a typed error', async () => {
     return errors.map(error => error?.code);
   }, MESSAGES);
   assert.deepEqual(codes, ['unsupported', 'unsupported', 'unsupported', 'sampling-range', 'invalid-option']);
+});
+
+test('log-probabilities are those of the text, streamed or not', async () => {
+  const { text, content, streamed } = await page.evaluate(async messages => {
+    const request = { messages, max_tokens: 16, temperature: 0, logprobs: true };
+    const { choices } = await engine.chat.completions.create(request);
+    const streamed = [];
+    for await (const chunk of await engine.chat.completions.create({ ...request, stream: true })) {
+      streamed.push(...(chunk.choices[0]?.logprobs?.content ?? []));
+    }
+    return { text: choices[0].message.content, content: choices[0].logprobs.content, streamed };
+  }, MESSAGES);
+  assert.equal(content.map(({ token }) => token).join(''), text);
+  assert.ok(content.length > 4 && content.every(({ logprob }) => logprob < 0 && logprob > -30));
+  assert.deepEqual(streamed, content);
 });
 
 test('the AI SDK generates, streams, stops, counts and aborts', async () => {

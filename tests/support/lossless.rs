@@ -6,7 +6,8 @@
 use paceline::decode::drafter::{self, Drafter, Limits, NGram};
 use paceline::decode::{Engine, Gamma, Generator, Options, Proposal};
 use paceline::gguf::Format;
-use paceline::model::tiny::Tiny;
+use paceline::model::draft::{Input, Origin};
+use paceline::model::tiny::{DraftParts, Tiny};
 
 use super::generate;
 
@@ -23,8 +24,21 @@ pub struct Pair {
     pub draft: Vec<u8>,
 }
 
-/// Drafts that are sometimes right, always right, and right where they know the word.
+/// Drafts that are sometimes right, always right, and right where they know the word; and drafts of our own format.
 pub fn pairs() -> Vec<Pair> {
+    let third: Vec<u32> = (0..288).filter(|id| id % 3 > 0).collect();
+    let fed = DraftParts {
+        input: Input::Hidden,
+        embedding: Origin::Target,
+        head: Origin::Target,
+        ids: Some(third),
+    };
+    let own = DraftParts { input: Input::Tokens, embedding: Origin::Own, ..fed.clone() };
+    let fed_pair = |name, target: &Tiny, draft: Tiny, parts: &DraftParts| Pair {
+        name,
+        target: target.gguf(),
+        draft: draft.draft_gguf(target, parts),
+    };
     let pair = |name, target: &Tiny, draft: Tiny| Pair { name, target: target.gguf(), draft: draft.gguf() };
     let llama = Tiny { layers: 3, ..Tiny::default() };
     let qwen2 = Tiny { family: "qwen2", format: Format::Q8_0, tied: false, seed: 7, ..Tiny::default() };
@@ -33,6 +47,8 @@ pub fn pairs() -> Vec<Pair> {
         pair("llama, fewer layers", &llama, Tiny { layers: 2, ..llama.clone() }),
         pair("qwen2, itself", &qwen2, qwen2.clone()),
         pair("qwen3, small head", &qwen3, Tiny { head_vocab: 200, ..qwen3.clone() }),
+        fed_pair("llama, fed by its states", &llama, Tiny { layers: 1, ..llama.clone() }, &fed),
+        fed_pair("llama, two thirds of the ids", &llama, Tiny { layers: 2, ..llama.clone() }, &own),
     ]
 }
 

@@ -4,7 +4,8 @@
  */
 
 import type { Run } from '../run.js';
-import type { ChatMessage, EngineInfo, GenerateOptions, Result } from '../types.js';
+import type { ChatMessage, EngineInfo, GenerateOptions, Result, Token } from '../types.js';
+import { logprobsOf } from './logprobs.js';
 import { messagesOf, optionsOf } from './request.js';
 import type {
   ChatCompletion,
@@ -40,8 +41,8 @@ export class ChatCompletions {
    * Answers a conversation: the whole answer, or with `stream: true` its pieces as they come. Leaving the loop stops
    * the generation.
    *
-   * @throws {@link PacelineError} `unsupported` for what the engine cannot do: several answers, log-probabilities,
-   * forms other than text, tools
+   * @throws {@link PacelineError} `unsupported` for what the engine cannot do: several answers, forms other than
+   * text, tools
    */
   create(
     params: ChatCompletionCreateParamsNonStreaming,
@@ -70,35 +71,52 @@ export class ChatCompletions {
       system_fingerprint: `paceline-${info.version}-${info.device}`,
     };
     return params.stream
-      ? chunks(run, head, params.stream_options?.include_usage === true)
-      : whole(await run.result, head);
+      ? chunks(run, head, params.stream_options?.include_usage === true, params.logprobs === true)
+      : whole(run, head, params.logprobs === true);
   }
 }
 
 type Head = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'system_fingerprint'>;
 
-function whole(result: Result, head: Head): ChatCompletion {
+async function whole(run: Run, head: Head, withLogprobs: boolean): Promise<ChatCompletion> {
+  const tokens: Token[] = [];
+  if (withLogprobs) {
+    for await (const piece of run) {
+      tokens.push(...piece.tokens);
+    }
+  }
+  const result = await run.result;
+  const logprobs = withLogprobs ? logprobsOf(tokens) : null;
   const message = { role: 'assistant', content: result.text, refusal: null } as const;
   return {
     ...head,
     object: 'chat.completion',
-    choices: [{ index: 0, message, logprobs: null, finish_reason: reasonOf(result) }],
+    choices: [{ index: 0, message, logprobs, finish_reason: reasonOf(result) }],
     usage: usageOf(result),
   };
 }
 
-async function* chunks(run: Run, head: Head, withUsage: boolean): AsyncGenerator<ChatCompletionChunk> {
+async function* chunks(
+  run: Run,
+  head: Head,
+  withUsage: boolean,
+  withLogprobs: boolean,
+): AsyncGenerator<ChatCompletionChunk> {
   type Choice = ChatCompletionChunk['choices'][number];
-  const chunk = (delta: Choice['delta'], finish_reason: FinishReason | null): ChatCompletionChunk => ({
+  const chunk = (
+    delta: Choice['delta'],
+    finish_reason: FinishReason | null,
+    logprobs: Choice['logprobs'] = null,
+  ): ChatCompletionChunk => ({
     ...head,
     object: 'chat.completion.chunk',
-    choices: [{ index: 0, delta, logprobs: null, finish_reason }],
+    choices: [{ index: 0, delta, logprobs, finish_reason }],
     ...(withUsage && { usage: null }),
   });
   yield chunk({ role: 'assistant', content: '' }, null);
-  for await (const { text } of run) {
+  for await (const { text, tokens } of run) {
     if (text !== '') {
-      yield chunk({ content: text }, null);
+      yield chunk({ content: text }, null, withLogprobs ? logprobsOf(tokens) : null);
     }
   }
   const result = await run.result;

@@ -9,8 +9,7 @@ import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from './t
 
 /** What cannot be carried out, whatever its value; `0`, `false`, `null` and the like ask for nothing. */
 const NEVER: Record<string, string> = {
-  logprobs: 'log-probabilities',
-  top_logprobs: 'log-probabilities',
+  top_logprobs: 'log-probabilities of other tokens',
   functions: 'calling functions',
   audio: 'audio',
   web_search_options: 'web search',
@@ -35,6 +34,7 @@ export function optionsOf(params: ChatCompletionCreateParams, capacity: number):
     frequencyPenalty: params.frequency_penalty ?? undefined,
     logitBias: logit_bias ?? undefined,
     stop: stop ?? undefined,
+    logprobs: params.logprobs ?? undefined,
   };
 }
 

@@ -39,9 +39,9 @@ export interface ChatCompletionCreateParamsBase {
   frequency_penalty?: number | null;
   /** Only 1. */
   n?: number | null;
-  /** Not yet. */
+  /** Whether the answer tells how likely its tokens were. */
   logprobs?: boolean | null;
-  /** Not yet. */
+  /** Only 0: other tokens than the generated ones are not told. */
   top_logprobs?: number | null;
   /** Only text. */
   response_format?:
@@ -56,6 +56,7 @@ export interface ChatCompletionCreateParamsBase {
     | 'gamma'
     | 'confidence'
     | 'verify'
+    | 'lossy'
     | 'inFlight'
     | 'topK'
     | 'minP'
@@ -99,6 +100,22 @@ export interface CompletionUsage {
   speculation: Stats;
 }
 
+/** How likely a token was: the log of its probability at the request's temperature, before anything was cut off. */
+export interface ChatCompletionTokenLogprob {
+  token: string;
+  logprob: number;
+  /** Of the text, in UTF-8. */
+  bytes: number[];
+  /** Always empty. */
+  top_logprobs: [];
+}
+
+/** How likely the tokens of an answer or a piece were. */
+export interface ChatCompletionLogprobs {
+  content: ChatCompletionTokenLogprob[];
+  refusal: null;
+}
+
 /** Why an answer ended. */
 export type FinishReason = 'stop' | 'length';
 
@@ -114,7 +131,7 @@ export interface ChatCompletion {
     {
       index: 0;
       message: { role: 'assistant'; content: string; refusal: null };
-      logprobs: null;
+      logprobs: ChatCompletionLogprobs | null;
       finish_reason: FinishReason;
     },
   ];
@@ -132,7 +149,7 @@ export interface ChatCompletionChunk {
   choices: {
     index: 0;
     delta: { role?: 'assistant'; content?: string };
-    logprobs: null;
+    logprobs: ChatCompletionLogprobs | null;
     finish_reason: FinishReason | null;
   }[];
   /** In the last chunk, where it was asked for. */

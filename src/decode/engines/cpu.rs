@@ -1,17 +1,19 @@
 //! The CPU engine: the forward pass of [`crate::cpu`], verification on the host.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use web_time::Instant;
 
-use crate::cpu::{Cache, Logits, Model};
+use crate::cpu::{self, Cache, Logits, Model, Output};
 use crate::decode::verifier::{
-    Block, Choices as _, Draft, Greedy, Make, Rows, Sampled, Verdict, Verifier, argmax,
+    Block, Choices as _, Draft, Greedy, Lenient, LenientGreedy, Make, Rows, Sampled, SamplingVerifier as _,
+    Verdict, Verifier, argmax,
 };
 use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
 use crate::model::Config;
 use crate::sampling::random::{Draw, Draws, Philox, Stream};
-use crate::sampling::{ONE, adjust, probabilities};
+use crate::sampling::{ONE, adjust, log_probability, probabilities};
 
 /// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
 const FILL_ROWS: usize = 64;
@@ -19,43 +21,105 @@ const FILL_ROWS: usize = 64;
 /// Most rows that one verifying pass computes.
 const VERIFY_ROWS: usize = 16;
 
-/// A model, and what it has read of the context.
-struct Reader {
+/// The target, and what it has read of the context.
+struct Target {
     model: Rc<Model>,
     cache: Cache,
     /// Tokens of the context whose keys and values are in `cache`.
     read: usize,
+    /// Their final states, `width` values each, where the draft reads them.
+    states: Option<Vec<f32>>,
 }
 
-impl Reader {
-    fn new(model: Rc<Model>, capacity: usize) -> Self {
+impl Target {
+    fn new(model: Rc<Model>, capacity: usize, keeps_states: bool) -> Self {
         let cache = Cache::new(model.config(), capacity);
-        Self { model, cache, read: 0 }
+        Self { model, cache, read: 0, states: keeps_states.then(Vec::new) }
     }
 
     /// Reads on to the end of `context`, without logits.
     fn fill(&mut self, context: &[u32]) {
         for chunk in context[self.read.min(context.len())..].chunks(FILL_ROWS) {
-            self.forward(chunk, Logits::None);
+            self.forward(chunk, if self.states.is_some() { Logits::States } else { Logits::None });
         }
     }
 
     /// Reads `tokens`, the next ones.
     fn forward(&mut self, tokens: &[u32], which: Logits) -> Vec<f32> {
-        let logits = self.model.forward(&mut self.cache, tokens, self.read, which);
+        let start = self.read;
         self.read += tokens.len();
-        logits
+        match &mut self.states {
+            None => self.model.forward(&mut self.cache, tokens, start, which),
+            Some(states) => {
+                let output = self.model.forward_hidden(&mut self.cache, tokens, start, which);
+                states.extend(output.hidden);
+                output.logits
+            }
+        }
     }
 
     /// Forgets what was read beyond the first `len` tokens.
     fn truncate(&mut self, len: usize) {
         self.read = self.read.min(len);
+        let width = self.model.config().width;
+        self.states.iter_mut().for_each(|states| states.truncate(len * width));
+    }
+
+    /// The states one position before each of `positions`; none where they are not kept.
+    fn states_before(&self, positions: Range<usize>) -> Vec<f32> {
+        let Some(states) = self.states.as_ref().filter(|_| !positions.is_empty()) else { return Vec::new() };
+        let width = self.model.config().width;
+        let mut before = if positions.start == 0 { vec![0.0; width] } else { Vec::new() };
+        before.extend_from_slice(
+            &states[positions.start.saturating_sub(1) * width..(positions.end - 1) * width],
+        );
+        before
+    }
+}
+
+/// The draft model, and what it has read of the context.
+struct Reader {
+    draft: Rc<cpu::Draft>,
+    cache: Cache,
+    /// Tokens of the context whose keys and values are in `cache`, made with the target's states where it reads them.
+    read: usize,
+}
+
+impl Reader {
+    fn new(draft: Rc<cpu::Draft>, capacity: usize) -> Self {
+        let cache = Cache::new(draft.config(), capacity);
+        Self { draft, cache, read: 0 }
+    }
+
+    /// Reads on to the end of `context`, which the target has read up to the last token.
+    fn fill(&mut self, context: &[u32], target: &Target) {
+        while self.read < context.len() {
+            let end = context.len().min(self.read + FILL_ROWS);
+            self.catch_up(&context[..end], target, Logits::None);
+        }
+    }
+
+    /// Reads all that is left of `context` at once.
+    fn catch_up(&mut self, context: &[u32], target: &Target, which: Logits) -> Output {
+        let (start, end) = (self.read, context.len());
+        self.read = end;
+        let states = target.states_before(start..end);
+        self.draft.forward(&mut self.cache, &context[start..], &states, start, which)
+    }
+
+    /// Reads `token` at `position`, which it has proposed itself, and its own state one position before.
+    fn draft_on(&mut self, token: u32, state: &[f32], position: usize) -> Output {
+        if !self.draft.reads_hidden() {
+            // What it reads are tokens alone, so it stands where they are accepted.
+            self.read = position + 1;
+        }
+        self.draft.forward(&mut self.cache, &[token], state, position, Logits::Last)
     }
 }
 
 /// A target and maybe a draft model on the CPU. A round is computed when it is collected.
 pub struct CpuEngine {
-    target: Reader,
+    target: Target,
     draft: Option<Reader>,
     greedy: Box<dyn Verifier>,
     capacity: usize,
@@ -76,11 +140,13 @@ struct Drafted {
 impl CpuEngine {
     /// An engine for contexts of at most `capacity` tokens, which both models must have been loaded for.
     ///
-    /// The draft must read every id that the target reads, and predict none beyond ([`super::load()`] checks this).
-    pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>, capacity: usize) -> Self {
+    /// The draft must have been loaded for this target, and [fit](crate::model::Draft::fits) it ([`super::load()`] checks
+    /// this).
+    pub fn new(target: Rc<Model>, draft: Option<Rc<cpu::Draft>>, capacity: usize) -> Self {
+        let reads_states = draft.as_ref().is_some_and(|draft| draft.reads_hidden());
         Self {
-            target: Reader::new(target, capacity),
-            draft: draft.map(|model| Reader::new(model, capacity)),
+            target: Target::new(target, capacity, reads_states),
+            draft: draft.map(|draft| Reader::new(draft, capacity)),
             greedy: Box::new(Greedy),
             capacity,
             context: Vec::new(),
@@ -98,28 +164,41 @@ impl CpuEngine {
 
     /// Another sequence on the same weights.
     pub fn another(&self) -> Self {
-        let draft = self.draft.as_ref().map(|reader| Rc::clone(&reader.model));
+        let draft = self.draft.as_ref().map(|reader| Rc::clone(&reader.draft));
         Self::new(Rc::clone(&self.target.model), draft, self.capacity)
+    }
+
+    /// Forgets what target and draft have read beyond the first `len` tokens.
+    fn keep_read(&mut self, len: usize) {
+        self.target.truncate(len);
+        if let Some(draft) = &mut self.draft {
+            draft.read = draft.read.min(len);
+        }
     }
 
     fn draws(&self) -> Draws {
         Draws::new(Philox::new(self.rules.sampling.seed), self.epoch)
     }
 
-    /// At most `gamma` tokens of the draft model's own. It may lag behind the context: after a round that accepted
-    /// everything it has not read the last accepted token, so its first pass has two rows.
+    /// At most `gamma` tokens of the draft model's own. It lags behind the context, so its first pass has several rows:
+    /// after a round that accepted everything it has not read the last accepted token, and where it reads the target's
+    /// states it reads all accepted tokens again, with theirs in place of its own.
     fn draft(&mut self, gamma: usize) -> Result<Drafted, Error> {
         let mut draws = self.draws();
         let (sampling, confidence) = (&self.rules.sampling, self.rules.confidence);
         let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
-        draft.fill(&self.context[..self.context.len().saturating_sub(FILL_ROWS)]);
+        let length = self.context.len();
+        draft.fill(&self.context[..length.saturating_sub(FILL_ROWS)], &self.target);
         let mut drafted = Drafted::default();
         let mut history = self.context.clone();
+        let mut state = Vec::new();
         while drafted.tokens.len() < gamma {
-            let mut logits = match drafted.tokens.last() {
-                None => draft.forward(&self.context[draft.read..], Logits::Last),
-                Some(&id) => draft.forward(&[id], Logits::Last),
+            let output = match drafted.tokens.last() {
+                None => draft.catch_up(&self.context, &self.target, Logits::Last),
+                Some(&id) => draft.draft_on(id, &state, history.len() - 1),
             };
+            let mut logits = draft.draft.spread(output.logits, self.target.model.config().vocab);
+            state = output.hidden;
             adjust(&mut logits, &history, sampling);
             let token = if sampling.is_greedy() {
                 if confidence > 0.0 && greatest_share(&logits) < confidence {
@@ -144,8 +223,8 @@ impl CpuEngine {
         Ok(drafted)
     }
 
-    /// Verifies the drafted tokens against the target's logits, a row more than there are tokens.
-    fn verify(&mut self, drafted: &Drafted, mut logits: Vec<f32>) -> (Verdict, Vec<u32>) {
+    /// Biases and penalties on the target's logits behind each drafted token.
+    fn adjust(&self, drafted: &Drafted, logits: &mut [f32]) {
         let (sampling, width) = (&self.rules.sampling, self.target.model.config().head_vocab);
         if sampling.adjusts() {
             let mut history = self.context.clone();
@@ -154,11 +233,26 @@ impl CpuEngine {
                 history.extend(drafted.tokens.get(i));
             }
         }
+    }
+
+    /// Verifies the drafted tokens against the target's adjusted logits, a row more than there are tokens: the verdict,
+    /// and `overlaps` and `excess` of the round.
+    fn verify(&mut self, drafted: &Drafted, logits: &[f32]) -> (Verdict, Vec<u32>, Vec<u32>) {
+        let (sampling, width) = (&self.rules.sampling, self.target.model.config().head_vocab);
         let Make::Sampling(make) = self.rules.verifier() else {
-            let verdict = self.greedy.verify(Block::new(&drafted.tokens, Rows::new(&logits, width)));
-            let overlap = |i| if i < verdict.accepted { ONE } else { 0 };
-            let tested = drafted.tokens.len().min(verdict.accepted + 1);
-            return (verdict.clone(), (0..tested).map(overlap).collect());
+            let rows = Rows::new(logits, width);
+            let block = Block::new(&drafted.tokens, rows);
+            let verdict = match self.rules.lenience {
+                Some(lenience) => LenientGreedy(lenience).verify(block),
+                None => self.greedy.verify(block),
+            };
+            let accepted = verdict.accepted;
+            let tested = 0..drafted.tokens.len().min(accepted + 1);
+            let overlaps = tested.clone().map(|i| if i < accepted { ONE } else { 0 }).collect();
+            let other = |i: usize| i < accepted && drafted.tokens[i] != argmax(rows.row(i));
+            let excess = tested.map(|i| if other(i) { ONE } else { 0 });
+            let excess = self.rules.lenience.map(|_| excess.collect());
+            return (verdict, overlaps, excess.unwrap_or_default());
         };
         let rows: Vec<Vec<u32>> = logits
             .chunks_exact(width)
@@ -173,9 +267,16 @@ impl CpuEngine {
         let position = self.context.len() as u32;
         let draft = if draft.is_empty() { Draft::PointMass } else { Draft::Rows(&draft) };
         let block = Sampled { position, proposal: &drafted.tokens, target: &target, draft };
-        let verdict = make().verify(&block, &mut self.draws());
-        let tested = drafted.tokens.len().min(verdict.accepted + 1);
-        (verdict, (0..tested).map(|i| block.overlap(i)).collect())
+        let tested = |verdict: &Verdict| 0..drafted.tokens.len().min(verdict.accepted + 1);
+        let Some(lenience) = self.rules.lenience else {
+            let verdict = make().verify(&block, &mut self.draws());
+            let overlaps = tested(&verdict).map(|i| block.overlap(i)).collect();
+            return (verdict, overlaps, Vec::new());
+        };
+        let verdict = Lenient(lenience).verify(&block, &mut self.draws());
+        let overlaps: Vec<u32> = tested(&verdict).map(|i| block.lenient_overlap(i, &lenience)).collect();
+        let excess = overlaps.iter().enumerate().map(|(i, overlap)| overlap - block.overlap(i)).collect();
+        (verdict, overlaps, excess)
     }
 }
 
@@ -222,9 +323,7 @@ impl Engine for CpuEngine {
     async fn truncate(&mut self, len: usize) -> Result<(), crate::Error> {
         self.submitted = None;
         self.context.truncate(len);
-        for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
-            reader.truncate(self.context.len().saturating_sub(1));
-        }
+        self.keep_read(len.saturating_sub(1));
         Ok(())
     }
 
@@ -235,8 +334,9 @@ impl Engine for CpuEngine {
         }
         self.context.extend_from_slice(tokens);
         let all_but_last = &self.context[..length.saturating_sub(1)];
-        for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
-            reader.fill(all_but_last);
+        self.target.fill(all_but_last);
+        if let Some(draft) = &mut self.draft {
+            draft.fill(all_but_last, &self.target);
         }
         Ok(())
     }
@@ -284,22 +384,29 @@ impl Engine for CpuEngine {
 
         let mut rows = vec![self.context[length - 1]];
         rows.extend_from_slice(&drafted.tokens);
-        let logits = self.target.forward(&rows, Logits::All);
-        let (verdict, overlaps) = self.verify(&drafted, logits);
+        let mut logits = self.target.forward(&rows, Logits::All);
+        self.adjust(&drafted, &mut logits);
+        let (verdict, overlaps, excess) = self.verify(&drafted, &logits);
 
         let mut tokens = drafted.tokens[..verdict.accepted].to_vec();
         tokens.push(verdict.next);
         tokens.truncate(self.rules.kept(length, &tokens));
+        let mut logprobs = Vec::new();
+        if self.rules.logprobs {
+            let (temperature, width) = (self.rules.sampling.temperature, self.config().head_vocab);
+            let rows = logits.chunks_exact(width).zip(&tokens);
+            logprobs.extend(rows.map(|(row, id)| log_probability(row, *id, temperature)));
+        }
         self.context.extend_from_slice(&tokens);
         self.epoch += 1;
-        for reader in std::iter::once(&mut self.target).chain(&mut self.draft) {
-            reader.truncate(self.context.len() - 1);
-        }
+        self.keep_read(self.context.len() - 1);
         Ok(Round {
             drafted: drafted.tokens.len(),
             accepted: verdict.accepted.min(tokens.len()),
             tokens,
             overlaps,
+            excess,
+            logprobs,
             draft_ms: (verifying - began).as_secs_f64() * 1000.0,
             verify_ms: verifying.elapsed().as_secs_f64() * 1000.0,
         })

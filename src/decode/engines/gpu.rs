@@ -103,6 +103,8 @@ impl Engine for GpuEngine {
         let sampler = Sampler {
             sampling: rules.sampling.clone(),
             block: rules.verifier.name == "block",
+            lenience: rules.lenience,
+            logprobs: rules.logprobs,
             confidence: rules.confidence,
             stop_ids: rules.stop_ids.clone(),
         };
@@ -139,6 +141,8 @@ impl Engine for GpuEngine {
             drafted: outcome.drafted,
             accepted: outcome.accepted,
             overlaps: outcome.overlaps,
+            excess: outcome.excess,
+            logprobs: outcome.logprobs,
             draft_ms: outcome.draft_ms,
             verify_ms: outcome.verify_ms,
         })

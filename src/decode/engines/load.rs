@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::{AnyEngine, CpuEngine, GpuEngine};
 use crate::decode::Error as DecodeError;
-use crate::gguf::Stream;
-use crate::model::{Config, Model};
+use crate::gguf::{Header, Stream};
+use crate::model::{self, Config, Draft, Model};
 use crate::source::ByteSource;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
 use crate::{Error, cpu, gpu};
@@ -92,53 +92,72 @@ impl Loaded {
 }
 
 /// A file whose header has been read and understood.
-struct Opened<S> {
+struct Opened<S, M> {
     stream: Stream<S>,
-    model: Model,
+    model: M,
     tokenizer: Tokenizer,
 }
 
-impl<S: ByteSource> Opened<S> {
-    async fn open(source: S) -> Result<Self, Error> {
+impl<S: ByteSource, M> Opened<S, M> {
+    async fn open(
+        source: S,
+        describe: impl FnOnce(&Header) -> Result<M, model::Error>,
+    ) -> Result<Self, Error> {
         let stream = Stream::open(source).await?;
-        let model = Model::describe(stream.header())?;
+        let model = describe(stream.header())?;
         let tokenizer = Tokenizer::from_metadata(&stream.header().metadata)?;
         Ok(Self { stream, model, tokenizer })
     }
 
-    fn about(&self) -> About {
+    fn about(&self, config: impl FnOnce(&M) -> &Config) -> About {
         let name = self.stream.header().metadata.string("general.name").unwrap_or_default();
-        About { name: name.into(), config: self.model.config.clone() }
+        About { name: name.into(), config: config(&self.model).clone() }
     }
+}
 
-    async fn load_gpu(
-        &mut self,
-        device: &Rc<gpu::Device>,
-        variant: gpu::Variant,
-        capacity: usize,
-    ) -> Result<Rc<gpu::Model>, Error> {
-        Ok(Rc::new(gpu::Model::load(device, &mut self.stream, &self.model, variant, capacity).await?))
-    }
-
-    async fn load_cpu(&mut self, capacity: usize) -> Result<cpu::Model, Error> {
-        Ok(cpu::Model::load(&mut self.stream, &self.model, capacity).await?)
-    }
-
-    /// Whether `draft` proposes in this target's language.
-    fn check_draft<D>(&self, draft: &Opened<D>) -> Result<(), DecodeError> {
-        let (target, small) = (&self.model.config, &draft.model.config);
-        let mismatch = |why| Err(DecodeError::TokenizerMismatch(why));
+impl<S: ByteSource> Opened<S, Model> {
+    /// Opens a draft that proposes in this target's language.
+    async fn open_draft<D: ByteSource>(&self, source: D) -> Result<Opened<D, Draft>, Error> {
+        let describe = |header: &Header| Draft::describe(header, &self.model.config);
+        let draft = Opened::open(source, describe).await.map_err(Error::of_draft)?;
         draft.tokenizer.compatible(&self.tokenizer).map_err(DecodeError::TokenizerMismatch)?;
-        if small.vocab < target.vocab {
-            return mismatch(format!("it reads {} ids, the target {}", small.vocab, target.vocab));
-        }
-        if small.head_vocab > target.vocab {
-            return mismatch(format!(
-                "it predicts {} ids, the target has {}",
-                small.head_vocab, target.vocab
-            ));
-        }
-        Ok(())
+        draft.model.fits(&self.model.config).map_err(DecodeError::DraftMismatch)?;
+        Ok(draft)
+    }
+
+    async fn load_gpu<D: ByteSource>(
+        &mut self,
+        draft: Option<&mut Opened<D, Draft>>,
+        device: &Rc<gpu::Device>,
+        tuning: &mut gpu::Tuning,
+        capacity: usize,
+    ) -> Result<GpuEngine, Error> {
+        let variant = gpu::choose_variant(device, tuning).await?;
+        let target = gpu::Model::load(device, &mut self.stream, &self.model, variant, capacity).await?;
+        let small = match draft {
+            None => None,
+            Some(draft) => {
+                let loading = gpu::Model::load_draft(&mut draft.stream, &draft.model, &target);
+                Some(Rc::new(loading.await.map_err(Error::of_draft)?))
+            }
+        };
+        Ok(GpuEngine::new(Rc::new(target), small)?)
+    }
+
+    async fn load_cpu<D: ByteSource>(
+        &mut self,
+        draft: Option<&mut Opened<D, Draft>>,
+        capacity: usize,
+    ) -> Result<CpuEngine, Error> {
+        let target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
+        let small = match draft {
+            None => None,
+            Some(draft) => {
+                let loading = cpu::Draft::load(&mut draft.stream, &draft.model, &target, capacity);
+                Some(Rc::new(loading.await.map_err(Error::of_draft)?))
+            }
+        };
+        Ok(CpuEngine::new(Rc::new(target), small, capacity))
     }
 }
 
@@ -148,47 +167,30 @@ impl<S: ByteSource> Opened<S> {
 ///
 /// # Errors
 /// Everything that can be wrong with a file; those of the draft are wrapped in [`Error::Draft`], except
-/// [`DecodeError::TokenizerMismatch`].
+/// [`DecodeError::TokenizerMismatch`] and [`DecodeError::DraftMismatch`].
 pub async fn load<T: ByteSource, D: ByteSource>(
     target: T,
     draft: Option<D>,
     options: &LoadOptions,
 ) -> Result<Loaded, Error> {
-    let mut target = Opened::open(target).await?;
+    let mut target = Opened::open(target, Model::describe).await?;
     let mut draft = match draft {
-        Some(source) => Some(Opened::open(source).await.map_err(Error::of_draft)?),
+        Some(source) => Some(target.open_draft(source).await?),
         None => None,
     };
-    if let Some(draft) = &draft {
-        target.check_draft(draft)?;
-    }
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
 
     let mut tuning = options.tuning.clone();
     let (gpu, fallback) = open_gpu(options.device).await?;
     let engine = match gpu {
         Some(device) => {
-            let variant = gpu::choose_variant(&device, &mut tuning).await?;
-            let model = target.load_gpu(&device, variant, capacity).await?;
-            let small = match &mut draft {
-                Some(draft) => {
-                    Some(draft.load_gpu(&device, variant, capacity).await.map_err(Error::of_draft)?)
-                }
-                None => None,
-            };
-            AnyEngine::Gpu(GpuEngine::new(model, small)?)
+            AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, capacity).await?)
         }
-        None => {
-            let model = Rc::new(target.load_cpu(capacity).await?);
-            let small = match &mut draft {
-                Some(draft) => Some(Rc::new(draft.load_cpu(capacity).await.map_err(Error::of_draft)?)),
-                None => None,
-            };
-            AnyEngine::Cpu(CpuEngine::new(model, small, capacity))
-        }
+        None => AnyEngine::Cpu(target.load_cpu(draft.as_mut(), capacity).await?),
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
-    let (about, draft) = (target.about(), draft.map(|draft| draft.about()));
+    let about = target.about(|model| &model.config);
+    let draft = draft.map(|draft| draft.about(|draft| &draft.config));
     Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft, tuning, fallback })
 }
 

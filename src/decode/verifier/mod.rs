@@ -7,12 +7,14 @@
 mod block;
 mod choices;
 mod greedy;
+mod lenient;
 mod sampled;
 mod token;
 
 pub use block::BlockWise;
 pub use choices::Choices;
 pub use greedy::{Greedy, argmax};
+pub use lenient::{Lenient, LenientGreedy};
 pub use sampled::{Draft, Sampled, SamplingVerifier};
 pub use token::TokenWise;
 

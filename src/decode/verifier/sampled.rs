@@ -2,7 +2,7 @@
 
 use super::{Choices, Verdict};
 use crate::sampling::random::{Draw, Stream};
-use crate::sampling::{ONE, overlap};
+use crate::sampling::{Lenience, ONE, overlap};
 
 /// The law that a proposal was drawn from (trap L1 of ALGORITHMS 1.2: the one it was *really* drawn from).
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,16 @@ impl Sampled<'_> {
         match self.draft {
             Draft::Rows(rows) => overlap(self.target[i], rows[i]),
             Draft::PointMass => self.p(i, self.proposal[i] as usize),
+        }
+    }
+
+    /// `sum min(f(P), Q)` at row `i`: the probability that token `i` is accepted with lenience. What it is more than
+    /// [`overlap`](Self::overlap) is the total variation from the target's law there.
+    pub fn lenient_overlap(&self, i: usize, lenience: &Lenience) -> u32 {
+        let accepted = |id: usize, q: u32| lenience.raised(self.p(i, id)).min(q);
+        match self.draft {
+            Draft::Rows(rows) => rows[i].iter().enumerate().map(|(id, q)| accepted(id, *q)).sum(),
+            Draft::PointMass => accepted(self.proposal[i] as usize, ONE),
         }
     }
 

@@ -17,14 +17,19 @@ impl SamplingVerifier for TokenWise {
     }
 
     fn verify(&self, block: &Sampled<'_>, choices: &mut dyn Choices) -> Verdict {
-        for (i, &id) in block.proposal.iter().enumerate() {
-            let (p, q) = (block.p(i, id as usize), block.q(i, id as usize));
-            // q is never 0 for a token that was drawn from it.
-            if !choices.bernoulli(block.at(i, Stream::Accept), p.into(), q.max(1).into()) {
-                let residual = |x| block.p(i, x).saturating_sub(block.q(i, x)).into();
-                return block.follow(i, &residual, choices);
-            }
-        }
-        block.bonus(choices)
+        verify(block, choices, |p| p)
     }
+}
+
+/// The test with `f(p)` in place of `p`.
+pub(super) fn verify(block: &Sampled<'_>, choices: &mut dyn Choices, f: impl Fn(u32) -> u32) -> Verdict {
+    for (i, &id) in block.proposal.iter().enumerate() {
+        let (p, q) = (block.p(i, id as usize), block.q(i, id as usize));
+        // q is never 0 for a token that was drawn from it.
+        if !choices.bernoulli(block.at(i, Stream::Accept), f(p).into(), q.max(1).into()) {
+            let residual = |x| block.p(i, x).saturating_sub(block.q(i, x)).into();
+            return block.follow(i, &residual, choices);
+        }
+    }
+    block.bonus(choices)
 }

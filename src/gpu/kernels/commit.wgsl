@@ -1,16 +1,6 @@
 // Commits a round: the accepted prefix of the proposal and one token of the target's own, up to the first stop token
 // and to the context's limit. Expects sampling.wgsl, `tokens`, `state`, `sampling`.
-struct Result {
-  accepted: u32,  // committed proposals
-  committed: u32, // tokens
-  length: u32,    // as in State
-  halted: u32,
-  drafted: u32,
-  epoch: u32,
-  tokens: array<u32, {{ max_rows }}>,
-  overlaps: array<u32, {{ max_rows }}>, // sum of min(p, q) at each tested row, in units of ONE
-}
-@group(0) @binding(4) var<storage, read_write> result: Result;
+{% include "result.wgsl" %}
 
 fn is_stop(token: u32) -> bool {
   for (var i = 0u; i < sampling.stops; i++) {

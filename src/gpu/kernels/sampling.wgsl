@@ -11,7 +11,7 @@ struct Sampling {
   biases: u32,
   stops: u32,
   confidence: f32, // the draft stops before a token that it gives less than this
-  unused: u32,
+  lenience: u32, // of lossy verification: lenient.wgsl, or accept.wgsl's margin
   stop: array<u32, {{ max_stops }}>,
   bias: array<vec2<u32>, {{ max_biases }}>, // (id, bits of the bias)
 }

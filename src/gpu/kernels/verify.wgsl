@@ -12,6 +12,7 @@
 @group(0) @binding(5) var<storage, read> sums: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> sampling: Sampling;
 {% include "commit.wgsl" %}
+{% include "lenient.wgsl" %}
 struct Choice {
   row: u32,
   pi: u32,
@@ -23,12 +24,12 @@ struct Choice {
 var<workgroup> chosen: Choice;
 var<workgroup> chunks: array<vec2<u32>, 64>;
 
-// The weights of row i in all, and of min(p, q).
+// The weights of row i in all, of min(f(p), q), and how much that is more than min(p, q).
 fn sum_of(i: u32) -> vec4<u32> {
   var sum = vec4<u32>();
   for (var s = 0u; s < shape.slices; s++) {
     let slice = sums[i * shape.slices + s];
-    sum = vec4<u32>(plus(sum.xy, slice.xy), sum.z + slice.z, 0u);
+    sum = vec4<u32>(plus(sum.xy, slice.xy), sum.z + slice.z, sum.w + slice.w);
   }
   return sum;
 }
@@ -56,7 +57,7 @@ fn accepted() -> vec2<u32> {
   while (i < state.drafted) {
     let x = tokens[state.length + 1u + i];
     let word = random_word(state.length + 1u + i, ACCEPT);
-    if (product(word, q(i, x, x)).y >= p(i, x)) { break; }
+    if (product(word, q(i, x, x)).y >= lenient(p(i, x))) { break; }
     i++;
   }
   return vec2<u32>(i, ONE);
@@ -114,6 +115,10 @@ fn main(@builtin(local_invocation_index) local: u32) {
     left = minus(left, weight);
     x++;
   }
-  for (var i = 0u; i <= choice.row && i < {{ max_rows }}u; i++) { result.overlaps[i] = sum_of(i).z; }
+  for (var i = 0u; i <= choice.row && i < {{ max_rows }}u; i++) {
+    let sum = sum_of(i);
+    result.overlaps[i] = sum.z;
+    result.excess[i] = sum.w;
+  }
   commit(choice.row, x);
 }

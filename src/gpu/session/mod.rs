@@ -17,7 +17,8 @@ pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
 use runner::{Pass, Runner, Shared};
 
-use super::model::Model;
+use super::model::{Fuse, Model};
+use super::ops::padded;
 use super::sampler::{self, Laws, Mode, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler};
 use super::{Device, Error};
 
@@ -40,8 +41,12 @@ pub struct Outcome {
     pub accepted: usize,
     /// They, then the target's own token, up to a stop token or the limit; none after that.
     pub tokens: Vec<u32>,
-    /// `sum min(p, q)` at each row that was put to the test, in units of 2^-31.
+    /// `sum min(f(p), q)` at each row that was put to the test, in units of 2^-31.
     pub overlaps: Vec<u32>,
+    /// How much that is more than `sum min(p, q)`; empty where nothing more is accepted.
+    pub excess: Vec<u32>,
+    /// The tokens' log-probabilities, where they are asked for.
+    pub logprobs: Vec<f32>,
     /// Time of the draft's passes in ms; 0 where the device has no timestamps.
     pub draft_ms: f64,
     /// Time of the target's pass in ms.
@@ -71,8 +76,8 @@ impl Propose<'_> {
 enum Known {
     /// It must be written before the next round.
     Stale,
-    /// It follows from the rounds in flight; `draft`: the last of them ran the draft, which so lags by at most a token.
-    Rounds { draft: bool },
+    /// It follows from the rounds in flight; `drafted`: what the last of them asked of the draft, if it ran it.
+    Rounds { drafted: Option<usize> },
 }
 
 /// One sequence.
@@ -98,6 +103,11 @@ impl Session {
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
+        let states = |fuse: &Fuse| {
+            let rows = capacity + PREFILL_ROWS;
+            device.storage("the target's states", (padded(fuse.hidden_width) * rows) as u64)
+        };
+        let hidden = draft.as_ref().and_then(|draft| draft.fuse.as_ref()).map(states).transpose()?;
         let mut session = Self {
             shared: Shared {
                 // A padded pass reads a few positions behind the last.
@@ -107,6 +117,7 @@ impl Session {
                 result: device.storage("result", RESULT_WORDS as u64)?,
                 residuals: device.storage("residuals", 4)?,
                 draft_rows: None,
+                hidden,
             },
             ring: Ring::new(&device, RESULT_WORDS + CLOCK_WORDS),
             clock: Clock::new(&device),
@@ -181,11 +192,15 @@ impl Session {
             if self.shared.residuals.size() < words * 4 {
                 self.shared.residuals = self.device.storage("residuals", words)?;
             }
-        } else if let Some(draft) = self.draft.as_mut().filter(|_| self.mode.confident) {
+        }
+        if self.mode.logprobs {
+            self.target.need_laws(&self.device)?;
+        }
+        if let Some(draft) = self.draft.as_mut().filter(|_| self.mode.confident) {
             draft.need_laws(&self.device)?;
         }
         if let Some(draft) = &self.draft {
-            let rows = |laws: &Laws| (laws.rows.clone(), draft.model.config.head_vocab);
+            let rows = |laws: &Laws| (laws.rows.clone(), draft.model.law_width());
             self.shared.draft_rows = draft.laws.as_ref().map(rows);
         }
         self.device.write(&self.shared.sampling, 0, &sampler.words());
@@ -193,7 +208,7 @@ impl Session {
         self.known = Known::Stale;
         self.prepare(false, Pass::Verify { rows: 1 })?;
         if self.draft.is_some() {
-            self.prepare(true, Pass::DraftFirst)?;
+            self.prepare(true, Pass::DraftFirst { rows: 2 })?;
             self.prepare(true, Pass::DraftNext)?;
         }
         Ok(())
@@ -249,10 +264,24 @@ impl Session {
         }
     }
 
+    /// Committed tokens that the draft may not have read when the next round begins, the last one included. Where it reads
+    /// the target's states it reads all that the round before committed again, with those.
+    fn behind(&self) -> usize {
+        let Some(draft) = &self.draft else { return 0 };
+        match self.known {
+            Known::Rounds { drafted: Some(drafted) } if self.in_flight() > 0 => {
+                if draft.model.fuse.is_some() { drafted + 1 } else { 2 }
+            }
+            _ => self.length.saturating_sub(draft.cached),
+        }
+    }
+
     /// Whether a round of this proposal can be submitted behind those in flight: a free slot, and nothing that needs
     /// to know what they will commit.
     pub fn ready(&self, propose: Propose<'_>) -> bool {
-        let caught_up = matches!(self.known, Known::Rounds { draft: true });
+        // A first step must not begin before the context.
+        let caught_up =
+            matches!(self.known, Known::Rounds { drafted: Some(_) }) && self.behind() <= self.length;
         let follows = match propose {
             Propose::Tokens(tokens) => tokens.is_empty(),
             Propose::Draft(steps) => steps == 0 || caught_up,
@@ -278,20 +307,21 @@ impl Session {
                 point_mass = true;
             }
             Propose::Draft(steps) => {
-                let last = self.length - 1;
-                // The first step reads two tokens; anything older must be in the draft's cache.
-                if self.in_flight() == 0 && self.draft.as_ref().is_some_and(|r| r.cached + 1 < last) {
+                if self.behind() > MAX_ROWS {
                     self.fill(true)?;
                 }
-                // Only a context of one token has no second one, and then nothing is in flight.
-                let first = if last == 0 { Pass::DraftNext } else { Pass::DraftFirst };
+                // More rows than it lags behind change nothing, and fewer plans are made; but none before the context.
+                let behind = self.behind().max(2);
+                let rows = Some(row_count(behind)).filter(|rows| *rows <= self.length);
+                let first = Pass::DraftFirst { rows: rows.unwrap_or(behind.min(self.length)) };
                 passes.extend((0..steps).map(|i| (true, if i == 0 { first } else { Pass::DraftNext })));
             }
         }
         passes.push((false, Pass::Verify { rows: row_count(drafted + 1) }));
         let encoder = self.encode(&passes)?;
         self.write_round(drafted, point_mass);
-        self.known = Known::Rounds { draft: matches!(propose, Propose::Draft(1..)) };
+        let asked = if let Propose::Draft(steps @ 1..) = propose { Some(steps) } else { None };
+        self.known = Known::Rounds { drafted: asked };
         let (result, clock) = (&self.shared.result, &self.clock);
         self.ring.submit(&self.device, encoder, |encoder, slot| {
             encoder.copy_buffer_to_buffer(result, 0, slot, 0, RESULT_WORDS as u64 * 4);
@@ -320,10 +350,14 @@ impl Session {
         self.length += committed;
         self.epoch = epoch as u32 + 1;
         self.target.cached = self.length - 1;
-        if let (Known::Rounds { draft: true }, Some(draft)) = (self.known, &mut self.draft) {
-            draft.cached = (before + drafted.saturating_sub(1)).min(self.length - 1);
+        if let (Known::Rounds { drafted: Some(_) }, Some(draft)) = (self.known, &mut self.draft) {
+            // What it read of its own proposal stands, unless it read its own states with it.
+            let own = if draft.model.fuse.is_some() { 0 } else { drafted.saturating_sub(1) };
+            draft.cached = (before + own).min(self.length - 1);
         }
         let tested = drafted.min(accepted + 1);
+        let logprobs = if self.mode.logprobs { committed } else { 0 };
+        let excess = if self.mode.lenience.is_some() { tested } else { 0 };
         let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
         let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
         Ok(Outcome {
@@ -333,6 +367,11 @@ impl Session {
             accepted,
             tokens: words[RESULT_HEADER..][..committed].to_vec(),
             overlaps: words[RESULT_HEADER + MAX_ROWS..][..tested].to_vec(),
+            excess: words[RESULT_HEADER + 2 * MAX_ROWS..][..excess].to_vec(),
+            logprobs: words[RESULT_HEADER + 3 * MAX_ROWS..][..logprobs]
+                .iter()
+                .map(|w| f32::from_bits(*w))
+                .collect(),
         })
     }
 
@@ -347,6 +386,12 @@ impl Session {
     pub async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
         let words = rows * self.target.model.config.head_vocab;
         self.device.download(&self.target.logits, words).await
+    }
+
+    /// The draft's logits over the target's ids, of the last step of the last round that ran it, as bits. For tests.
+    pub async fn draft_logits(&self) -> Result<Vec<u32>, Error> {
+        let Some(draft) = &self.draft else { return Ok(Vec::new()) };
+        self.device.download(&draft.logits, draft.model.law_width()).await
     }
 
     fn runner(&mut self, draft: bool) -> Option<&mut Runner> {

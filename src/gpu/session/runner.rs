@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{MAX_ROWS, PREFILL_ROWS};
-use crate::gpu::model::Model;
+use crate::gpu::model::{Fuse, Ids, Model};
 use crate::gpu::ops::{self, Attention, CACHE_SLACK, Epilogue, Matvec, Positions, Rope, padded};
 use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
@@ -20,8 +20,8 @@ pub(super) enum Pass {
     Fill { rows: usize },
     /// Verifies a proposal: logits, the target's law, acceptance, commit.
     Verify { rows: usize },
-    /// The draft's first step of a round: reads the last two committed tokens, since it lags by at most one.
-    DraftFirst,
+    /// The draft's first step of a round: reads as many of the last committed tokens as it may lag behind.
+    DraftFirst { rows: usize },
     /// Another step of the draft.
     DraftNext,
 }
@@ -29,8 +29,7 @@ pub(super) enum Pass {
 impl Pass {
     pub(super) fn rows(self) -> usize {
         match self {
-            Self::Fill { rows } | Self::Verify { rows } => rows,
-            Self::DraftFirst => 2,
+            Self::Fill { rows } | Self::Verify { rows } | Self::DraftFirst { rows } => rows,
             Self::DraftNext => 1,
         }
     }
@@ -40,7 +39,7 @@ impl Pass {
         match self {
             Self::Fill { .. } => None,
             Self::Verify { rows } => Some((rows, 0)),
-            Self::DraftFirst | Self::DraftNext => Some((1, self.rows() - 1)),
+            Self::DraftFirst { .. } | Self::DraftNext => Some((1, self.rows() - 1)),
         }
     }
 
@@ -48,7 +47,7 @@ impl Pass {
     fn words(self) -> [u32; 2] {
         match self {
             Self::Fill { .. } | Self::Verify { .. } => [0, 0],
-            Self::DraftFirst => [1, 1],
+            Self::DraftFirst { rows } => [1, rows as u32 - 1],
             Self::DraftNext => [1, 0],
         }
     }
@@ -69,6 +68,9 @@ pub(super) struct Shared {
     pub residuals: wgpu::Buffer,
     /// Rows of the draft's law; those of the target where no draft model is loaded: bound, never read.
     pub draft_rows: Option<(wgpu::Buffer, usize)>,
+    /// The target's final state at each position it has read, where the draft reads them. A draft that goes on writes its
+    /// own state at the position it has come to, until the target's is known.
+    pub hidden: Option<wgpu::Buffer>,
 }
 
 pub(super) struct Runner {
@@ -80,6 +82,10 @@ pub(super) struct Runner {
     q: wgpu::Buffer,
     attention: wgpu::Buffer,
     mlp: wgpu::Buffer,
+    /// Of a draft that reads its target's states: embeddings, and what its fusing matrix reads.
+    fusing: Option<[wgpu::Buffer; 2]>,
+    /// Logits over its own ids, of a draft that says only some of its target's.
+    said: Option<wgpu::Buffer>,
     pub logits: wgpu::Buffer,
     best: wgpu::Buffer,
     /// Made for the first generation that samples.
@@ -99,6 +105,15 @@ impl Runner {
             |what| device.storage(what, (c.kv_width() * model.capacity + CACHE_SLACK * c.head_dim) as u64);
         let caches = (0..c.layers).map(|_| Ok([cache("a layer's keys")?, cache("a layer's values")?]));
         let rows = |what, width: usize, rows: usize| device.storage(what, (width * rows) as u64);
+        let fusing = |fuse: &Fuse| {
+            let (e, h) = (fuse.embedding_width, fuse.hidden_width);
+            Ok::<_, Error>([
+                rows("embedded", padded(e), PREFILL_ROWS)?,
+                rows("fused", padded(e + h), PREFILL_ROWS)?,
+            ])
+        };
+        let said = |_: &Ids| rows("what the draft says", c.head_vocab, MAX_ROWS);
+        let vocab = model.law_width();
         Ok(Self {
             caches: caches.collect::<Result<_, Error>>()?,
             x: rows("x", padded(c.width), PREFILL_ROWS)?,
@@ -106,8 +121,10 @@ impl Runner {
             q: rows("q", c.q_width(), PREFILL_ROWS)?,
             attention: rows("attention", padded(c.q_width()), PREFILL_ROWS)?,
             mlp: rows("mlp", padded(c.ff), PREFILL_ROWS)?,
-            logits: rows("logits", c.head_vocab, MAX_ROWS)?,
-            best: rows("best", sampler::slices(c.head_vocab) * 2, MAX_ROWS)?,
+            fusing: model.fuse.as_ref().map(fusing).transpose()?,
+            said: model.ids.as_ref().map(said).transpose()?,
+            logits: rows("logits", vocab, MAX_ROWS)?,
+            best: rows("best", sampler::slices(vocab) * 2, MAX_ROWS)?,
             laws: None,
             bodies: HashMap::new(),
             tails: HashMap::new(),
@@ -119,7 +136,7 @@ impl Runner {
     /// Makes the buffers of laws if this is their first use.
     pub(super) fn need_laws(&mut self, device: &Device) -> Result<(), Error> {
         if self.laws.is_none() {
-            self.laws = Some(Laws::new(device, self.model.config.head_vocab)?);
+            self.laws = Some(Laws::new(device, self.model.law_width())?);
         }
         Ok(())
     }
@@ -141,7 +158,7 @@ impl Runner {
         let pass_words = device.uniform(&[draft, back, self.model.capacity as u32]);
         let positions = Positions { state: &shared.state, pass: &pass_words };
         if !self.bodies.contains_key(&pass) {
-            let body = self.body(device, pass.rows(), positions, &shared.tokens)?;
+            let body = self.body(device, shared, pass, positions)?;
             self.bodies.insert(pass, body);
         }
         if !self.tails.contains_key(&(pass, mode))
@@ -154,16 +171,17 @@ impl Runner {
         Ok(())
     }
 
-    /// Embedding and layers over `rows` rows: 6 dispatches a layer.
+    /// Embedding and layers: 6 dispatches a layer.
     fn body(
         &self,
         device: &Device,
-        rows: usize,
+        shared: &Shared,
+        pass: Pass,
         positions: Positions<'_>,
-        tokens: &wgpu::Buffer,
     ) -> Result<Plan, Error> {
         let model = &*self.model;
         let c = &model.config;
+        let rows = pass.rows();
         let tile = tile(rows);
         let matvec = |matrix, x, norm, y, y_stride, epilogue| {
             let tiles = rows / tile;
@@ -171,8 +189,29 @@ impl Runner {
             Matvec { matrix, rows: tile, tiles, x, x_row: 0, norm, y, y_stride, epilogue, variant, positions }
                 .steps(device)
         };
-        let mut plan =
-            Plan { steps: ops::embed(device, &model.embedding, rows, positions, tokens, &self.x)? };
+        let embed = |x| ops::embed(device, &model.embedding, rows, positions, &shared.tokens, x);
+        let mut plan = Plan::default();
+        match (&model.fuse, &self.fusing, &shared.hidden) {
+            (Some(fuse), Some([embedded, fused]), Some(hidden)) => {
+                plan.steps.extend(embed(embedded)?);
+                let fusing = ops::Fuse {
+                    rows,
+                    positions,
+                    embedded,
+                    embedding_gain: &fuse.embedding_gain,
+                    embedding_width: fuse.embedding_width,
+                    hidden,
+                    hidden_gain: &fuse.hidden_gain,
+                    hidden_width: fuse.hidden_width,
+                    y: fused,
+                    epsilon: c.rms_eps,
+                };
+                plan.steps.push(fusing.step(device)?);
+                let width = padded(c.width);
+                plan.steps.extend(matvec(&fuse.matrix, fused, None, &self.x, width, Epilogue::Store)?);
+            }
+            _ => plan.steps.extend(embed(&self.x)?),
+        }
         for (layer, [keys, values]) in model.layers.iter().zip(&self.caches) {
             let qkv_width = c.q_width() + 2 * c.kv_width();
             let epilogue = layer.qkv_bias.as_ref().map_or(Epilogue::Store, Epilogue::Bias);
@@ -201,7 +240,20 @@ impl Runner {
             plan.steps.extend(matvec(gate_up, &self.x, norm, &self.mlp, padded(c.ff), Epilogue::SiluGate)?);
             plan.steps.extend(matvec(&layer.down, &self.mlp, None, &self.x, width, Epilogue::Residual)?);
         }
+        if let (Some(hidden), Some((rows, first_row))) = (&shared.hidden, self.kept_rows(pass)) {
+            let (width, x) = (c.width, &self.x);
+            plan.steps.push(ops::Keep { width, rows, first_row, positions, x, hidden }.step(device)?);
+        }
         Ok(plan)
+    }
+
+    /// Rows whose states are kept for a draft that reads them, and the first of them: all of the target's, and of the
+    /// draft's own where it may go on, the last.
+    fn kept_rows(&self, pass: Pass) -> Option<(usize, usize)> {
+        match pass {
+            Pass::Fill { rows } | Pass::Verify { rows } => self.model.fuse.is_none().then_some((rows, 0)),
+            Pass::DraftFirst { .. } | Pass::DraftNext => self.model.fuse.as_ref().and(pass.head()),
+        }
     }
 
     /// Logits of `rows` rows from `x_row` on, and what becomes of them.
@@ -215,7 +267,7 @@ impl Runner {
         drafts: bool,
     ) -> Result<Plan, Error> {
         let model = &*self.model;
-        let vocab = model.config.head_vocab;
+        let vocab = model.law_width();
         let head = Matvec {
             matrix: &model.head,
             rows: tile(rows),
@@ -223,8 +275,8 @@ impl Runner {
             x: &self.x,
             x_row,
             norm: Some((&model.output_gain, model.config.rms_eps)),
-            y: &self.logits,
-            y_stride: vocab,
+            y: self.said.as_ref().unwrap_or(&self.logits),
+            y_stride: model.config.head_vocab,
             epilogue: Epilogue::Store,
             variant: model.variant,
             positions,
@@ -248,6 +300,10 @@ impl Runner {
             result: &shared.result,
         };
         let mut plan = Plan { steps: head.steps(device)? };
+        if let (Some(ids), Some(said)) = (&model.ids, &self.said) {
+            let widths = [model.config.head_vocab, vocab];
+            plan.steps.push(ops::spread(device, rows, widths, said, &self.logits, &ids.draft_id)?);
+        }
         plan.steps.extend(sampler.steps(mode, &commit)?);
         Ok(plan)
     }
@@ -257,9 +313,10 @@ impl Runner {
 /// is, not the buffer. What is in flight still ends well.
 impl Drop for Runner {
     fn drop(&mut self) {
-        let Self { caches, x, qkv, q, attention, mlp, logits, laws, .. } = &*self;
+        let Self { caches, x, qkv, q, attention, mlp, fusing, said, logits, laws, .. } = &*self;
         let rows = laws.iter().map(|laws| &laws.rows);
         let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]).chain(rows);
+        let buffers = buffers.chain(fusing.iter().flatten()).chain(said);
         buffers.for_each(wgpu::Buffer::destroy);
     }
 }

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::device;
-use crate::cpu::reference;
+use crate::cpu::{self, reference};
+use crate::decode::verifier::argmax;
 use crate::gguf::{Format, Stream};
 use crate::gpu::{Device, Model, Propose, Session, Variant};
-use crate::model::tiny::Tiny;
+use crate::model::draft::{Input, Origin};
+use crate::model::tiny::{DraftParts, Tiny};
 use crate::model::{self, Role};
 
 const CAPACITY: usize = 160;
@@ -128,4 +130,72 @@ fn a_round_is_one_submit_one_read_back_and_nothing_created() {
         let expected = (3 * 6 + around) + gamma as u64 * (6 + around);
         assert_eq!(after.dispatches - before.dispatches, expected);
     });
+}
+
+/// Logits over the target's ids of each step of a round that proposes `gamma` tokens.
+async fn drafted(session: &mut Session, gamma: usize) -> Vec<Vec<f32>> {
+    let length = session.len();
+    let mut steps = Vec::new();
+    for gamma in 1..=gamma {
+        session.round(Propose::Draft(gamma)).await.unwrap();
+        let words = session.draft_logits().await.unwrap();
+        steps.push(words.iter().map(|word| f32::from_bits(*word)).collect());
+        session.truncate(length).await;
+    }
+    steps
+}
+
+#[test]
+fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
+    let device = device();
+    let tiny = Tiny { layers: 2, ..Tiny::default() };
+    let (small, odd) =
+        (Tiny { layers: 1, ..tiny.clone() }, Tiny { layers: 1, ff: 75, format: Format::F16, ..tiny.clone() });
+    let ids: Vec<u32> = (0..288).filter(|id| id % 3 > 0).collect();
+    let shared = DraftParts {
+        input: Input::Hidden,
+        embedding: Origin::Target,
+        head: Origin::Target,
+        ids: Some(ids.clone()),
+    };
+    let own = DraftParts { embedding: Origin::Own, head: Origin::Own, ..shared.clone() };
+    let all = DraftParts { ids: None, ..shared.clone() };
+    for (i, (draft, parts)) in [(&small, shared), (&odd, own), (&small, all)].into_iter().enumerate() {
+        pollster::block_on(async {
+            let bytes = tiny.gguf();
+            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+            let description = model::Model::describe(stream.header()).unwrap();
+            let config = &description.config;
+            let variant = Variant::ALL[i];
+            let target = Model::load(&device, &mut stream, &description, variant, CAPACITY).await.unwrap();
+            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+            let oracle = cpu::Model::load(&mut stream, &description, CAPACITY).await.unwrap();
+            let bytes = draft.draft_gguf(&tiny, &parts);
+            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+            let description = model::Draft::describe(stream.header(), config).unwrap();
+            let draft = Model::load_draft(&mut stream, &description, &target).await.unwrap();
+            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+            let small = cpu::Draft::load(&mut stream, &description, &oracle, CAPACITY).await.unwrap();
+
+            let mut session = Session::new(Rc::new(target), Some(Rc::new(draft))).unwrap();
+            let prompt: Vec<u32> = (0..90).map(|i| (i * i * 31 + 7) % tiny.vocab as u32).collect();
+            session.append(&prompt).await.unwrap();
+            let steps = drafted(&mut session, 3).await;
+
+            let mut cache = cpu::Cache::new(config, CAPACITY);
+            let last = prompt.len() - 1;
+            let read = oracle.forward_hidden(&mut cache, &prompt[..last], 0, cpu::Logits::States);
+            let states = [vec![0.0; config.width], read.hidden].concat();
+            let mut cache = cpu::Cache::new(small.config(), CAPACITY);
+            let mut output = small.forward(&mut cache, &prompt, &states, 0, cpu::Logits::Last);
+            for (k, found) in steps.iter().enumerate() {
+                let expected = small.spread(output.logits, config.vocab);
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert!((found - expected).abs() < 2e-3, "draft {i}, step {k}: {found}, not {expected}");
+                }
+                let at = prompt.len() + k;
+                output = small.forward(&mut cache, &[argmax(found)], &output.hidden, at, cpu::Logits::Last);
+            }
+        });
+    }
 }

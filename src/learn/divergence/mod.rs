@@ -10,6 +10,7 @@ mod jsd;
 mod likelihood;
 mod reverse_kl;
 mod rows;
+mod specific;
 #[cfg(test)]
 mod tabular;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub struct Spec {
 }
 
 /// Every divergence.
-pub static DIVERGENCES: [Spec; 9] = [
+pub static DIVERGENCES: [Spec; 10] = [
     Spec { name: "fkl", about: "KL(p || q)", make: |_| Box::new(forward_kl::ForwardKl) },
     Spec { name: "rkl", about: "KL(q || p)", make: |_| Box::new(reverse_kl::ReverseKl) },
     Spec {
@@ -69,6 +70,11 @@ pub static DIVERGENCES: [Spec; 9] = [
         name: "ce",
         about: "cross entropy on the text's own tokens (SeqKD)",
         make: |_| Box::new(hard::Hard),
+    },
+    Spec {
+        name: "g2sd",
+        about: "half fkl, half ce: the task-specific stage of G2SD",
+        make: |_| Box::new(specific::Specific),
     },
 ];
 

@@ -47,6 +47,7 @@ fn values_are_the_golden_numbers() {
         ("tvd", 0.0, 0.5),
         ("lk", 0.0, 0.5f32.ln().abs()),
         ("ce", 0.0, 0.2f32.ln().abs()),
+        ("g2sd", 0.0, (0.718414 + 0.2f32.ln().abs()) / 2.0),
     ] {
         assert_near(name, &evaluate(name, beta, &[P], &[Q]).0, &[expected], 2e-6);
     }
@@ -59,6 +60,7 @@ fn gradients_are_the_golden_numbers() {
         ("rkl", [-0.240712, -0.240630, -0.031361, 0.512703]),
         ("tvd", [-0.07, -0.14, 0.09, 0.12]),
         ("ce", [0.1, 0.2 - 1.0, 0.3, 0.4]),
+        ("g2sd", [-0.15, -0.45, 0.225, 0.375]),
         // TVD's gradient over the overlap.
         ("lk", [-0.14, -0.28, 0.18, 0.24]),
     ] {

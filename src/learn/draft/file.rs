@@ -7,16 +7,10 @@ use super::Weights;
 use crate::cpu;
 use crate::gguf::{Format, Metadata, Stream, Value, Writer};
 use crate::learn::{Error, Target};
-use crate::model::draft::{Draft, Input, Origin};
-use crate::model::{self, Config};
+use crate::model::draft::Draft;
+use crate::model::{self, Config, Role};
 use crate::source::{ByteSource, FileSource};
 use crate::text::Tokenizer;
-
-/// Whether `draft` is an ordinary model.
-fn is_plain(draft: &Draft) -> bool {
-    (draft.input, draft.embedding, draft.head) == (Input::Tokens, Origin::Own, Origin::Own)
-        && draft.ids.is_none()
-}
 
 /// The whole file. Matrices are stored in `format`, but in F16 where their rows are not whole blocks of it; norms in F32.
 ///
@@ -58,7 +52,7 @@ pub fn write(
 fn metadata(draft: &Draft, name: &str, target: &Metadata) -> Metadata {
     let mut metadata = Metadata::default();
     draft.write(&mut metadata);
-    if is_plain(draft) {
+    if draft.is_plain() {
         // An ordinary llama has the same keys under its own name, and none of ours.
         metadata.0.retain(|(key, _)| !key.starts_with("paceline.draft."));
         for (key, _) in &mut metadata.0 {
@@ -98,7 +92,7 @@ pub fn open(path: &Path, target: &Target) -> Result<(Draft, Weights), crate::Err
 /// A draft from a file, for the CPU engine: ready to run beside `target`, for texts of at most `capacity` tokens.
 ///
 /// # Errors
-/// As [`read`]; [`Error::Shape`] where it does not fit the target.
+/// As [`read`]; [`crate::decode::Error::DraftMismatch`] where it does not fit the target.
 pub async fn load<S: ByteSource>(
     source: S,
     target: &Target,
@@ -109,34 +103,24 @@ pub async fn load<S: ByteSource>(
     Tokenizer::from_metadata(&header.metadata)?
         .compatible(&target.tokenizer)
         .map_err(crate::decode::Error::TokenizerMismatch)?;
-    let (draft, fed) = (describe(header, target.model.config())?, Draft::is(header));
-    cpu::Draft::check(&draft, &target.model)
-        .map_err(|why| Error::Shape(format!("the draft does not fit the target: {why}")))?;
-    if fed {
-        return Ok((cpu::Draft::load(&mut stream, &draft, &target.model, capacity).await?, draft));
-    }
-    let description = model::Model { config: draft.config.clone(), slots: draft.slots.clone() };
-    let model = cpu::Model::load(&mut stream, &description, capacity.min(draft.config.context)).await?;
-    Ok((cpu::Draft::plain(model), draft))
+    let draft = describe(header, target.model.config())?;
+    draft.fits(target.model.config()).map_err(crate::decode::Error::DraftMismatch)?;
+    let capacity = capacity.min(draft.config.context);
+    Ok((cpu::Draft::load(&mut stream, &draft, &target.model, capacity).await?, draft))
 }
 
-/// What a header says about a draft of either kind.
+/// What a header says about a draft that can learn.
 ///
 /// # Errors
 /// What can be wrong with it.
 pub fn describe(header: &crate::gguf::Header, target: &Config) -> Result<Draft, crate::Error> {
-    if Draft::is(header) {
-        return Ok(Draft::describe(header)?);
+    let draft = Draft::describe(header, target)?;
+    let family = draft.config.family.name;
+    if family != "llama" {
+        return Err(Error::Shape(format!("a draft that learns is a llama, not a {family}")).into());
     }
-    let model::Model { config, slots } = model::Model::describe(header)?;
-    if config.family.name != "llama" {
-        return Err(
-            Error::Shape(format!("a draft that learns is a llama, not a {}", config.family.name)).into()
-        );
-    }
-    if slots.iter().flatten().any(|slot| slot.role == model::Role::RopeFactors) {
+    if draft.tensor(None, Role::RopeFactors).is_some() {
         return Err(Error::Shape("a draft that learns has no rope factors".into()).into());
     }
-    let (input, embedding, head) = (Input::Tokens, Origin::Own, Origin::Own);
-    Ok(Draft { config, input, embedding, head, ids: None, target_width: target.width, slots })
+    Ok(draft)
 }

@@ -93,7 +93,8 @@ impl Student {
     /// # Errors
     /// [`Error::Shape`] where the draft does not fit the target or a tensor is missing.
     pub fn new(draft: Draft, weights: &Weights, target: &cpu::Model, device: &Device) -> Result<Self, Error> {
-        cpu::Draft::check(&draft, target)
+        draft
+            .fits(target.config())
             .map_err(|why| Error::Shape(format!("the draft does not fit the target: {why}")))?;
         let net = Net::new(&draft, weights, &device.clone().autodiff());
         let net = net.ok_or_else(|| Error::Shape("the draft's weights are incomplete".into()))?;

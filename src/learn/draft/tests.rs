@@ -29,13 +29,8 @@ fn tokens(length: usize, vocab: usize) -> Vec<u32> {
 fn loaded(bytes: &[u8], target: &Target) -> cpu::Draft {
     block_on(async {
         let mut stream = Stream::open(bytes).await.unwrap();
-        if Draft::is(stream.header()) {
-            let description = Draft::describe(stream.header()).unwrap();
-            cpu::Draft::load(&mut stream, &description, &target.model, CAPACITY).await.unwrap()
-        } else {
-            let description = model::Model::describe(stream.header()).unwrap();
-            cpu::Draft::plain(cpu::Model::load(&mut stream, &description, CAPACITY).await.unwrap())
-        }
+        let description = Draft::describe(stream.header(), target.model.config()).unwrap();
+        cpu::Draft::load(&mut stream, &description, &target.model, CAPACITY).await.unwrap()
     })
 }
 

@@ -1,9 +1,10 @@
 //! What a draft is worth: acceptance, block efficiency and what they cost, by task, with intervals (ALGORITHMS 2.4).
 //!
 //! The target speaks once a prompt ([`Text`]); every draft is then measured on that text ([`measure()`]), without another
-//! target pass: not an approximation, see there.
+//! target pass: not an approximation, see there. [`clock()`] measures the engine itself.
 
 mod bootstrap;
+mod clock;
 mod cost;
 mod measure;
 mod report;
@@ -13,6 +14,7 @@ mod tests;
 mod text;
 
 pub use bootstrap::{Interval, interval};
+pub use clock::{Clock, Generation, clock};
 pub use cost::{Cost, cost};
 pub use measure::{Measured, measure};
 pub use report::{Report, Row, report, size_ratio, task};

@@ -34,8 +34,7 @@ pub fn speak(
     }
     let mut cache = Cache::new(target.config(), capacity.min(prompt.len() + max_tokens + 1));
     let last = prompt.len() - 1;
-    // States are wanted of every row, logits of the last alone: a pass gives both or neither.
-    let read = target.forward_hidden(&mut cache, &prompt[..last], 0, Logits::All);
+    let read = target.forward_hidden(&mut cache, &prompt[..last], 0, Logits::States);
     let mut text = Text {
         tokens: prompt.to_vec(),
         prompt: prompt.len(),

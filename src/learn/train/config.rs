@@ -35,7 +35,7 @@ pub struct Config {
     pub batch: usize,
     /// Tokens of a sequence, longer ones are cut.
     pub length: usize,
-    /// Peak learning rate.
+    /// Peak learning rate: the share of itself by which a weight changes in a step.
     pub lr: f64,
     /// Steps up to the peak.
     pub warmup: usize,

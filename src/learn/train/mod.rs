@@ -10,6 +10,7 @@ mod config;
 mod loss;
 mod metrics;
 mod plot;
+mod relative;
 mod schedule;
 mod supply;
 mod trainer;

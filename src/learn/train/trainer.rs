@@ -12,6 +12,7 @@ use super::config::Config;
 use super::loss::{Judged, Pass, judge};
 use super::metrics::{Line, Metrics};
 use super::plot::plot;
+use super::relative::Relative;
 use super::schedule::learning_rate;
 use crate::gguf::{Format, Metadata};
 use crate::learn::data::{Mix, Pools, Sample, Strategy};
@@ -79,12 +80,9 @@ impl Trainer {
         let divergence = divergence::by_name(&config.divergence, config.beta)?;
         let mix = (Strategy::by_name(&config.strategy)?.mix)(config.lambda);
         let checkpoints = Checkpoints::open(folder.join("checkpoints"))?;
-        let optimizer = AdamWConfig::new()
-            .with_beta_2(0.98)
-            .with_weight_decay(0.0)
-            .with_epsilon(1e-8)
-            .with_grad_clipping(Some(GradientClippingConfig::Norm(1.0)))
-            .init();
+        let adam = AdamWConfig::new().with_beta_2(0.98).with_weight_decay(0.0).with_epsilon(1e-8);
+        let optimizer = ModuleOptimizer::from(Relative(adam.build()))
+            .with_grad_clipping(GradientClippingConfig::Norm(1.0).init());
         let loaded = checkpoints.load(student.net.clone(), optimizer.clone())?;
         let (step, net, optimizer) = loaded.unwrap_or((0, student.net.clone(), optimizer));
         let student = Student { net, ..student };

@@ -1,0 +1,18 @@
+// keep: hidden[position(m)] = x[m], the states that a draft reads, for the rows of the pass from first_row on.
+//
+// Dispatch: (ceil(stride / 64), rows), workgroup 64.
+{% include "pass.wgsl" %}
+struct Shape {
+  stride: u32,    // vec4<f32> between rows, of x and of hidden
+  first_row: u32,
+}
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> hidden: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (idle() || id.x >= shape.stride) { return; }
+  let m = shape.first_row + id.y;
+  hidden[position(m) * shape.stride + id.x] = x[m * shape.stride + id.x];
+}
