@@ -294,20 +294,53 @@ describe('a chat', () => {
     assert.deepEqual(problems, []);
   });
 
-  test('shows the lossy dial to those who ask for it, and to nobody else', async t => {
-    const { page, open } = await small(t);
+  test('is exact until the lossy dial is turned, and then says what that costs', async t => {
+    const { page, problems } = await small(t);
     await load(page);
-    assert.equal(await page.locator('#epsilon').count(), 0);
-    const other = await open('/?lossy');
-    await load(other);
-    await other.fill('#epsilon', '0.6');
-    await other.selectOption('#lossy-kind', 'square');
-    await other.click('#code summary');
-    assert.match(await other.textContent('#code code >> nth=1'), /lossy: { kind: 'square', epsilon: 0.6 }/);
-    await checkAccess(other, 'lossy');
-    await keepPicture(other, 'lossy-desktop-light');
+    await page.uncheck('#gamma-auto');
+    await page.fill('#max-tokens', '60');
+    await ask(page, 'hello there');
+    assert.equal(await page.isVisible('text=Total variation'), false);
+    const { accepted: exact } = await figures(page);
+
+    await page.fill('#epsilon', '0.1');
+    assert.equal(await page.isDisabled('#lossy-kind option[value=exponential]'), true);
+    await page.selectOption('#lossy-kind', 'square');
+    await page.click('#code summary');
+    assert.match(await page.textContent('#code pre'), /lossy: { kind: 'square', epsilon: 0\.1 }/);
+    await page.click('#new-chat');
+    await ask(page, 'hello there');
+    const { accepted, variation } = await figures(page);
+    t.diagnostic(`${exact} % accepted exactly, ${accepted} % at total variation ${variation}`);
+    assert.ok(accepted > exact, `${accepted} of ${exact}`);
+    assert.ok(variation > 0 && variation <= 1, `${variation}`);
+    await checkAccess(page, 'lossy');
+    await keepPicture(page, 'lossy-desktop-light');
+
+    // Above temperature 0 there is a third kind; blocks and lenience exclude one another.
+    await page.fill('#temperature', '1');
+    assert.equal(await page.isVisible('input[name=verify]'), false);
+    await page.selectOption('#lossy-kind', 'exponential');
+    await page.click('#new-chat');
+    await ask(page, 'hello there');
+    assert.equal(await page.isVisible('.chat .problem'), false);
+    await page.fill('#temperature', '0');
+    assert.equal(await page.inputValue('#lossy-kind'), 'linear');
+
+    await goTo(page, 'race');
+    await page.click('#race-start');
+    await page.waitForSelector('.board:visible');
+    assert.match(await page.textContent('.check-line'), /not compared: .* total variation of \d\.\d{3}/);
+    assert.deepEqual(problems, []);
   });
 });
+
+/** The acceptance in per cent, and the total variation. */
+async function figures(page) {
+  const of = async name =>
+    Number.parseFloat(await page.textContent(`.figures div:has(> dt:text("${name}")) dd`));
+  return { accepted: await of('Drafts accepted'), variation: await of('Total variation') };
+}
 
 test('a chat to look at', async t => {
   const site = await visit(browser, { mounts: { [TARGET]: MODEL } });

@@ -1,7 +1,6 @@
 /** The line of figures of an answer, while it comes and after. */
 
 import type { Stats } from 'paceline';
-import { totalVariation } from '../engine/features';
 import { build } from '../ui/build';
 import { percent, rate, seconds } from '../ui/format';
 
@@ -51,9 +50,8 @@ export class Figures {
     parts.expected.textContent = stats?.alphaTf === undefined ? NONE : percent(stats.alphaTf);
     parts.tokens.textContent = stats ? `${stats.tokens}` : NONE;
     parts.prompt.textContent = stats ? seconds(stats.prefillMs) : NONE;
-    const variation = stats && totalVariation(stats);
-    parts.lossy.hidden = variation === undefined;
-    parts.variation.textContent = variation?.toFixed(3) ?? '';
+    parts.lossy.hidden = stats?.totalVariation === undefined;
+    parts.variation.textContent = stats?.totalVariation?.toFixed(3) ?? '';
     parts.paused.hidden = stats?.paused === undefined;
     parts.paused.textContent =
       stats?.paused === undefined

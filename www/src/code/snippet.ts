@@ -1,7 +1,6 @@
 /** The settings as a program. */
 
-import type { Device } from 'paceline';
-import type { LossyOptions } from '../engine/features';
+import type { Device, GenerateOptions } from 'paceline';
 import type { Origin } from '../engine/host';
 
 /** What a program needs to say. */
@@ -9,7 +8,7 @@ export interface Program {
   target: Origin;
   draft: Origin | undefined;
   device: Device;
-  options: LossyOptions;
+  options: GenerateOptions;
   /** Whether the model has a chat template. */
   chat: boolean;
   prompt: string;

@@ -1,7 +1,6 @@
 /** The race view: one prompt, two sessions, with and without speculation. */
 
 import type { EngineInfo, GenerateOptions, Paceline, Session } from 'paceline';
-import type { LossyOptions } from '../engine/features';
 import { lossOf, type Host } from '../engine/host';
 import { choices, draftersOf, optionsOf, type Choices } from '../settings/choices';
 import { announce } from '../ui/announce';
@@ -215,7 +214,7 @@ export class Race {
     this.#end(controller);
   }
 
-  #judge(options: LossyOptions): void {
+  #judge(options: GenerateOptions): void {
     const heats = this.#heats;
     if (!heats) {
       return;
@@ -223,13 +222,13 @@ export class Race {
     const lossy = options.lossy !== undefined;
     const drawn = (options.temperature ?? 0) > 0;
     const verdict = judge(heats.speculative.result, heats.plain.result, !lossy && !drawn);
+    const [on, off] = [heats.speculative.result.stats, heats.plain.result.stats];
     this.#board.show(
       verdict,
       lossy
-        ? 'the lossy dial lets the text stray.'
+        ? `the dial lets the text stray, with a total variation of ${(on.totalVariation ?? 0).toFixed(3)}.`
         : 'both were drawn by chance from the same law; at temperature 0 they are the same.',
     );
-    const [on, off] = [heats.speculative.result.stats, heats.plain.result.stats];
     this.#plots?.describe(
       `${rate(on.tokensPerSecond)} with speculation, ${rate(off.tokensPerSecond)} without, ${ratioText(verdict.ratio)}`,
       on,
@@ -272,7 +271,7 @@ export class Race {
 }
 
 /** Both sides' options: the choices as they are, and the same without a drafter. */
-function sidesOf(value: Choices, engine: Paceline): Record<LaneName, LossyOptions> {
+function sidesOf(value: Choices, engine: Paceline): Record<LaneName, GenerateOptions> {
   const drafter = value.drafter === 'none' ? (draftersOf(engine.info).at(-1) ?? 'ngram') : value.drafter;
   return {
     speculative: optionsOf({ ...value, drafter }),

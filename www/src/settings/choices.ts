@@ -1,7 +1,6 @@
 /** What the visitor has chosen: who drafts, how far ahead, and how the model writes. */
 
-import type { Drafter, EngineInfo, Verify } from 'paceline';
-import { LOSSY, type Lossy, type LossyOptions } from '../engine/features';
+import type { Drafter, EngineInfo, GenerateOptions, Lossy, Verify } from 'paceline';
 import { keep, recall } from '../ui/prefer';
 import { State } from '../ui/state';
 
@@ -61,15 +60,25 @@ export function fit(info: EngineInfo): void {
   });
 }
 
+/** Whether the text may stray from the target's law. */
+export function isLossy({ drafter, lossy }: Choices): boolean {
+  return drafter !== 'none' && lossy.epsilon < 1;
+}
+
+/** The kind of lenience: the exponential one needs probabilities, which temperature 0 has not. */
+export function kindOf({ lossy, temperature }: Choices): Lossy['kind'] {
+  return temperature === 0 && lossy.kind === 'exponential' ? 'linear' : lossy.kind;
+}
+
 /** The choices as options: only those that say something. */
-export function optionsOf(value: Choices): LossyOptions {
+export function optionsOf(value: Choices): GenerateOptions {
   const { drafter, gamma, temperature, maxTokens } = value;
-  const options: LossyOptions = { drafter, maxTokens };
+  const options: GenerateOptions = { drafter, maxTokens };
   if (drafter !== 'none') {
     options.gamma = gamma;
   }
-  if (LOSSY && drafter !== 'none' && value.lossy.epsilon < 1) {
-    options.lossy = value.lossy;
+  if (isLossy(value)) {
+    options.lossy = { ...value.lossy, kind: kindOf(value) };
   }
   if (value.repeatPenalty !== DEFAULTS.repeatPenalty) {
     options.repeatPenalty = value.repeatPenalty;
@@ -83,7 +92,7 @@ export function optionsOf(value: Choices): LossyOptions {
       options[name] = value[name];
     }
   }
-  if (drafter !== 'none') {
+  if (drafter !== 'none' && !isLossy(value)) {
     options.verify = value.verify;
   }
   if (value.seed !== undefined) {

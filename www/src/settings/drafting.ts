@@ -3,7 +3,7 @@
 import type { Drafter, Verify } from 'paceline';
 import type { Host } from '../engine/host';
 import { build } from '../ui/build';
-import { choices, choose, draftersOf, type Choices } from './choices';
+import { choices, choose, draftersOf, isLossy, type Choices } from './choices';
 import { lossyDial } from './lossy';
 import { Slider } from './slider';
 
@@ -63,10 +63,7 @@ export function draftingCard(host: Host): HTMLElement {
     onInput: value => choose({ gamma: value }),
   });
   parts.ahead.prepend(gamma.root);
-  const lossy = lossyDial();
-  if (lossy) {
-    root.append(lossy);
-  }
+  root.append(lossyDial());
 
   root.addEventListener('change', ({ target }) => {
     const input = target as HTMLInputElement;
@@ -87,7 +84,7 @@ export function draftingCard(host: Host): HTMLElement {
     }
     parts.hint.textContent = HINTS[value.drafter];
     parts.ahead.hidden = plain;
-    parts.verify.hidden = plain || value.temperature === 0;
+    parts.verify.hidden = plain || value.temperature === 0 || isLossy(value);
     parts.auto.checked = value.gamma === 'auto';
     gamma.input.disabled = value.gamma === 'auto';
     if (value.gamma === 'auto') {

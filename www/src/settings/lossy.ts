@@ -1,12 +1,14 @@
-/** The dial of lenience, where the engine has it: how far the text may stray from the target's law, for speed. */
+/** The dial of lenience: how far the text may stray from the target's law, for speed. */
 
-import { LOSSY, type LossyKind } from '../engine/features';
+import type { Lossy } from 'paceline';
 import { build } from '../ui/build';
-import { choices, choose } from './choices';
+import { choices, choose, kindOf } from './choices';
 import { Slider } from './slider';
 
 interface Parts {
   kind: HTMLSelectElement;
+  kinds: HTMLElement;
+  exponential: HTMLOptionElement;
   hint: HTMLElement;
 }
 
@@ -14,19 +16,16 @@ const EXACT = 'Exact: the text is the model’s own. Less than 1 accepts more dr
 const LOOSE =
   'Lossy: each point of extra acceptance costs a point of total variation, shown with the figures.';
 
-/** Makes the dial; `undefined` where the engine has none. */
-export function lossyDial(): HTMLElement | undefined {
-  if (!LOSSY) {
-    return undefined;
-  }
+/** Makes the dial. */
+export function lossyDial(): HTMLElement {
   const { root, parts } = build<Parts>(`
     <div id="lossy">
-      <div class="field">
+      <div class="field" data-part="kinds">
         <label class="label" for="lossy-kind">Kind of lenience</label>
         <select id="lossy-kind" data-part="kind">
           <option value="linear">linear, p / ε</option>
           <option value="square">square, p / ε²</option>
-          <option value="exponential">exponential, p ^ ε</option>
+          <option value="exponential" data-part="exponential">exponential, p ^ ε</option>
         </select>
       </div>
       <p class="hint" data-part="hint"></p>
@@ -43,14 +42,16 @@ export function lossyDial(): HTMLElement | undefined {
   epsilon.root.classList.add('field');
   root.prepend(epsilon.root);
   parts.kind.addEventListener('change', () =>
-    choose({ lossy: { ...choices.value.lossy, kind: parts.kind.value as LossyKind } }),
+    choose({ lossy: { ...choices.value.lossy, kind: parts.kind.value as Lossy['kind'] } }),
   );
-  choices.watch(({ drafter, lossy }) => {
-    root.hidden = drafter === 'none';
-    epsilon.show(lossy.epsilon);
-    parts.kind.value = lossy.kind;
-    parts.kind.disabled = lossy.epsilon === 1;
-    parts.hint.textContent = lossy.epsilon === 1 ? EXACT : LOOSE;
+  choices.watch(value => {
+    const exact = value.lossy.epsilon === 1;
+    root.hidden = value.drafter === 'none';
+    epsilon.show(value.lossy.epsilon);
+    parts.kinds.hidden = exact;
+    parts.kind.value = kindOf(value);
+    parts.exponential.disabled = value.temperature === 0;
+    parts.hint.textContent = exact ? EXACT : LOOSE;
   });
   return root;
 }
