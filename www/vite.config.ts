@@ -1,8 +1,17 @@
 import { defineConfig } from 'vite';
+import { precache, WORKER } from './build/precache.ts';
 
 // Relative addresses: the built folder works under any path of any static host.
 export default defineConfig({
   base: './',
-  build: { target: 'es2022', assetsInlineLimit: 0 },
+  plugins: [precache()],
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      input: { index: 'index.html', sw: 'src/offline/sw.ts' },
+      output: { entryFileNames: chunk => (chunk.name === 'sw' ? WORKER : 'assets/[name]-[hash].js') },
+    },
+  },
   worker: { format: 'es' },
 });
