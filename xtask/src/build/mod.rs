@@ -5,7 +5,7 @@ mod wasm;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use xshell::cmd;
 
 use crate::fingerprint::{self, Stamp};
@@ -24,13 +24,14 @@ pub struct Args {
 }
 
 /// What the build reads.
-const INPUTS: [&str; 9] = [
+const INPUTS: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo",
     "src",
     "pkg",
     "www",
+    "models",
     "package.json",
     "package-lock.json",
     "xtask/src/build",
@@ -38,7 +39,10 @@ const INPUTS: [&str; 9] = [
 /// What lies among the inputs and is none.
 const OUTPUTS: [&str; 4] = ["dist", "wasm", "node_modules", "tests"];
 /// What is there once the build is done.
-const RESULTS: [&str; 3] = ["pkg/dist/index.js", "pkg/dist/paceline_bg.wasm", "www/dist/index.html"];
+const RESULTS: [&str; 4] =
+    ["pkg/dist/index.js", "pkg/dist/paceline_bg.wasm", "www/dist/index.html", "www/dist/models/draft.gguf"];
+/// The draft that the page offers.
+const DRAFT: &str = "models/SmolLM2-135M-Instruct.draft.gguf";
 
 /// Builds and says how large the outcome is.
 pub fn run(project: &Project, args: &Args) -> Result<()> {
@@ -66,5 +70,15 @@ pub fn ensure(project: &Project, args: &Args) -> Result<()> {
     wasm::build(project, args.dev, args.force)?;
     execute("the npm package, into pkg/dist", cmd!(project.sh, "npm run build -w pkg"))?;
     execute("the demo page, into www/dist", cmd!(project.sh, "npm run build -w www"))?;
+    copy_draft(project)?;
     stamp.write(&wanted)
+}
+
+/// The draft goes with the page: it is small, and any static host then serves both.
+fn copy_draft(project: &Project) -> Result<()> {
+    let to = project.path("www/dist/models");
+    say("the draft, into www/dist/models");
+    std::fs::create_dir_all(&to).with_context(|| format!("{}", to.display()))?;
+    std::fs::copy(project.path(DRAFT), to.join("draft.gguf")).with_context(|| DRAFT.to_string())?;
+    Ok(())
 }
