@@ -265,13 +265,13 @@ impl Session {
     }
 
     /// Committed tokens that the draft may not have read when the next round begins, the last one included. Where it reads
-    /// the target's states it reads all that the round before committed again, with those.
+    /// the target's states it reads all that the round before committed again, with those: as many as that could be, so
+    /// that the same plan serves every round.
     fn behind(&self) -> usize {
         let Some(draft) = &self.draft else { return 0 };
         match self.known {
-            Known::Rounds { drafted: Some(drafted) } if self.in_flight() > 0 => {
-                if draft.model.fuse.is_some() { drafted + 1 } else { 2 }
-            }
+            Known::Rounds { drafted: Some(drafted) } if draft.model.fuse.is_some() => drafted + 1,
+            Known::Rounds { drafted: Some(_) } if self.in_flight() > 0 => 2,
             _ => self.length.saturating_sub(draft.cached),
         }
     }
@@ -309,6 +309,7 @@ impl Session {
             Propose::Draft(steps) => {
                 if self.behind() > MAX_ROWS {
                     self.fill(true)?;
+                    self.known = Known::Stale;
                 }
                 // More rows than it lags behind change nothing, and fewer plans are made; but none before the context.
                 let behind = self.behind().max(2);

@@ -133,6 +133,55 @@ fn a_round_is_one_submit_one_read_back_and_nothing_created() {
     });
 }
 
+/// The target of `tiny` and the draft of `small` for it, with the target's configuration.
+async fn load_pair(
+    device: &Rc<Device>,
+    (tiny, small): (&Tiny, &Tiny),
+    parts: &DraftParts,
+    variant: Variant,
+) -> (Rc<Model>, Rc<Model>) {
+    let target = load(device, tiny, variant).await;
+    let bytes = small.draft_gguf(tiny, parts);
+    let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+    let description = model::Draft::describe(stream.header(), target.config()).unwrap();
+    let draft = Model::load_draft(&mut stream, &description, &target).await.unwrap();
+    (target, Rc::new(draft))
+}
+
+/// What a draft reads that is fed by its target's states and shares its matrices.
+fn fed(ids: Option<Vec<u32>>) -> DraftParts {
+    DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids }
+}
+
+#[test]
+fn rounds_of_a_draft_that_reads_states_create_nothing_either() {
+    let device = device();
+    let tiny = Tiny { layers: 3, ..Tiny::default() };
+    let small = Tiny { layers: 1, ..tiny.clone() };
+    pollster::block_on(async {
+        let parts = fed(Some((0..200).collect()));
+        let (target, draft) = load_pair(&device, (&tiny, &small), &parts, Variant::ALL[0]).await;
+        let mut session = Session::new(target, Some(draft)).unwrap();
+        session.append(&[5, 6, 7, 8]).await.unwrap();
+        let gamma = 3;
+        for _ in 0..2 {
+            session.round(Propose::Draft(gamma)).await.unwrap();
+        }
+        for _ in 0..10 {
+            let before = device.counters();
+            session.round(Propose::Draft(gamma)).await.unwrap();
+            let after = device.counters();
+            assert_eq!(after.submits - before.submits, 1);
+            assert_eq!(after.readbacks - before.readbacks, 1);
+            assert_eq!(after.objects - before.objects, 0);
+            // As above, and for each step of the draft: fusing (twice), keeping its state, and spreading its logits.
+            let (around, keep) = (4, 1);
+            let expected = (3 * 6 + around + keep) + gamma as u64 * (6 + around + 2 + keep + 1);
+            assert_eq!(after.dispatches - before.dispatches, expected);
+        }
+    });
+}
+
 /// Logits over the target's ids of each step of a round that proposes `gamma` tokens.
 async fn drafted(session: &mut Session, gamma: usize) -> Vec<Vec<f32>> {
     let length = session.len();
@@ -153,32 +202,23 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
     let (small, odd) =
         (Tiny { layers: 1, ..tiny.clone() }, Tiny { layers: 1, ff: 75, format: Format::F16, ..tiny.clone() });
     let ids: Vec<u32> = (0..288).filter(|id| id % 3 > 0).collect();
-    let shared = DraftParts {
-        input: Input::Hidden,
-        embedding: Origin::Target,
-        head: Origin::Target,
-        ids: Some(ids.clone()),
-    };
+    let shared = fed(Some(ids));
     let own = DraftParts { embedding: Origin::Own, head: Origin::Own, ..shared.clone() };
     let all = DraftParts { ids: None, ..shared.clone() };
     for (i, (draft, parts)) in [(&small, shared), (&odd, own), (&small, all)].into_iter().enumerate() {
         pollster::block_on(async {
+            let (target, gpu_draft) = load_pair(&device, (&tiny, draft), &parts, Variant::ALL[i]).await;
             let bytes = tiny.gguf();
             let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
             let description = model::Model::describe(stream.header()).unwrap();
             let config = &description.config;
-            let variant = Variant::ALL[i];
-            let target = Model::load(&device, &mut stream, &description, variant, CAPACITY).await.unwrap();
-            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
             let oracle = cpu::Model::load(&mut stream, &description, CAPACITY).await.unwrap();
             let bytes = draft.draft_gguf(&tiny, &parts);
             let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
             let description = model::Draft::describe(stream.header(), config).unwrap();
-            let draft = Model::load_draft(&mut stream, &description, &target).await.unwrap();
-            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
             let small = cpu::Draft::load(&mut stream, &description, &oracle, CAPACITY).await.unwrap();
 
-            let mut session = Session::new(Rc::new(target), Some(Rc::new(draft))).unwrap();
+            let mut session = Session::new(target, Some(gpu_draft)).unwrap();
             let prompt: Vec<u32> = (0..90).map(|i| (i * i * 31 + 7) % tiny.vocab as u32).collect();
             session.append(&prompt).await.unwrap();
             let steps = drafted(&mut session, 3).await;
