@@ -3,10 +3,11 @@
 mod path;
 mod range;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, anyhow};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
@@ -58,10 +59,17 @@ fn answer(request: Request, mounts: &[Mount]) -> Result<()> {
     let Some((mut file, path)) = found else {
         return Ok(request.respond(Response::from_string("not found").with_status_code(404))?);
     };
-    let total = file.metadata()?.len();
-    let asked =
-        request.headers().iter().find(|h| h.field.equiv("Range")).map(|h| h.value.as_str().to_owned());
+    let metadata = file.metadata()?;
+    let total = metadata.len();
+    let version = version(&metadata)?;
+    let sent = |name: &'static str| {
+        request.headers().iter().find(|h| h.field.equiv(name)).map(|h| h.value.as_str().to_owned())
+    };
+    // Who goes on with a download gets the rest of the same file, or all of another one.
+    let same = sent("If-Range").is_none_or(|wanted| wanted == version);
+    let asked = sent("Range").filter(|_| same);
     let mut headers = headers(&path)?;
+    headers.push(header("ETag", &version)?);
     let (status, start, length) = match Range::parse(asked.as_deref(), total) {
         Range::Whole => (200, 0, total),
         Range::Part { first, last } => {
@@ -79,6 +87,12 @@ fn answer(request: Request, mounts: &[Mount]) -> Result<()> {
     // tiny_http would send anything long in chunks, and a page could show no progress without the length.
     let response = Response::new(StatusCode(status), headers, body, Some(length), None);
     Ok(request.respond(response.with_chunked_threshold(usize::MAX))?)
+}
+
+/// An entity tag of the file's length and time.
+fn version(metadata: &Metadata) -> Result<String> {
+    let modified = metadata.modified()?.duration_since(UNIX_EPOCH)?.as_nanos();
+    Ok(format!("\"{:x}-{modified:x}\"", metadata.len()))
 }
 
 fn headers(path: &Path) -> Result<Vec<Header>> {
@@ -173,6 +187,16 @@ mod tests {
         assert!(text.starts_with("HTTP/1.1 206") && text.ends_with("\r\n\r\n345"), "{text}");
         assert!(text.contains("Content-Range: bytes 3-5/100000"), "{text}");
         assert!(ask("GET /model.gguf HTTP/1.1\r\nRange: bytes=100000-").starts_with("HTTP/1.1 416"));
+    }
+
+    #[test]
+    fn a_download_goes_on_only_with_the_same_file() {
+        let part = |version: &str| {
+            ask(&format!("GET /model.gguf HTTP/1.1\r\nRange: bytes=3-5\r\nIf-Range: {version}"))
+        };
+        // Every call writes the file anew, so no tag from before holds.
+        assert!(ask("HEAD /model.gguf HTTP/1.1").contains("ETag: \"186a0-"));
+        assert!(part("\"186a0-0\"").starts_with("HTTP/1.1 200"));
     }
 
     #[test]
