@@ -12,6 +12,7 @@ import {
   goTo,
   keepPicture,
   load,
+  PAGE,
   photograph,
   SIZES,
   TARGET,
@@ -96,6 +97,19 @@ for (const device of ['cpu', 'webgpu']) {
     });
   });
 }
+
+test('the draft that the page comes with races for the real model', async t => {
+  const mounts = { [TARGET]: MODEL, [DRAFT]: join(PAGE, DRAFT) };
+  const { page, problems } = await race(t, mounts, 'cpu');
+  await page.check('input[name=drafter][value=model]', { force: true });
+  await page.fill('#max-tokens', '40');
+  await page.uncheck('#gamma-auto');
+  await run(page);
+  assert.match(await page.textContent('.check-line'), /^Identical, token for token \(\d+\)$/);
+  assert.ok((await page.locator('.lane.speculative .by-draft').count()) > 3, 'the draft is of use');
+  await keepPicture(page, 'race-shipped-draft-desktop-light');
+  assert.deepEqual(problems, []);
+});
 
 test('the verdict finds out texts that are not the same', async () => {
   const path = join(ROOT, 'www/src/race/verdict.ts');
