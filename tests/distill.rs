@@ -118,6 +118,14 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
     assert_eq!(bytes("whole/draft.gguf"), bytes("killed/draft.gguf"));
     assert!(folder.fail(&distill("whole", "")).contains("--resume"));
 
+    // What came out goes on with other ids, since its head is the target's, and the engine runs it.
+    let line = "distill --target target.gguf --data data --init-from whole/draft.gguf --vocab-top 230 --steps 2 --batch 2 \
+                --length 48 --divergence lk --unroll 2 --out more";
+    folder.succeed(line);
+    folder.succeed(
+        "generate --target target.gguf --draft more/draft.gguf --device cpu --prompt Hi --max-tokens 8 --gamma 3",
+    );
+
     // What came out can be measured.
     std::fs::write(folder.path("prompts.txt"), "Hello there.\n\nAnother one.\n\nAnd a third.").unwrap();
     let line = "eval --target target.gguf --draft whole/draft.gguf --baseline whole/initial.gguf --prompts prompts.txt \

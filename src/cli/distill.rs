@@ -9,7 +9,7 @@ use paceline::learn::data::{Pools, Sample, Strategy};
 use paceline::learn::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
 use paceline::learn::train::{self, Config, Line, Supply, Trainer, Watch};
 use paceline::learn::{self, Target, device, divergence, files};
-use paceline::model::draft::{Draft, Input};
+use paceline::model::draft::{Draft, Input, Origin};
 use paceline::model::{self, Config as ModelConfig};
 use paceline::source::FileSource;
 
@@ -51,9 +51,10 @@ pub struct Args {
     /// Layers of the target to begin with, such as `0,29`.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     init_layers: Vec<usize>,
-    /// Ids that the draft predicts: the most frequent ones of the samples; 0 for all.
-    #[arg(long, value_name = "N", default_value_t = 8192)]
-    vocab_top: usize,
+    /// Ids that the draft predicts: the most frequent ones of the samples; 0 for all [default: 8192, or those of the file
+    /// that it begins with]. A draft that shares the target's head can be given others.
+    #[arg(long, value_name = "N")]
+    vocab_top: Option<usize>,
     /// Whose text: fixed, target, on-policy, mixed or imitkd.
     #[arg(long, value_name = "NAME", default_value = "target")]
     strategy: String,
@@ -247,7 +248,13 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
         }
         path => {
             let (draft, weights) = file::open(Path::new(path), target).with_context(|| path.to_string())?;
-            (shape_of(&draft), draft.ids, weights)
+            let shape = shape_of(&draft);
+            let ids = match args.vocab_top {
+                None => draft.ids,
+                Some(_) if draft.head == Origin::Target => ids(args, &data, target)?,
+                Some(_) => bail!("{path} has a head of its own, so --vocab-top cannot change its ids"),
+            };
+            (shape, ids, weights)
         }
     };
     let config = Config {
@@ -287,8 +294,11 @@ fn shape_of(draft: &Draft) -> Shape {
 
 /// The most frequent ids of the samples.
 fn ids(args: &Args, data: &[PathBuf], target: &Target) -> anyhow::Result<Option<Vec<u32>>> {
+    /// They cover nearly all of what a small model says.
+    const DEFAULT: usize = 8192;
     let size = target.model.config().head_vocab;
-    if args.vocab_top == 0 || args.vocab_top >= size {
+    let wanted = args.vocab_top.unwrap_or(DEFAULT);
+    if wanted == 0 || wanted >= size {
         return Ok(None);
     }
     let mut pools = Pools::default();
@@ -298,7 +308,7 @@ fn ids(args: &Args, data: &[PathBuf], target: &Target) -> anyhow::Result<Option<
     for sample in pools.target.iter() {
         vocabulary.count(sample.rows.positions.iter().map(|at| sample.tokens[*at as usize + 1]));
     }
-    let ids = vocabulary.most_frequent(args.vocab_top);
+    let ids = vocabulary.most_frequent(wanted);
     eprintln!("{} ids cover {:.2} % of the samples' tokens", ids.len(), 100.0 * vocabulary.coverage(&ids));
     Ok(Some(ids))
 }
