@@ -244,7 +244,9 @@ for (const device of ['cpu', 'webgpu']) {
       }
       const before = (await engine.memory()).wasm;
       const names = [];
-      for (let i = 0; i < 200; i++) {
+      // Some end before their abort comes, more of them on a fast machine.
+      const aborted = () => names.filter(name => name === 'AbortError').length;
+      while (aborted() < 200 && names.length < 4000) {
         names.push(await abort(Math.random() * 15));
       }
       const after = (await engine.memory()).wasm;
@@ -252,13 +254,13 @@ for (const device of ['cpu', 'webgpu']) {
     }, device);
     const aborted = outcome.names.filter(name => name === 'AbortError').length;
     t.diagnostic(
-      `${aborted} of 200 were aborted; ${outcome.before} bytes of wasm memory, then ${outcome.after}`,
+      `${aborted} of ${outcome.names.length} were aborted; ${outcome.before} bytes of wasm memory, then ${outcome.after}`,
     );
     assert.ok(
       outcome.names.every(name => name === 'AbortError' || name === undefined),
       `${outcome.names}`,
     );
-    assert.ok(aborted > 150, `${aborted}`);
+    assert.equal(aborted, 200);
     assert.ok(outcome.after <= outcome.before + (64 << 10), `${outcome.before} -> ${outcome.after}`);
     assert.deepEqual(outcome.next, outcome.right);
   });
