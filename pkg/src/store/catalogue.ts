@@ -3,6 +3,8 @@
  * @module
  */
 
+import { isFull, storeFull } from './room.js';
+
 /** What is known of a model. How many bytes of it are there, only the shelf knows. */
 export interface Entry {
   name: string;
@@ -45,7 +47,13 @@ export async function openCatalogue(directory: string): Promise<Catalogue> {
   return {
     get: name => run('readonly', models => models.get([directory, name])),
     all: () => run('readonly', models => models.getAll(every)),
-    put: async entry => void (await run('readwrite', models => models.put(entry, [directory, entry.name]))),
+    put: async entry => {
+      try {
+        await run('readwrite', models => models.put(entry, [directory, entry.name]));
+      } catch (error) {
+        throw isFull(error) ? await storeFull(entry.name, error) : error;
+      }
+    },
     delete: name => run('readwrite', models => models.delete([directory, name])),
   };
 }
@@ -58,8 +66,9 @@ function finished<T>(
   return new Promise((resolve, reject) => {
     const request = ask(transaction.objectStore(MODELS));
     transaction.oncomplete = () => resolve(request.result);
-    transaction.onabort = () => reject(transaction.error);
-    transaction.onerror = () => reject(transaction.error);
+    // While the request's error bubbles, the transaction has none yet.
+    transaction.onabort = () => reject(transaction.error ?? request.error);
+    transaction.onerror = () => reject(request.error ?? transaction.error);
   });
 }
 
