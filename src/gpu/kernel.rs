@@ -33,6 +33,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "layouts/two_a_word.wgsl",
     "lenient.wgsl",
     "logprob.wgsl",
+    "mass_of_row.wgsl",
     "matvec_bindings.wgsl",
     "matvec_block.wgsl",
     "matvec_group.wgsl",

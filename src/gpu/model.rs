@@ -226,7 +226,7 @@ impl<'a> Builder<'a> {
     fn allocate(&mut self, embedding: Rc<Matrix>, head: Rc<Matrix>, capacity: usize) -> Result<Model, Error> {
         let config = self.config.clone();
         let output_gain = self.vector(None, &[Role::OutputNorm])?;
-        if let Some(i) = self.tensor(None, Role::RopeFactors) {
+        if let Some(i) = model::position(self.slots, None, Role::RopeFactors) {
             self.targets[i] = Target::RopeFactors;
         }
         let layers = (0..config.layers).map(|l| self.layer(l)).collect::<Result<_, _>>()?;
@@ -261,14 +261,11 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn tensor(&self, layer: Option<usize>, role: Role) -> Option<usize> {
-        self.slots.iter().position(|slot| *slot == Some(Slot { layer, role }))
-    }
-
     fn tensors(&self, layer: Option<usize>, roles: &[Role]) -> Result<Vec<usize>, Error> {
         let find = |&role| {
             let slot = Slot { layer, role };
-            self.tensor(layer, role).ok_or_else(|| Error::Device(format!("no tensor for {slot:?}")))
+            model::position(self.slots, layer, role)
+                .ok_or_else(|| Error::Device(format!("no tensor for {slot:?}")))
         };
         roles.iter().map(find).collect()
     }

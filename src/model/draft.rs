@@ -154,7 +154,7 @@ impl Draft {
 
     /// The index of the tensor with `role` in `layer` (`None` for tensors outside the layers) in the header.
     pub fn tensor(&self, layer: Option<usize>, role: Role) -> Option<usize> {
-        self.slots.iter().position(|s| *s == Some(Slot { layer, role }))
+        super::position(&self.slots, layer, role)
     }
 
     fn of_format(header: &Header) -> Result<Self, Error> {

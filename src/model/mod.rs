@@ -12,6 +12,7 @@ pub mod tiny;
 pub use config::Config;
 pub use draft::Draft;
 pub use rope::{Rope, RopeStyle};
+pub(crate) use slots::position;
 pub use slots::{Role, Slot};
 
 use crate::gguf::Header;
@@ -35,7 +36,7 @@ impl Model {
 
     /// The header index of the tensor with `role` in `layer` (`None` for tensors outside the layers).
     pub fn tensor(&self, layer: Option<usize>, role: Role) -> Option<usize> {
-        self.slots.iter().position(|s| *s == Some(Slot { layer, role }))
+        slots::position(&self.slots, layer, role)
     }
 }
 

@@ -44,6 +44,11 @@ pub struct Slot {
     pub role: Role,
 }
 
+/// The header index of the tensor with `role` in `layer` (`None` for tensors outside the layers).
+pub(crate) fn position(slots: &[Option<Slot>], layer: Option<usize>, role: Role) -> Option<usize> {
+    slots.iter().position(|slot| *slot == Some(Slot { layer, role }))
+}
+
 /// Every tensor that a model of this configuration has: slot, name, shape (innermost first), and whether it must be there.
 pub(super) fn wanted(c: &Config) -> Vec<(Slot, String, Vec<usize>, bool)> {
     let (d, q, kv, h) = (c.width, c.q_width(), c.kv_width(), c.head_dim);

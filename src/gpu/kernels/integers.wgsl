@@ -9,18 +9,16 @@
 @group(0) @binding(3) var<storage, read> sampling: Sampling;
 @group(0) @binding(4) var<storage, read_write> rows: array<u32>;
 @group(0) @binding(5) var<storage, read_write> sums: array<vec4<u32>>; // [M, slices]
+{%- include "mass_of_row.wgsl" %}
 var<workgroup> totals: array<vec3<u32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   if (idle()) { return; }
   let first = group.y * shape.slices;
-  var top = masses[first].x;
-  for (var s = 1u; s < shape.slices; s++) { top = max(top, masses[first + s].x); }
-  var total = 0.0;
-  for (var s = 0u; s < shape.slices; s++) {
-    total += masses[first + s].y * exp((masses[first + s].x - top) * sampling.inverse_temperature);
-  }
+  let mass = mass_of_row(group.y);
+  let top = mass.x;
+  let total = mass.y;
   let to = row_of(group.y) * shape.vocab;
   let end = min((group.x + 1u) * {{ slice }}u, shape.vocab);
   var mine = vec3<u32>(0u, 0u, 0xffffffffu);

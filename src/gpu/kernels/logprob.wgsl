@@ -11,17 +11,12 @@ struct Shape {
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> masses: array<vec2<f32>>;
 @group(0) @binding(3) var<storage, read> sampling: Sampling;
+{%- include "mass_of_row.wgsl" %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) m: u32) {
   if (m >= min(result.committed, {{ max_rows }}u)) { return; }
-  let first = m * shape.slices;
-  var top = masses[first].x;
-  for (var s = 1u; s < shape.slices; s++) { top = max(top, masses[first + s].x); }
-  var total = 0.0;
-  for (var s = 0u; s < shape.slices; s++) {
-    total += masses[first + s].y * exp((masses[first + s].x - top) * sampling.inverse_temperature);
-  }
+  let mass = mass_of_row(m);
   let logit = logits[m * shape.vocab + min(result.tokens[m], shape.vocab - 1u)];
-  result.logprobs[m] = (logit - top) * sampling.inverse_temperature - log(total);
+  result.logprobs[m] = (logit - mass.x) * sampling.inverse_temperature - log(mass.y);
 }

@@ -10,22 +10,14 @@
 {%- if confident %}
 @group(0) @binding(3) var<storage, read> sampling: Sampling;
 @group(0) @binding(4) var<storage, read> masses: array<vec2<f32>>; // [1, slices] of softmax.wgsl
-
-// The probability of the greatest logit.
-fn confidence() -> f32 {
-  var top = masses[0].x;
-  for (var s = 1u; s < shape.slices; s++) { top = max(top, masses[s].x); }
-  var total = 0.0;
-  for (var s = 0u; s < shape.slices; s++) { total += masses[s].y * exp(masses[s].x - top); }
-  return 1.0 / total;
-}
+{%- include "mass_of_row.wgsl" %}
 {%- endif %}
 
 @compute @workgroup_size(1)
 fn main() {
   if (state.halted.y != 0u) { return; }
 {%- if confident %}
-  if (confidence() < sampling.confidence) {
+  if (1.0 / mass_of_row(0u).y < sampling.confidence) {
     state.halted.y = UNSURE;
     state.drafted = state.cursor - state.length;
     return;
