@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use paceline::Error;
 use paceline::gguf::{Format, Stream};
 use paceline::learn::data::{Pools, Sample, Strategy};
@@ -67,6 +67,15 @@ pub struct Args {
     /// The parameter of jsd.
     #[arg(long, value_name = "B", default_value_t = 0.5)]
     beta: f32,
+    /// adamw, or muon: fewer and dearer steps, at about three times the learning rate.
+    #[arg(long, value_name = "NAME", default_value = "adamw")]
+    optimizer: String,
+    /// Only the draft's last layer learns (the specific stage of G2SD).
+    #[arg(long)]
+    last_layer: bool,
+    /// Share of the inputs that the draft does not see while it learns (the generic stage of G2SD).
+    #[arg(long, value_name = "R", default_value_t = 0.0)]
+    mask: f32,
     /// Steps of the optimizer.
     #[arg(long, value_name = "N", default_value_t = 2000)]
     steps: usize,
@@ -237,6 +246,8 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
     // Wrong names are told before anything is collected.
     Strategy::by_name(&args.strategy).map_err(Error::from)?;
     divergence::by_name(&args.divergence, args.beta).map_err(Error::from)?;
+    train::optimizer::by_name(&args.optimizer).map_err(Error::from)?;
+    ensure!((0.0..1.0).contains(&args.mask), "--mask is a share from 0 to 1, and not all");
     let target_config = target.model.config();
     let data = data(args, target)?;
     let (shape, ids, weights) = match args.init_from.as_str() {
@@ -268,6 +279,9 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
         beta: args.beta,
         strategy: args.strategy.clone(),
         lambda: args.lambda,
+        optimizer: args.optimizer.clone(),
+        last_layer: args.last_layer,
+        mask: args.mask,
         steps: args.steps,
         batch: args.batch,
         length: args.length,

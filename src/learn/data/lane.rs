@@ -95,7 +95,11 @@ impl Lane {
         }
         let learn = self.learn[self.read + 1..=end].contains(&true);
         let feeds = collector.draft.is_some_and(|draft| draft.reads_hidden());
-        let which = if learn || collector.hidden || feeds { Logits::All } else { Logits::None };
+        let which = match (learn, collector.hidden || feeds) {
+            (true, _) => Logits::All,
+            (false, true) => Logits::States,
+            (false, false) => Logits::None,
+        };
         let given = &self.tokens[self.read..end];
         let output = collector.target.forward_hidden(&mut self.cache, given, self.read, which);
         for (row, logits) in output.logits.chunks_exact(collector.target.config().head_vocab).enumerate() {

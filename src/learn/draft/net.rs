@@ -1,6 +1,6 @@
 //! The trained part of a draft, and its forward pass.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId, list_param_ids};
 use burn::nn::{Linear, RmsNorm};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -39,6 +39,19 @@ pub struct Inputs {
     pub embedded: Option<Tensor<3>>,
     /// The target's states one position before each token, `[batch, L, T]`, where the draft reads them.
     pub states: Option<Tensor<3>>,
+    /// `[batch, L, 1]`: 0 where the draft reads zeros in place of token and state (the masks of G2SD, ALGORITHMS 13.2),
+    /// otherwise 1.
+    pub keep: Option<Tensor<3>>,
+}
+
+impl Inputs {
+    /// `rows`, `[batch, L, ..]`, as they are read.
+    fn read(&self, rows: Tensor<3>) -> Tensor<3> {
+        match &self.keep {
+            Some(keep) => rows * keep.clone(),
+            None => rows,
+        }
+    }
 }
 
 impl Net {
@@ -125,6 +138,7 @@ impl Net {
             (None, Some(embedded)) => embedded.clone(),
             (None, None) => Tensor::zeros([batch, length, config.width], &device),
         };
+        let embedded = inputs.read(embedded);
         let rope = RopeTable::new(config, length, &device);
         let sizes = Heads::of(config);
         let mut past: Vec<Past> = self.blocks.iter().map(|_| Past::default()).collect();
@@ -139,7 +153,7 @@ impl Net {
                 (Some(fuse), Some(of_embedding)) => {
                     let states = match (all.last(), &inputs.states) {
                         (Some(own), _) => later(own.clone()),
-                        (None, Some(states)) => states.clone(),
+                        (None, Some(states)) => inputs.read(states.clone()),
                         (None, None) => Tensor::zeros([batch, length, config.width], &device),
                     };
                     of_embedding.clone() + fuse.of_hidden.forward(fuse.hidden_norm.forward(states))
@@ -178,6 +192,11 @@ impl Net {
     /// Rows of states, `[rows, width]`, as the head reads them.
     pub fn normed(&self, states: Tensor<2>) -> Tensor<2> {
         self.norm.forward(states)
+    }
+
+    /// The parameters of the last layer.
+    pub fn last_layer(&self) -> Vec<ParamId> {
+        self.blocks.last().map(list_param_ids).unwrap_or_default()
     }
 
     /// The head, `[width, draft ids]`, where it is the draft's own.

@@ -118,7 +118,7 @@ impl Student {
         });
         let ids: Vec<i32> = tokens.iter().map(|t| *t as i32).collect();
         let tokens = Tensor::from_data(TensorData::new(ids, [batch, length]), &self.device);
-        Inputs { tokens, embedded, states }
+        Inputs { tokens, embedded, states, keep: None }
     }
 
     /// What rows of states, `[rows, width]`, say about the next token.

@@ -28,9 +28,21 @@ pub struct Batch {
     pub covered: Vec<f32>,
     /// Draft id of the token that the text goes on with; -1 where the draft cannot say it.
     pub labels: Vec<i32>,
+    /// 0 where the draft reads zeros in place of token and state, otherwise 1: `[sequences][length]`, or empty where nothing
+    /// is masked.
+    pub keep: Vec<f32>,
     /// The target's state at each row's position (what its own head reads), `target_width` values each, where there are
     /// states.
     pub features: Vec<f32>,
+}
+
+impl Batch {
+    /// Hides each input from the draft with probability `share`.
+    pub fn mask(&mut self, share: f32, random: &mut fastrand::Rng) {
+        if share > 0.0 {
+            self.keep = self.tokens.iter().map(|_| f32::from(u8::from(random.f32() >= share))).collect();
+        }
+    }
 }
 
 /// Makes batches for a draft.
@@ -169,6 +181,17 @@ mod tests {
         let states: Vec<f32> = batch.states.iter().step_by(4).copied().collect();
         assert_eq!(states, [0.0, 1.0, 2.0, 3.0, 4.0, 0.0, 0.0, 0.0]);
         assert_eq!(batch.features, [3.0, 3.0, 3.0, 3.0, 5.0, 5.0, 5.0, 5.0]);
+    }
+
+    #[test]
+    fn a_share_of_the_inputs_is_masked() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut batch = Batcher::new(&draft(&[1, 3, 7]), 500).batch(&[&sample(); 4], &mut random);
+        batch.mask(0.0, &mut random);
+        assert!(batch.keep.is_empty());
+        batch.mask(0.3, &mut random);
+        let kept = batch.keep.iter().sum::<f32>() / batch.tokens.len() as f32;
+        assert!(batch.keep.len() == batch.tokens.len() && (kept - 0.7).abs() < 0.05, "{kept}");
     }
 
     #[test]

@@ -29,6 +29,15 @@ pub struct Config {
     pub strategy: String,
     /// Share of the draft's own text in mixed strategies.
     pub lambda: f32,
+    /// A name of [`super::optimizer::OPTIMIZERS`].
+    #[serde(default = "adamw")]
+    pub optimizer: String,
+    /// Whether only the draft's last layer learns (stage S of G2SD, ALGORITHMS 13.2).
+    #[serde(default)]
+    pub last_layer: bool,
+    /// Share of the inputs that the draft does not see while it learns (stage G of G2SD).
+    #[serde(default)]
+    pub mask: f32,
     /// Steps of the optimizer.
     pub steps: usize,
     /// Sequences of a step.
@@ -49,6 +58,11 @@ pub struct Config {
     pub refresh: usize,
     /// Seed of the weights and of the order of samples.
     pub seed: u64,
+}
+
+/// The optimizer of runs that were begun when there was no other.
+fn adamw() -> String {
+    "adamw".into()
 }
 
 impl Config {

@@ -46,7 +46,11 @@ pub fn judge(
 ) -> Option<Judged> {
     let width = student.draft.config.width;
     let length = batch.tokens.len() / batch.sequences.max(1);
-    let inputs = student.inputs(batch.sequences, &batch.tokens, batch.states.clone());
+    let mut inputs = student.inputs(batch.sequences, &batch.tokens, batch.states.clone());
+    if !batch.keep.is_empty() {
+        let keep = TensorData::new(batch.keep.clone(), [batch.sequences, length, 1]);
+        inputs.keep = Some(Tensor::from_data(keep, &student.device));
+    }
     let passes = student.net.states(&student.draft.config, &inputs, weights.unroll);
     let total: f32 = (0..passes.len()).map(|pass| weights.decay.powi(pass as i32)).sum();
     let mut judged: Option<Judged> = None;

@@ -9,6 +9,7 @@ mod checkpoint;
 mod config;
 mod loss;
 mod metrics;
+pub mod optimizer;
 mod plot;
 mod relative;
 mod schedule;

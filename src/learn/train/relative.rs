@@ -1,16 +1,16 @@
-//! AdamW whose steps are relative to the weights they change.
+//! Steps relative to the weights that they change.
 //!
 //! A draft's matrices write into the target's residual stream, a few of whose elements are a hundred times as large as
-//! most, and Adam moves every weight by the same amount: what suits the large ones destroys the small ones. Here the weight
-//! `w[i][j]` moves by `lr * rms(w[i][..]) * rms(w[..][j]) / rms(w)` in place of `lr` (Adafactor scales by `rms(w)` alone,
-//! arXiv 1804.04235, section 8), so `lr` is the share of itself by which a weight changes in a step.
+//! most, and Adam moves every weight by the same amount: what suits the large ones destroys the small ones. Here the
+//! optimizer works on `w[i][j] / s[i][j]` with `s[i][j] = rms(w[i][..]) * rms(w[..][j]) / rms(w)` (Adafactor scales by
+//! `rms(w)` alone, arXiv 1804.04235, section 8), so `lr` is the share of itself by which a weight changes in a step.
 
-use burn::optim::{AdamW, AdamWState, LearningRate, Optimizer};
+use burn::optim::{LearningRate, Optimizer};
 use burn::tensor::{Device, Tensor};
 
-/// AdamW with relative steps.
+/// An optimizer with relative steps; its own weight decay must be 0.
 #[derive(Clone)]
-pub struct Relative(pub AdamW);
+pub struct Relative<O>(pub O);
 
 /// What a weight that is 0 is taken to be, relative to its neighbours: it could never leave 0 otherwise.
 const LEAST: f32 = 0.1;
@@ -26,8 +26,8 @@ fn sizes<const D: usize>(weights: &Tensor<D>) -> Tensor<D> {
     }
 }
 
-impl Optimizer for Relative {
-    type State<const D: usize> = AdamWState<D>;
+impl<O: Optimizer> Optimizer for Relative<O> {
+    type State<const D: usize> = O::State<D>;
 
     fn step<const D: usize>(
         &self,
@@ -36,12 +36,13 @@ impl Optimizer for Relative {
         gradient: Tensor<D>,
         state: Option<Self::State<D>>,
     ) -> (Tensor<D>, Option<Self::State<D>>) {
-        let (stepped, state) = self.0.step(lr, weights.clone(), gradient, state);
-        (weights.clone() + (stepped - weights.clone()) * sizes(&weights), state)
+        let sizes = sizes(&weights);
+        let (moved, state) = self.0.step(lr, weights.zeros_like(), gradient * sizes.clone(), state);
+        (weights + moved * sizes, state)
     }
 
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
-        AdamW::to_device(state, device)
+        O::to_device(state, device)
     }
 }
 

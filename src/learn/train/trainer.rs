@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::grad_clipping::GradientClippingConfig;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 
 use super::batch::{Batch, Batcher};
 use super::checkpoint::Checkpoints;
@@ -12,7 +11,7 @@ use super::config::Config;
 use super::loss::{Judged, Pass, judge};
 use super::metrics::{Line, Metrics};
 use super::plot::plot;
-use super::relative::Relative;
+use super::optimizer;
 use super::schedule::learning_rate;
 use crate::gguf::{Format, Metadata};
 use crate::learn::data::{Mix, Pools, Sample, Strategy};
@@ -80,9 +79,7 @@ impl Trainer {
         let divergence = divergence::by_name(&config.divergence, config.beta)?;
         let mix = (Strategy::by_name(&config.strategy)?.mix)(config.lambda);
         let checkpoints = Checkpoints::open(folder.join("checkpoints"))?;
-        let adam = AdamWConfig::new().with_beta_2(0.98).with_weight_decay(0.0).with_epsilon(1e-8);
-        let optimizer = ModuleOptimizer::from(Relative(adam.build()))
-            .with_grad_clipping(GradientClippingConfig::Norm(1.0).init());
+        let optimizer = optimizer::by_name(&config.optimizer)?;
         let loaded = checkpoints.load(student.net.clone(), optimizer.clone())?;
         let (step, net, optimizer) = loaded.unwrap_or((0, student.net.clone(), optimizer));
         let student = Student { net, ..student };
@@ -145,8 +142,14 @@ impl Trainer {
             if let Some(judged) = judge(&self.student, &batch, divergence, self.weights(), true) {
                 rows += judged.rows as u64;
                 since.add(&judged, self.step)?;
-                let grads = GradientsParams::from_grads(judged.surrogate.backward(), &self.student.net);
-                self.student.net = self.optimizer.step(lr, self.student.net.clone(), grads);
+                let net = self.student.net.clone();
+                let mut gradients = judged.surrogate.backward();
+                let gradients = if self.config.last_layer {
+                    GradientsParams::from_params(&mut gradients, &net, &net.last_layer())
+                } else {
+                    GradientsParams::from_grads(gradients, &net)
+                };
+                self.student.net = self.optimizer.step(lr, net, gradients);
             }
             self.step += 1;
 
@@ -196,7 +199,9 @@ impl Trainer {
                 "there are no samples that the strategy {strategy:?} learns from"
             )));
         }
-        Ok(self.batcher.batch(&samples, &mut random))
+        let mut batch = self.batcher.batch(&samples, &mut random);
+        batch.mask(self.config.mask, &mut random);
+        Ok(batch)
     }
 
     /// The mean acceptance of each pass on `samples`.
