@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use paceline::gguf::Format;
+use paceline::learn::{Target, draft::file};
 use paceline::model::tiny::Tiny;
 
 struct Folder(tempfile::TempDir);
@@ -75,6 +76,8 @@ fn newest_checkpoint(run: &Path) -> Option<u64> {
 fn a_killed_run_goes_on_as_if_nothing_had_been() {
     let folder = Folder::new();
     folder.succeed(COLLECT);
+    // Muon keeps states of two kinds: its own for matrices, AdamW's for norms.
+    let distill = |out: &str, more: &str| distill(out, &format!("--optimizer muon {more}"));
     folder.succeed(&distill("whole", ""));
 
     // Killed several times, at whatever moment it happens to be in.
@@ -129,10 +132,17 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
     // What came out can be measured.
     std::fs::write(folder.path("prompts.txt"), "Hello there.\n\nAnother one.\n\nAnd a third.").unwrap();
     let line = "eval --target target.gguf --draft whole/draft.gguf --baseline whole/initial.gguf --prompts prompts.txt \
-                --max-tokens 20 --gamma 3 --wall-clock 2 --json";
+                --max-tokens 20 --gamma 3 --wall-clock 2 --texts prompts.txt --json";
     let report: serde_json::Value = serde_json::from_str(&folder.succeed(line)).unwrap();
     assert_eq!(report["prompts"], 3);
     let all = |run: &serde_json::Value| run["rows"].as_array().unwrap().last().unwrap().clone();
+    for draft in 0..2 {
+        let texts = &report["drafts"][draft]["texts"];
+        assert!(
+            texts["tokens"].as_u64().unwrap() > 3 && texts["perplexity"].as_f64().unwrap() > 1.0,
+            "{texts}"
+        );
+    }
     let runs = |draft: usize| report["drafts"][draft]["runs"].as_array().unwrap().clone();
     for (run, baseline) in runs(0).iter().zip(runs(1)) {
         assert_eq!(all(run)["task"], "all");
@@ -143,6 +153,23 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
         assert_eq!(run["clock"]["prompts"], 2);
     }
     assert!(folder.succeed(&line.replace(" --json", "")).contains("temperature 1"));
+}
+
+#[test]
+fn the_stages_of_g2sd_mask_inputs_and_learn_the_last_layer_alone() {
+    let folder = Folder::new();
+    folder.succeed(COLLECT);
+    folder.succeed(&distill("generic", "--mask 0.3 --feature-weight 1 --format F32"));
+    let stage = "--init-from generic/draft.gguf --divergence g2sd --last-layer --format F32";
+    folder.succeed(&distill("specific", stage).replace("--vocab-top 200 ", ""));
+
+    let target = pollster::block_on(Target::open(&folder.path("target.gguf"), 96)).unwrap();
+    let weights = |run: &str| file::open(&folder.path(run).join("draft.gguf"), &target).unwrap().1;
+    let (before, after) = (weights("generic"), weights("specific"));
+    for (slot, values) in &before.0 {
+        let changed = after.0[slot] != *values;
+        assert_eq!(changed, slot.layer == Some(0), "{slot:?}");
+    }
 }
 
 #[test]

@@ -8,11 +8,11 @@ use paceline::cpu;
 use paceline::decode::Generator;
 use paceline::decode::engines::{self, Device, LoadOptions};
 use paceline::learn::Target;
-use paceline::learn::data::{Prompt, prompts};
+use paceline::learn::data::{Prompt, Source, prompts};
 use paceline::learn::draft::file;
 use paceline::learn::eval::{
-    Clock, Cost, Generation, Interval, Measured, Options, Report, clock, cost, report, run as measure_all,
-    size_ratio, task,
+    Clock, Cost, Generation, Interval, Measured, Options, Report, Score, clock, cost, report,
+    run as measure_all, score, size_ratio, task,
 };
 use paceline::model::Draft;
 use paceline::sampling::Sampling;
@@ -67,6 +67,10 @@ pub struct Args {
     /// Also generate for so many of the prompts with the engine itself, plainly and with each draft, and compare the times.
     #[arg(long, value_name = "N")]
     wall_clock: Option<usize>,
+    /// Files of texts that people wrote (or of prompts with answers): also say how well each draft itself predicts them,
+    /// which is another thing than how much of it is accepted.
+    #[arg(long, value_name = "FILE")]
+    texts: Vec<PathBuf>,
     /// Where --wall-clock runs: webgpu, cpu or auto.
     #[arg(long, default_value = "cpu")]
     device: Device,
@@ -112,7 +116,24 @@ struct One {
     file: String,
     size_ratio: f64,
     cost: Cost,
+    /// On the texts of `--texts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    texts: Option<OnTexts>,
     runs: Vec<Run>,
+}
+
+/// How well a draft predicts texts.
+#[derive(serde::Serialize)]
+struct OnTexts {
+    tokens: usize,
+    accuracy: f64,
+    perplexity: f64,
+}
+
+impl From<&Score> for OnTexts {
+    fn from(score: &Score) -> Self {
+        Self { tokens: score.tokens, accuracy: score.accuracy(), perplexity: score.perplexity() }
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -138,13 +159,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         paths.iter().map(|path| load(path, &target, capacity)).collect::<anyhow::Result<Vec<_>>>()?;
     let drafts: Vec<&cpu::Draft> = loaded.iter().map(|(draft, _)| draft).collect();
     let prompts = choose(args)?;
+    let scores = score_texts(args, &target, &drafts, capacity)?;
     let mut ones: Vec<One> = paths
         .iter()
         .zip(&loaded)
-        .map(|(path, (draft, description))| One {
+        .enumerate()
+        .map(|(i, (path, (draft, description)))| One {
             file: path.display().to_string(),
             size_ratio: size_ratio(description, target.model.config()),
             cost: cost(&target.model, draft, args.gamma),
+            texts: scores.get(i).map(OnTexts::from),
             runs: Vec::new(),
         })
         .collect();
@@ -225,6 +249,22 @@ fn measure_clock(
     Ok(clock(&mut Generator::new(loaded.engine), &questions, &generation)?)
 }
 
+/// Scores on the texts of `--texts`; none where there are none.
+fn score_texts(
+    args: &Args,
+    target: &Target,
+    drafts: &[&cpu::Draft],
+    capacity: usize,
+) -> anyhow::Result<Vec<Score>> {
+    if args.texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let texts = prompts::read_all(&args.texts).map_err(Error::from)?;
+    let source = Source::fixed(target, &texts, capacity)?;
+    let scripts: Vec<_> = (0..).map_while(|i| source.script(i)).collect();
+    Ok(score(target, drafts, &scripts, capacity))
+}
+
 fn load(path: &Path, target: &Target, capacity: usize) -> anyhow::Result<(cpu::Draft, Draft)> {
     let load = || -> Result<_, Error> {
         let source = FileSource::open(path)?;
@@ -256,7 +296,7 @@ fn print(output: &Output) -> anyhow::Result<()> {
     let Output { gamma, prompts, left_out, .. } = output;
     writeln!(out, "{prompts} prompts ({left_out} without room left out), gamma {gamma}")?;
     let range = |i: &Interval| format!("{:.3} [{:.3}, {:.3}]", i.value, i.low, i.high);
-    for One { file, size_ratio, cost, runs } in &output.drafts {
+    for One { file, size_ratio, cost, texts, runs } in &output.drafts {
         writeln!(
             out,
             "\n{file}: reads {:.1} % of the target's weights.\nA target pass takes {:.2} ms, over {} rows {:.2} ms; a \
@@ -267,6 +307,13 @@ fn print(output: &Output) -> anyhow::Result<()> {
             cost.verify_ms,
             cost.draft_ms
         )?;
+        if let Some(OnTexts { tokens, accuracy, perplexity }) = texts {
+            writeln!(
+                out,
+                "Of {tokens} tokens of the texts it finds {:.1} % most likely; perplexity {perplexity:.1}.",
+                100.0 * accuracy
+            )?;
+        }
         for Run { temperature, report, predicted_speedup, clock } in runs {
             writeln!(out, "temperature {temperature}")?;
             writeln!(

@@ -125,6 +125,34 @@ fn fed_drafts_say_what_the_engine_says_also_when_they_draft_on() {
 }
 
 #[test]
+fn masked_inputs_are_not_seen() {
+    let target = target(&tiny(Format::F32));
+    let config = target.model.config();
+    for name in ["hidden-1", "tokens-2", "plain-2x64"] {
+        let shape = (Architecture::by_name(name).unwrap().shape)(config);
+        let draft = shape.draft(config, None);
+        let device = Device::flex();
+        let weights = Weights::random(&draft, 7);
+        let student = Student::new(draft, &weights, &target.model, &device).unwrap().still();
+        let mut tokens = tokens(6, config.vocab);
+        let mut states = states_before(&target, &tokens);
+        let run = |tokens: &[u32], states: &[f32], masked: bool| -> Vec<f32> {
+            let mut inputs = student.inputs(1, tokens, states.to_vec());
+            if masked {
+                let keep = (0..6).map(|at| f32::from(u8::from(at != 2))).collect();
+                inputs.keep = Some(Tensor::from_data(TensorData::new::<f32, _>(keep, [1, 6, 1]), &device));
+            }
+            student.net.states(&student.draft.config, &inputs, 1).pop().unwrap().try_into_vec_as().unwrap()
+        };
+        let (seen, unseen) = (run(&tokens, &states, false), run(&tokens, &states, true));
+        tokens[2] = (tokens[2] + 1) % config.vocab as u32;
+        states[2 * config.width..3 * config.width].fill(0.5);
+        assert_ne!(seen, run(&tokens, &states, false), "{name}");
+        assert_eq!(unseen, run(&tokens, &states, true), "{name}");
+    }
+}
+
+#[test]
 fn weights_survive_files() {
     let target = target(&tiny(Format::F32));
     let config = target.model.config();

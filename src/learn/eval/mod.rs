@@ -1,7 +1,7 @@
 //! What a draft is worth: acceptance, block efficiency and what they cost, by task, with intervals (ALGORITHMS 2.4).
 //!
 //! The target speaks once a prompt ([`Text`]); every draft is then measured on that text ([`measure()`]), without another
-//! target pass: not an approximation, see there. [`clock()`] measures the engine itself.
+//! target pass: not an approximation, see there. [`clock()`] measures the engine itself, [`score()`] the draft on its own.
 
 mod bootstrap;
 mod clock;
@@ -9,6 +9,7 @@ mod cost;
 mod measure;
 mod report;
 mod run;
+mod score;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,4 +20,5 @@ pub use cost::{Cost, cost};
 pub use measure::{Measured, measure};
 pub use report::{Report, Row, report, size_ratio, task};
 pub use run::{Options, run};
+pub use score::{Score, score};
 pub use text::{Text, speak};
