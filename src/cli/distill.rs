@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(long, value_name = "L", default_value_t = 0.5)]
     lambda: f32,
     /// What is minimised: fkl, rkl, jsd, tvd, tvdpp-global, tvdpp-perpos, tvdpp-sampled, lk, ce or g2sd.
-    #[arg(long, value_name = "NAME", default_value = "fkl")]
+    #[arg(long, value_name = "NAME", default_value = "lk")]
     divergence: String,
     /// The parameter of jsd.
     #[arg(long, value_name = "B", default_value_t = 0.5)]
