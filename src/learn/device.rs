@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::Error;
+use super::{Error, table};
 
 /// A device that can be chosen by name.
 pub struct Spec {
@@ -28,7 +28,6 @@ pub static DEVICES: &[Spec] = &[
 /// # Errors
 /// [`Error::Unknown`] where this build has no such line.
 pub fn open(name: &str) -> Result<Device, Error> {
-    let spec = DEVICES.iter().find(|spec| spec.name == name);
-    let spec = spec.ok_or_else(|| Error::unknown("device", name, DEVICES.iter().map(|s| s.name)))?;
+    let spec = table::find("device", DEVICES, name, |spec| spec.name)?;
     Ok((spec.open)())
 }

@@ -78,11 +78,6 @@ impl Error {
         move |error| Self::Io { path: path.into(), error }
     }
 
-    /// An [`Error::Unknown`] that lists what there is.
-    pub fn unknown<'a>(what: &'static str, name: &str, known: impl Iterator<Item = &'a str>) -> Self {
-        Self::Unknown { what, name: name.into(), known: known.collect::<Vec<_>>().join(", ") }
-    }
-
     /// A stable, machine-readable name.
     pub fn code(&self) -> &'static str {
         match self {

@@ -16,6 +16,7 @@ pub mod draft;
 mod error;
 pub mod eval;
 pub mod files;
+mod table;
 mod target;
 pub mod train;
 

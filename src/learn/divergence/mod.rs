@@ -20,7 +20,7 @@ mod tvdpp;
 
 use burn::tensor::Tensor;
 
-use super::Error;
+use super::{Error, table};
 
 pub use rows::Rows;
 
@@ -83,7 +83,6 @@ pub static DIVERGENCES: [Spec; 10] = [
 /// # Errors
 /// [`Error::Unknown`] where [`DIVERGENCES`] has no such line.
 pub fn by_name(name: &str, beta: f32) -> Result<Box<dyn Divergence>, Error> {
-    let spec = DIVERGENCES.iter().find(|spec| spec.name == name);
-    let spec = spec.ok_or_else(|| Error::unknown("divergence", name, DIVERGENCES.iter().map(|s| s.name)))?;
+    let spec = table::find("divergence", &DIVERGENCES, name, |spec| spec.name)?;
     Ok((spec.make)(beta))
 }

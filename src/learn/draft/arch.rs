@@ -1,6 +1,6 @@
 //! Shapes of drafts by name: one line each in [`ARCHITECTURES`].
 
-use crate::learn::Error;
+use crate::learn::{Error, table};
 use crate::model::draft::{Draft, Input, Origin};
 use crate::model::{Config, Rope, family::FAMILIES};
 
@@ -96,9 +96,7 @@ impl Architecture {
     /// # Errors
     /// [`Error::Unknown`] where [`ARCHITECTURES`] has no such line.
     pub fn by_name(name: &str) -> Result<&'static Self, Error> {
-        let known = || ARCHITECTURES.iter().map(|a| a.name);
-        let found = ARCHITECTURES.iter().find(|a| a.name == name);
-        found.ok_or_else(|| Error::unknown("draft architecture", name, known()))
+        table::find("draft architecture", &ARCHITECTURES, name, |architecture| architecture.name)
     }
 }
 

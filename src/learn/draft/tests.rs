@@ -52,6 +52,15 @@ fn assert_near(what: &str, a: &[f32], b: &[f32]) {
     assert!(error < 1e-3, "{what}: logits differ by {error}");
 }
 
+/// A draft of the shape called `name` that says `ids` (all, where its head is its embedding), and weights of noise.
+fn noise(target: &Target, name: &str, ids: Option<Vec<u32>>) -> (Draft, Weights) {
+    let config = target.model.config();
+    let shape = (Architecture::by_name(name).unwrap().shape)(config);
+    let draft = shape.draft(config, ids.filter(|_| !shape.tied));
+    let weights = Weights::random(&draft, 7);
+    (draft, weights)
+}
+
 /// What predicted each token: the target's state one position before.
 fn states_before(target: &Target, tokens: &[u32]) -> Vec<f32> {
     let config = target.model.config();
@@ -86,9 +95,7 @@ fn fed_drafts_say_what_the_engine_says_also_when_they_draft_on() {
     let config = target.model.config();
     let ids: Vec<u32> = (0..288).filter(|id| id % 3 != 1).collect();
     for name in ["hidden-1", "hidden-2", "tokens-2"] {
-        let shape = (Architecture::by_name(name).unwrap().shape)(config);
-        let draft = shape.draft(config, Some(ids.clone()));
-        let weights = Weights::random(&draft, 7);
+        let (draft, weights) = noise(&target, name, Some(ids.clone()));
         let bytes = file::write(&draft, &weights, Format::F32, "test", &target.metadata).unwrap();
         let cpu = loaded(&bytes, &target);
         let student = Student::new(draft, &weights, &target.model, &Device::flex()).unwrap();
@@ -129,10 +136,8 @@ fn masked_inputs_are_not_seen() {
     let target = target(&tiny(Format::F32));
     let config = target.model.config();
     for name in ["hidden-1", "tokens-2", "plain-2x64"] {
-        let shape = (Architecture::by_name(name).unwrap().shape)(config);
-        let draft = shape.draft(config, None);
+        let (draft, weights) = noise(&target, name, None);
         let device = Device::flex();
-        let weights = Weights::random(&draft, 7);
         let student = Student::new(draft, &weights, &target.model, &device).unwrap().still();
         let mut tokens = tokens(6, config.vocab);
         let mut states = states_before(&target, &tokens);
@@ -155,12 +160,8 @@ fn masked_inputs_are_not_seen() {
 #[test]
 fn weights_survive_files() {
     let target = target(&tiny(Format::F32));
-    let config = target.model.config();
     for name in ["hidden-1", "tokens-2", "plain-2x64"] {
-        let shape = (Architecture::by_name(name).unwrap().shape)(config);
-        let ids = (!shape.tied).then(|| (0..288).step_by(2).collect::<Vec<u32>>());
-        let draft = shape.draft(config, ids);
-        let weights = Weights::random(&draft, 7);
+        let (draft, weights) = noise(&target, name, Some((0..288).step_by(2).collect()));
         for (format, tolerance) in
             [(Format::F32, 0.0), (Format::F16, 1e-3), (Format::Q8_0, 1e-2), (Format::Q4_0, 0.15)]
         {

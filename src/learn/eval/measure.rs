@@ -7,7 +7,7 @@
 //! decoding: accepted tokens are the text's own, so the draft's rows are those of the text. The same holds at
 //! temperature 0, where a token is accepted if the draft's argmax is it.
 
-use super::text::{Text, softmax};
+use super::text::{Text, softmax, states_before};
 use crate::cpu::{Cache, Draft, Logits};
 use crate::decode::verifier::argmax;
 
@@ -165,8 +165,6 @@ impl<'a> Reader<'a> {
     /// The target's states one position before each of `from..=to`.
     fn states(&self, from: usize, to: usize) -> Vec<f32> {
         let width = self.text.hidden.len() / (self.text.tokens.len() - 1);
-        let mut states = if from == 0 { vec![0.0; width] } else { Vec::new() };
-        states.extend_from_slice(&self.text.hidden[from.saturating_sub(1) * width..to * width]);
-        states
+        states_before(&self.text.hidden, width, from, to)
     }
 }

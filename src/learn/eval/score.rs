@@ -1,14 +1,14 @@
 //! How well drafts themselves predict texts that people wrote: the score by which small models are usually chosen. It need
 //! not go with acceptance (finding F4 of ALGORITHMS 3.3), so it is measured beside it.
 
-use super::text::softmax;
+use super::text::{softmax, states_before};
 use crate::cpu::{Cache, Draft, Logits};
 use crate::decode::verifier::argmax;
 use crate::learn::Target;
 use crate::learn::data::{Part, Script};
 
 /// Sums over the tokens of some texts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Score {
     /// Tokens to predict.
     pub tokens: usize,
@@ -52,8 +52,7 @@ pub fn score(target: &Target, drafts: &[&Draft], scripts: &[Script], capacity: u
         let config = target.model.config();
         let mut cache = Cache::new(config, readable);
         let read = target.model.forward_hidden(&mut cache, &tokens[..readable], 0, Logits::States);
-        let mut states = vec![0.0; config.width];
-        states.extend_from_slice(&read.hidden[..(readable - 1) * config.width]);
+        let states = states_before(&read.hidden, config.width, 0, readable - 1);
         for (draft, score) in drafts.iter().zip(&mut scores) {
             let mut cache = Cache::new(draft.config(), readable);
             let states: &[f32] = if draft.reads_hidden() { &states } else { &[] };

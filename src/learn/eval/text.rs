@@ -57,6 +57,14 @@ pub fn speak(
     Some(text)
 }
 
+/// The states one position before each of `from..=to`: zeros before the first. `hidden` are the states at every position,
+/// `width` values each.
+pub(super) fn states_before(hidden: &[f32], width: usize, from: usize, to: usize) -> Vec<f32> {
+    let mut states = if from == 0 { vec![0.0; width] } else { Vec::new() };
+    states.extend_from_slice(&hidden[from.saturating_sub(1) * width..to * width]);
+    states
+}
+
 /// `softmax(logits / temperature)`.
 pub(super) fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     let (mut weights, total) = crate::learn::data::weights(logits, temperature);

@@ -5,7 +5,7 @@ use burn::module::ParamGroup;
 use burn::optim::{AdamW, AdamWConfig, AdjustLrFn, ModuleOptimizer, MuonConfig};
 
 use super::relative::Relative;
-use crate::learn::Error;
+use crate::learn::{Error, table};
 
 /// An optimizer that can be chosen by name.
 pub struct Spec {
@@ -37,8 +37,7 @@ pub static OPTIMIZERS: [Spec; 2] = [
 /// # Errors
 /// [`Error::Unknown`] where [`OPTIMIZERS`] has no such line.
 pub fn by_name(name: &str) -> Result<ModuleOptimizer, Error> {
-    let spec = OPTIMIZERS.iter().find(|spec| spec.name == name);
-    let spec = spec.ok_or_else(|| Error::unknown("optimizer", name, OPTIMIZERS.iter().map(|s| s.name)))?;
+    let spec = table::find("optimizer", &OPTIMIZERS, name, |spec| spec.name)?;
     Ok((spec.make)().with_grad_clipping(GradientClippingConfig::Norm(1.0).init()))
 }
 

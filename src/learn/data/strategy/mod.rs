@@ -7,7 +7,7 @@ mod on_policy;
 mod target;
 
 use super::pools::Mix;
-use crate::learn::Error;
+use crate::learn::{Error, table};
 
 /// A strategy.
 pub struct Strategy {
@@ -29,7 +29,6 @@ impl Strategy {
     /// # Errors
     /// [`Error::Unknown`] where [`STRATEGIES`] has no such line.
     pub fn by_name(name: &str) -> Result<&'static Self, Error> {
-        let found = STRATEGIES.iter().find(|s| s.name == name);
-        found.ok_or_else(|| Error::unknown("data strategy", name, STRATEGIES.iter().map(|s| s.name)))
+        table::find("data strategy", &STRATEGIES, name, |strategy| strategy.name)
     }
 }
