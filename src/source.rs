@@ -56,11 +56,22 @@ pub struct FileSource {
 #[cfg(not(target_arch = "wasm32"))]
 impl FileSource {
     /// Opens `path` for reading.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also for what has a name but no length: a folder, or a pipe, which may keep its reader waiting.
     pub fn open(path: &std::path::Path) -> Result<Self, Error> {
         let open = || {
+            let kind = std::fs::metadata(path)?.file_type();
+            if !kind.is_file() {
+                return Err(std::io::Error::other(if kind.is_dir() {
+                    "it is a folder; name the file in it"
+                } else {
+                    "it is a pipe or a device and no file; write what comes out of it to a file first"
+                }));
+            }
             let file = std::fs::File::open(path)?;
             let total = file.metadata()?.len();
-            Ok::<_, std::io::Error>(Self { file, total })
+            Ok(Self { file, total })
         };
         open().map_err(|e| Error::Io(format!("{}: {e}", path.display())))
     }

@@ -170,11 +170,9 @@ impl Draft {
         let head = one_of(metadata, HEAD, origins)?;
         let size = |key| Ok::<_, Error>(metadata.require_uint(key)?.min(1 << 24) as usize);
         let (target_width, vocab) = (size(TARGET_WIDTH)?, size(TARGET_VOCAB)?);
-        let ids = match metadata.get(IDS) {
-            None => None,
-            Some(Value::Array(Array::U32(ids))) => Some(ids.clone()),
-            Some(_) => return bad(format!("{IDS} is no array of U32")),
-        };
+        let ids: Option<Vec<u32>> = metadata
+            .optional_uints(IDS)?
+            .map(|ids| ids.into_iter().map(|id| u32::try_from(id).unwrap_or(u32::MAX)).collect());
         if let Some(ids) = &ids
             && (ids.is_empty()
                 || ids.windows(2).any(|pair| pair[0] >= pair[1])
@@ -214,6 +212,10 @@ impl Draft {
         set("{}.attention.layer_norm_rms_epsilon", Value::F32(c.rms_eps));
         set("{}.rope.dimension_count", size(c.rope.dim));
         set("{}.rope.freq_base", Value::F32(c.rope.base as f32));
+        if c.rope.scale != 1.0 {
+            set("{}.rope.scaling.type", text("linear"));
+            set("{}.rope.scaling.factor", Value::F32(c.rope.scale as f32));
+        }
         set(VERSION_KEY, Value::U32(VERSION));
         set(INPUT, text(if self.input == Input::Hidden { "hidden" } else { "tokens" }));
         let origin = |origin| text(if origin == Origin::Own { "own" } else { "target" });
