@@ -379,7 +379,7 @@ fn files_that_are_no_models_are_refused() {
         "source-io",
         &["none.gguf", "check the path"],
     );
-    refused(&generate(folder.0.path(), "--prompt a --json"), "source-io", &["a folder", "check the path"]);
+    refused(&generate(folder.0.path(), "--prompt a --json"), "source-io", &["is a folder"]);
 }
 
 /// A file with other metadata.
@@ -469,7 +469,7 @@ fn pipes_and_devices_are_refused_at_once() {
     let target = folder.file("target.gguf", &target().gguf());
     let pipe = folder.path("pipe.gguf");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
-    let words = &["pipe.gguf", "it is a pipe", "to a file first"];
+    let words = &["pipe.gguf is a pipe", "to a file"];
     refused(&generate(&pipe, "--prompt a --json"), "source-io", words);
     refused(&paceline(["inspect", "--json", pipe.to_str().unwrap()]), "source-io", words);
     refused(&generate(&target, &format!("--prompt a --json --draft {}", pipe.display())), "source-io", words);
@@ -478,8 +478,10 @@ fn pipes_and_devices_are_refused_at_once() {
 
 /// `prune --layers 0` with further arguments.
 fn prune(target: &Path, out: &Path, more: &[&str]) -> Output {
-    let files = ["prune", "--layers=0", "--target", target.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    paceline(files.iter().chain(more))
+    let path = |path: &Path| path.as_os_str().to_owned();
+    let files =
+        ["prune".into(), "--layers=0".into(), "--target".into(), path(target), "--out".into(), path(out)];
+    paceline(files.into_iter().chain(more.iter().map(Into::into)))
 }
 
 #[test]

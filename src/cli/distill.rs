@@ -165,7 +165,7 @@ const FILES: [&str; 7] = [
 
 /// Checks that the run overwrites nothing that it reads, and a new one nothing else.
 fn check_outputs(args: &Args) -> anyhow::Result<()> {
-    let mut inputs: Vec<&Path> = vec![&args.target, Path::new(&args.init_from)];
+    let mut inputs: Vec<&Path> = vec![args.target.as_path(), Path::new(&args.init_from)];
     inputs.extend(args.speech.prompts.iter().map(PathBuf::as_path));
     let run_is_there = args.out.join("config.json").exists();
     if !run_is_there && args.out.join("checkpoints").exists() {

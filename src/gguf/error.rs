@@ -61,7 +61,7 @@ pub enum Error {
         found: String,
     },
     /// A tensor format that we do not read.
-    #[error("tensor {tensor} is stored as {}, which is not supported; use a file in one of {supported}", Format::name_of(*id))]
+    #[error("tensor {tensor} is stored as {}, which is not supported; use a file in one of {supported}, such as a Q4_K_M", Format::name_of(*id))]
     Format {
         /// The tensor's name.
         tensor: String,

@@ -38,7 +38,7 @@ static FEATURES: [Feature; 24] = [
     Feature { key: "final_logit_softcapping", neutral: |v, m| v == 0.0 || m.saved && v == 30.0, means: "capped logits" },
     Feature { key: "logit_scale", neutral: zero_or_one, means: "a scale of logits" },
     Feature { key: "nextn_predict_layers", neutral: zero, means: "layers that predict several tokens" },
-    Feature { key: "pooling_type", neutral: |v, _| v == 0.0 || v == f64::from(u32::MAX), means: "a model that makes embeddings and no text" },
+    Feature { key: "pooling_type", neutral: |v, _| [0.0, -1.0, f64::from(u32::MAX)].contains(&v), means: "a model that makes embeddings and no text" },
     Feature { key: "residual_scale", neutral: zero_or_one, means: "a scale of what each layer adds" },
     Feature { key: "rope.dimension_sections", neutral: zero, means: "positions of several dimensions" },
     Feature { key: "rope.scaling.alpha", neutral: zero, means: "another rope scaling than the linear one" },
