@@ -2,8 +2,9 @@
 
 use super::{Format, foreign};
 
-pub(super) const BIG_ENDIAN: &str = "the file is big-endian, made for machines such as s390x, and only little-endian files are \
-     supported; use the model's ordinary file, or convert this one with gguf_convert_endian.py";
+pub(super) const BIG_ENDIAN: &str = "the file is big-endian, made for machines such as s390x, and only \
+     little-endian files are supported; use the model's ordinary file, or convert this one with \
+     gguf_convert_endian.py";
 
 /// A file that is not the GGUF file it claims to be.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +62,10 @@ pub enum Error {
         found: String,
     },
     /// A tensor format that we do not read.
-    #[error("tensor {tensor} is stored as {}, which is not supported; use a file in one of {supported}, such as a Q4_K_M", Format::name_of(*id))]
+    #[error(
+        "tensor {tensor} is stored as {}, which is not supported; use a file in one of {supported}, such as a Q4_K_M",
+        Format::name_of(*id)
+    )]
     Format {
         /// The tensor's name.
         tensor: String,

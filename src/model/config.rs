@@ -152,7 +152,7 @@ impl Keys<'_> {
     fn optional_size(&self, suffix: &str, limit: u64) -> Result<Option<usize>, Error> {
         let key = self.name(suffix);
         let value = match self.metadata.get(&key) {
-            Some(Value::Array(_)) => {
+            Some(Value::Array(array)) if !array.is_empty() => {
                 let all = self.metadata.optional_uints(&key)?.unwrap_or_default();
                 if all.windows(2).any(|pair| pair[0] != pair[1]) {
                     return Err(Error::PerLayer(key));

@@ -43,18 +43,19 @@ pub(super) fn family(header: &Header) -> Result<&'static Family, Error> {
     if name == draft::ARCHITECTURE {
         return Err(Error::IsDraft);
     }
-    let family = FAMILIES.iter().find(|f| f.name == name).ok_or_else(|| Error::Architecture {
-        name: name.into(),
-        why: NO_TEXT.iter().find(|(other, _)| *other == name).map(|(_, why)| *why),
-        supported: FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", "),
+    let experts = format!("{name}.expert_count");
+    let count = metadata.optional_uint(&experts)?.filter(|count| *count > 0);
+    let family = FAMILIES.iter().find(|f| f.name == name).ok_or_else(|| {
+        let no_text = NO_TEXT.iter().find(|(other, _)| *other == name).map(|(_, why)| *why);
+        let why = no_text.or(count.map(|_| "it is a mixture of experts, and only dense models run"));
+        let supported = FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
+        Error::Architecture { name: name.into(), why, supported }
     })?;
     if header.tensors.is_empty() {
         return Err(Error::VocabularyOnly);
     }
-    let experts = format!("{name}.expert_count");
-    match metadata.optional_uint(&experts)? {
-        None | Some(0) => {}
-        Some(count) => return Err(Error::Experts(format!("{experts} is {count}"))),
+    if let Some(count) = count {
+        return Err(Error::Experts(format!("{experts} is {count}")));
     }
     for tensor in &header.tensors {
         if OF_EXPERTS.iter().any(|part| tensor.name.contains(part)) {

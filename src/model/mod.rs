@@ -56,7 +56,7 @@ pub enum Error {
     Architecture {
         /// Its name in the file.
         name: String,
-        /// Why there will be no line for it.
+        /// Why that is no wonder, where we know.
         why: Option<&'static str>,
         /// The families we know.
         supported: String,

@@ -178,6 +178,7 @@ fn lists_of_sizes_must_be_of_one_size() {
         assert_eq!(with(&key, list(&[size; 2])).unwrap(), Tiny::default().config());
         refused(&key, list(&[size, size - 1]), "model-per-layer");
         refused(&key, list(&[0, 0]), "model-config");
+        refused(&key, list(&[]), "gguf-metadata");
     }
 }
 
@@ -283,10 +284,15 @@ fn files_that_hold_no_model_say_what_they_are() {
     }
     refused(&tensor("blk.0.attn_qkv.weight"), "model-fused-tensor", &["blk.0.attn_qkv.weight", "attn_q"]);
     refused(&tensor("blk.0.else.weight"), "model-missing-tensor", &["missing"]);
-    for (architecture, why) in [("mamba", ""), ("bert", "embeddings"), ("clip", "mmproj"), ("qwen3moe", "")] {
+    for (architecture, why) in [("mamba", ""), ("bert", "embeddings"), ("clip", "mmproj")] {
         let words = [architecture, why, supported];
         refused(&name("general.architecture", architecture), "model-architecture", &words);
     }
+    let experts = |header: &mut Header| {
+        header.metadata.set("general.architecture", Value::String("qwen3moe".into()));
+        header.metadata.set("qwen3moe.expert_count", Value::U32(128));
+    };
+    refused(&experts, "model-architecture", &["qwen3moe", "a mixture of experts", supported]);
     refused(&set("general.architecture", Value::U8(1)), "gguf-metadata", &["general.architecture"]);
 }
 
