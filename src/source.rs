@@ -13,6 +13,9 @@ pub enum Error {
     /// The operating system or the network failed.
     #[error("reading the model failed: {0}; check the path or the connection and load again")]
     Io(String),
+    /// Something that has a name but is no file.
+    #[error("{0}")]
+    NotAFile(String),
 }
 
 impl Error {
@@ -20,7 +23,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Aborted => "aborted",
-            Self::Io(_) => "source-io",
+            Self::Io(_) | Self::NotAFile(_) => "source-io",
         }
     }
 }
@@ -56,13 +59,24 @@ pub struct FileSource {
 #[cfg(not(target_arch = "wasm32"))]
 impl FileSource {
     /// Opens `path` for reading.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::NotAFile`] for a folder, and for a pipe, which may keep its reader waiting.
     pub fn open(path: &std::path::Path) -> Result<Self, Error> {
-        let open = || {
-            let file = std::fs::File::open(path)?;
-            let total = file.metadata()?.len();
-            Ok::<_, std::io::Error>(Self { file, total })
-        };
-        open().map_err(|e| Error::Io(format!("{}: {e}", path.display())))
+        let shown = path.display();
+        let failed = |e: std::io::Error| Error::Io(format!("{shown}: {e}"));
+        let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+        if kind.is_dir() {
+            return Err(Error::NotAFile(format!("{shown} is a folder; name the file in it")));
+        }
+        if !kind.is_file() {
+            return Err(Error::NotAFile(format!(
+                "{shown} is a pipe or a device and no file; write what comes out of it to a file, and name that"
+            )));
+        }
+        let file = std::fs::File::open(path).map_err(failed)?;
+        let total = file.metadata().map_err(failed)?.len();
+        Ok(Self { file, total })
     }
 }
 

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use paceline::gguf::Format;
-use paceline::model::tiny::Tiny;
+use paceline::gguf::{Format, Metadata, Stream, Value as Meta, Writer};
+use paceline::model::draft::{Input, Origin};
+use paceline::model::tiny::{DraftParts, Tiny};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,6 +26,16 @@ impl Folder {
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// The names of what is in it, in order.
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path()).expect("the folder");
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut names: Vec<_> =
+            entries.map(|entry| name(entry).into_string().expect("a UTF-8 name")).collect();
+        names.sort();
+        names
     }
 }
 
@@ -178,6 +189,7 @@ fn a_pruned_target_is_a_draft_for_it() {
         {
             let mut args = vec![
                 "prune",
+                "--force",
                 "--layers",
                 layers,
                 "--target",
@@ -219,7 +231,7 @@ fn pruning_copies_bytes() {
     );
     let run = |path| json(&generate(path, "--prompt hello --max-tokens 40 --json"))["token_ids"].clone();
     assert_eq!(run(&target), run(&whole), "all layers: the same model");
-    assert!(!folder.path("whole.gguf.part").exists());
+    assert_eq!(folder.names(), ["target.gguf", "whole.gguf"], "nothing half-done");
 }
 
 #[test]
@@ -322,7 +334,7 @@ fn files_that_are_no_models_are_refused() {
             "an unknown type",
             unknown_type,
             "gguf-format",
-            &["blk.0.attn_q.weight", "format 200", "use a file in one of"],
+            &["blk.0.attn_q.weight", "unknown format 200", "use a file in one of"],
         ),
         (
             "an unknown family",
@@ -340,7 +352,7 @@ fn files_that_are_no_models_are_refused() {
             "a missing tensor",
             replaced(good.clone(), "blk.1.ffn_up", "blk.1.ffn_xy"),
             "model-missing-tensor",
-            &["blk.1.ffn_up.weight is missing", "download it again"],
+            &["blk.1.ffn_up.weight is missing", "use another one"],
         ),
     ];
     let target = folder.file("good.gguf", &good);
@@ -367,7 +379,196 @@ fn files_that_are_no_models_are_refused() {
         "source-io",
         &["none.gguf", "check the path"],
     );
-    refused(&generate(folder.0.path(), "--prompt a --json"), "source-io", &["check the path"]);
+    refused(&generate(folder.0.path(), "--prompt a --json"), "source-io", &["is a folder"]);
+}
+
+/// A file with other metadata.
+fn changed(file: &[u8], change: impl FnOnce(&mut Metadata)) -> Vec<u8> {
+    pollster::block_on(async {
+        let mut stream = Stream::open(file).await.expect("a GGUF file");
+        let mut bytes = vec![Vec::new(); stream.header().tensors.len()];
+        while let Some(window) = stream.next_window().await.expect("whole tensors") {
+            bytes[window.tensor].extend_from_slice(window.bytes);
+        }
+        let mut writer = Writer::default();
+        writer.metadata = stream.header().metadata.clone();
+        change(&mut writer.metadata);
+        for (tensor, bytes) in stream.header().tensors.iter().zip(bytes) {
+            writer.tensor(tensor.name.clone(), &tensor.shape, tensor.format, bytes);
+        }
+        writer.finish()
+    })
+}
+
+#[test]
+fn files_of_other_kinds_say_what_they_are() {
+    let folder = Folder::new();
+    let good = target().gguf();
+    let set = |key: &str, value: Meta| changed(&good, |metadata| metadata.set(key, value));
+    let text = |text: &str| Meta::String(text.into());
+    let parts =
+        DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids: None };
+    let mut big_endian = good.clone();
+    big_endian[4..8].reverse();
+    let cases: [(Vec<u8>, &str, &[&str]); 7] = [
+        (big_endian, "gguf-endian", &["big-endian", "little-endian"]),
+        (set("general.type", text("adapter")), "model-adapter", &["LoRA"]),
+        (set("llama.expert_count", Meta::U32(8)), "model-experts", &["mixture of experts"]),
+        (target().draft_gguf(&target(), &parts), "model-is-draft", &["a draft", "--draft"]),
+        (set("llama.block_count", text("4")), "gguf-metadata", &["llama.block_count", "the string \"4\""]),
+        (
+            set("llama.attention.causal", Meta::Bool(false)),
+            "model-feature",
+            &["llama.attention.causal is false"],
+        ),
+        (b"<html>".to_vec(), "gguf-magic", &["a web page"]),
+    ];
+    for (bytes, code, words) in cases {
+        let file = folder.file("bad.gguf", &bytes);
+        let output = generate(&file, "--prompt hello --json");
+        refused(&output, code, words);
+        assert!(stderr(&output).contains("bad.gguf") && !stderr(&output).contains("download it again"));
+    }
+}
+
+#[test]
+fn metadata_of_any_type_gives_the_same_text() {
+    let folder = Folder::new();
+    let good = target().gguf();
+    let file = folder.file("good.gguf", &good);
+    let run =
+        |file: &Path| json(&generate(file, "--prompt hello --max-tokens 20 --json"))["token_ids"].clone();
+    let expected = run(&file);
+    let other = changed(&good, |metadata| {
+        for (key, value) in &mut metadata.0 {
+            if let (true, Meta::U32(number)) = (key.starts_with("llama."), &value) {
+                *value = if key.len() % 2 == 0 {
+                    Meta::I64(i64::from(*number))
+                } else {
+                    Meta::F64(f64::from(*number))
+                };
+            }
+        }
+        metadata.set("general.name", Meta::Bytes(b"caf\xe9".to_vec()));
+    });
+    let file = folder.file("other.gguf", &other);
+    assert_eq!(run(&file), expected);
+    let described = json(&paceline(["inspect", "--json", file.to_str().unwrap()]));
+    assert_eq!(described["metadata"]["general.name"], "caf\u{fffd}");
+    let pruned = folder.path("pruned.gguf");
+    let args =
+        ["prune", "--layers=0,1,2,3", "--target", file.to_str().unwrap(), "--out", pruned.to_str().unwrap()];
+    assert!(paceline(args).status.success());
+    assert_eq!(run(&pruned), expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_refused_at_once() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let pipe = folder.path("pipe.gguf");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let words = &["pipe.gguf is a pipe", "to a file"];
+    refused(&generate(&pipe, "--prompt a --json"), "source-io", words);
+    refused(&paceline(["inspect", "--json", pipe.to_str().unwrap()]), "source-io", words);
+    refused(&generate(&target, &format!("--prompt a --json --draft {}", pipe.display())), "source-io", words);
+    refused(&generate(Path::new("/dev/null"), "--prompt a --json"), "source-io", &["a device"]);
+}
+
+/// `prune --layers 0` with further arguments.
+fn prune(target: &Path, out: &Path, more: &[&str]) -> Output {
+    let path = |path: &Path| path.as_os_str().to_owned();
+    let files =
+        ["prune".into(), "--layers=0".into(), "--target".into(), path(target), "--out".into(), path(out)];
+    paceline(files.into_iter().chain(more.iter().map(Into::into)))
+}
+
+#[test]
+fn nothing_is_written_over_what_is_read() {
+    let folder = Folder::new();
+    let bytes = target().gguf();
+    let target = folder.file("target.gguf", &bytes);
+    let mut names = vec![target.clone(), folder.0.path().join(".").join("target.gguf")];
+    let hard = folder.path("hard.gguf");
+    std::fs::hard_link(&target, &hard).expect("a hard link");
+    names.push(hard);
+    #[cfg(unix)]
+    {
+        let soft = folder.path("soft.gguf");
+        std::os::unix::fs::symlink(&target, &soft).expect("a symbolic link");
+        names.push(soft);
+    }
+    let before = folder.names();
+    for out in names {
+        for more in [&[] as &[&str], &["--force"]] {
+            let output = prune(&target, &out, more);
+            refused(&output, "command", &["would overwrite", "which is read", "another file"]);
+            refused(&prune(&out, &target, more), "command", &["would overwrite"]);
+        }
+    }
+    assert_eq!(std::fs::read(&target).expect("the target"), bytes);
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn other_files_are_overwritten_only_by_force() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let out = folder.file("notes.gguf", b"mine");
+    refused(&prune(&target, &out, &[]), "command", &["notes.gguf is there already", "--force"]);
+    assert_eq!(std::fs::read(&out).expect("the file"), b"mine");
+    // What fails later leaves it, too.
+    let broken = folder.file("broken.gguf", b"GGUF");
+    refused(&prune(&broken, &out, &["--force"]), "command", &["truncated"]);
+    assert_eq!(std::fs::read(&out).expect("the file"), b"mine");
+
+    assert!(prune(&target, &out, &["--force"]).status.success());
+    assert!(std::fs::read(&out).expect("the file").starts_with(b"GGUF"));
+    assert_eq!(folder.names(), ["broken.gguf", "notes.gguf", "target.gguf"]);
+    refused(&prune(&target, folder.0.path(), &["--force"]), "command", &["is a folder"]);
+    #[cfg(unix)]
+    refused(&prune(&target, Path::new("/dev/null"), &["--force"]), "command", &["no ordinary file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_may_be_read_by_whom_the_user_lets() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let out = folder.path("out.gguf");
+    assert!(prune(&target, &out, &[]).status.success());
+    let mode = |path: &Path| std::fs::metadata(path).expect("a file").permissions().mode();
+    assert_eq!(mode(&out), mode(&target));
+}
+
+#[test]
+fn a_prompt_may_begin_with_a_dash() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let run = |args: &[&str]| {
+        let target = target.to_str().unwrap();
+        let common = ["generate", "--target", target, "--device", "cpu", "--max-tokens", "2"];
+        paceline(common.iter().chain(args))
+    };
+    for text in ["- item", "-1", "--", "-- a list", "--- a/file", "--json"] {
+        let joined = json(&run(&[&format!("--prompt={text}"), "--json"]));
+        if !["--", "--json"].contains(&text) {
+            assert_eq!(
+                json(&run(&["--prompt", text, "--json"]))["prompt_ids"],
+                joined["prompt_ids"],
+                "{text}"
+            );
+        }
+        assert_ne!(ids(&joined["prompt_ids"]), [] as [u64; 0]);
+    }
+    assert!(run(&["--chat", "- item", "--json"]).status.success());
+    for args in [&["--prompt", "--json"] as &[&str], &["--json", "--prompt"], &["--chat", "--seed", "1"]] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains("a value is required"), "{}", stderr(&output));
+    }
 }
 
 #[test]

@@ -224,3 +224,37 @@ fn what_does_not_belong_together_is_refused() {
     assert!(folder.fail(&distill("new", "")).contains("collect again"));
     assert!(folder.fail(&distill("nowhere", "--resume")).contains("no run to resume"));
 }
+
+#[test]
+fn a_run_overwrites_nothing_but_its_own() {
+    let folder = Folder::new();
+    let run = folder.path("run");
+    std::fs::create_dir(&run).unwrap();
+    std::fs::write(run.join("draft.gguf"), "mine").unwrap();
+    assert!(folder.fail(&distill("run", "")).contains("draft.gguf is there already"));
+    for input in ["--init-from run/draft.gguf", "--prompts ./run/draft.gguf"] {
+        for force in ["", "--force"] {
+            let error = folder.fail(&distill("run", &format!("{input} {force}")));
+            assert!(error.contains("would overwrite") && error.contains("which is read"), "{error}");
+        }
+    }
+    std::fs::hard_link(folder.path("target.gguf"), run.join("initial.gguf")).unwrap();
+    assert!(folder.fail(&distill("run", "--force")).contains("would overwrite"));
+    std::fs::create_dir_all(folder.path("old/checkpoints")).unwrap();
+    assert!(folder.fail(&distill("old", "--force")).contains("checkpoints of another run"));
+    assert_eq!(std::fs::read(run.join("draft.gguf")).unwrap(), b"mine");
+
+    std::fs::remove_file(run.join("initial.gguf")).unwrap();
+    folder.succeed(COLLECT);
+    folder.succeed(&distill("run", "--force"));
+    assert_ne!(std::fs::read(run.join("draft.gguf")).unwrap(), b"mine");
+    // A shard that was renamed is read, but its new name is not taken from it.
+    let names = std::fs::read_dir(folder.path("data")).unwrap();
+    let shard = names.map(|entry| entry.unwrap().path()).next().unwrap();
+    let renamed = folder.path("data/00000040.safetensors");
+    std::fs::rename(shard, &renamed).unwrap();
+    let samples = std::fs::read(&renamed).unwrap();
+    let more = COLLECT.replace("--samples 40", "--samples 41");
+    assert!(folder.fail(&more).contains("is there already, without sample 40"));
+    assert_eq!(std::fs::read(&renamed).unwrap(), samples);
+}

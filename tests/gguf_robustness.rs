@@ -146,7 +146,9 @@ fn lying_counts_are_survived_wherever_they_stand() {
 fn a_file_of_another_kind_is_named() {
     assert_eq!(survive(b"PK\x03\x04 a zip").unwrap_err().code(), "gguf-magic");
     let html = survive(b"<html>404</html>").unwrap_err().to_string();
-    assert!(html.contains("not a GGUF file") && html.contains(".gguf"), "{html}");
+    assert!(html.contains("a web page") && html.contains("download the file itself"), "{html}");
+    let text = survive(b"Once upon a time").unwrap_err().to_string();
+    assert!(text.contains("not a GGUF file") && text.contains(".gguf"), "{text}");
 }
 
 #[test]
@@ -156,7 +158,9 @@ fn an_unknown_format_lists_those_we_read() {
     let at = file.windows(name.len()).position(|w| w == name).unwrap() + name.len() + 4 + 16;
     assert_eq!(u32::from_le_bytes(file[at..at + 4].try_into().unwrap()), Format::Q4_1.spec().id);
     file[at] = 23; // IQ4_XS
-    let Error::Format { tensor, id: 23, supported } = survive(&file).unwrap_err() else { panic!() };
+    let error = survive(&file).unwrap_err();
+    assert!(error.to_string().contains("blk.0.attn_q.weight is stored as IQ4_XS"), "{error}");
+    let Error::Format { tensor, id: 23, supported } = error else { panic!("{error}") };
     assert_eq!(tensor, "blk.0.attn_q.weight");
     assert!(supported.contains("Q4_1") && supported.contains("Q6_K"));
 }

@@ -14,6 +14,7 @@ use paceline::model::{self, Config as ModelConfig};
 use paceline::source::FileSource;
 
 use super::collect::fill;
+use super::output;
 use super::progress::Progress;
 use super::speech::{CAPACITY, Speech};
 
@@ -29,6 +30,10 @@ pub struct Args {
     /// Go on with the run in the folder, with its own configuration.
     #[arg(long)]
     resume: bool,
+    /// Begin a run though the folder has files that it would overwrite, such as another's draft.gguf. Never those of a run
+    /// that can be resumed, nor what this one reads.
+    #[arg(long)]
+    force: bool,
     /// Folders of samples that `paceline collect` made; read again as they grow. Without any, --samples are made first, in
     /// the run folder.
     #[arg(long, value_name = "DIR")]
@@ -117,6 +122,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let format = format(&args.format)?;
+    check_outputs(args)?;
     let device = device::open(&args.device).map_err(Error::from)?;
     let target = pollster::block_on(Target::open(&args.target, CAPACITY))
         .with_context(|| format!("{}", args.target.display()))?;
@@ -144,6 +150,30 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let draft = draft(&config, target.model.config());
     let student = Student::new(draft, &weights, &target.model, &device).map_err(Error::from)?;
     train(args, &target, config, student, format)
+}
+
+/// What a run writes in its folder, beside checkpoints and samples.
+const FILES: [&str; 7] = [
+    "initial.gguf",
+    "config.json",
+    "draft.gguf",
+    "metrics.jsonl",
+    "plots/loss.svg",
+    "plots/alpha.svg",
+    "plots/tau.svg",
+];
+
+/// Checks that the run overwrites nothing that it reads, and a new one nothing else.
+fn check_outputs(args: &Args) -> anyhow::Result<()> {
+    let mut inputs: Vec<&Path> = vec![args.target.as_path(), Path::new(&args.init_from)];
+    inputs.extend(args.speech.prompts.iter().map(PathBuf::as_path));
+    let run_is_there = args.out.join("config.json").exists();
+    if !run_is_there && args.out.join("checkpoints").exists() {
+        bail!("{} has checkpoints of another run: choose another folder", args.out.display());
+    }
+    // A run that is there is either resumed or refused as a whole.
+    let force = run_is_there || args.force;
+    FILES.iter().try_for_each(|name| output::check(&args.out.join(name), force, &inputs))
 }
 
 /// The configuration of the run in the folder.
@@ -269,7 +299,7 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
         }
     };
     let config = Config {
-        target: target.name().into(),
+        target: target.name(),
         tokenizer: target.tokenizer.fingerprint(),
         shape,
         ids: ids.unwrap_or_default(),

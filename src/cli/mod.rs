@@ -1,5 +1,6 @@
 //! What the commands share: arguments, exit codes, how errors are told.
 
+mod arguments;
 #[cfg(feature = "learn")]
 mod collect;
 #[cfg(feature = "learn")]
@@ -8,6 +9,7 @@ mod distill;
 mod eval;
 mod generate;
 mod inspect;
+mod output;
 mod progress;
 mod prune;
 mod sampling;
@@ -18,7 +20,7 @@ mod tuning;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Speculative decoding: a small draft proposes tokens, the target verifies them, the text is the target's own.
 #[derive(Parser)]
@@ -43,7 +45,8 @@ enum Command {
 
 /// Runs the command line. Exit codes: 0, 1 for an error, 2 for wrong arguments, 141 where nobody reads the output.
 pub fn main() -> ExitCode {
-    let (json, result) = match Cli::parse().command {
+    let cli = Cli::parse_from(arguments::join(&Cli::command(), std::env::args_os()));
+    let (json, result) = match cli.command {
         Command::Inspect(args) => (args.json, inspect::run(&args)),
         Command::Generate(args) => (args.json, pollster::block_on(generate::run(&args))),
         Command::Prune(args) => (false, pollster::block_on(prune::run(&args))),

@@ -5,12 +5,13 @@
 //! to the first `N` keeps most of what a text needs and reads far fewer weights a token (ALGORITHMS 2.5). Weights are
 //! copied as they are, never quantized again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use paceline::gguf::{Header, Metadata, Stream, Value, Writer};
 use paceline::model::{Model, Role, Slot};
 
+use super::output::Output;
 use super::progress::Progress;
 
 /// Make a draft of some layers of a target, predicting its most frequent tokens.
@@ -28,6 +29,9 @@ pub struct Args {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Overwrite the file if it is there (never the target).
+    #[arg(long)]
+    force: bool,
 }
 
 /// A tensor of the draft.
@@ -40,10 +44,11 @@ struct Kept {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let output = Output::new(&args.out, args.force, &[&args.target])?;
     let progress = Progress::of_bytes("reading");
     let draft = prune(args, &progress).await.with_context(|| format!("{}", args.target.display()))?;
     drop(progress);
-    write(&args.out, &draft).with_context(|| format!("cannot write {}", args.out.display()))?;
+    output.write(&draft)?;
     eprintln!("{}: {} bytes", args.out.display(), draft.len());
     Ok(())
 }
@@ -115,16 +120,8 @@ fn metadata(header: &Header, args: &Args, model: &Model) -> Metadata {
     let mut metadata = header.metadata.clone();
     let layers = args.layers.len();
     metadata.set(format!("{}.block_count", model.config.family.name), Value::U32(layers as u32));
-    let name = metadata.string("general.name").unwrap_or("model").to_string();
+    let name = Some(metadata.label("general.name")).filter(|name| !name.is_empty()).unwrap_or("model".into());
     let list = args.layers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     metadata.set("general.name", Value::String(format!("{name} (layers {list})")));
     metadata
-}
-
-/// Writes next to `path` first, so that an interrupted run leaves no half file there.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    std::fs::write(&part, bytes)?;
-    std::fs::rename(&part, path)
 }

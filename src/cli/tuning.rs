@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use paceline::gpu::Tuning;
 
+use super::output;
+
 fn path() -> Option<PathBuf> {
     Some(dirs::cache_dir()?.join("paceline").join("tuning.json"))
 }
@@ -17,7 +19,7 @@ pub fn write(tuning: &Tuning) {
     let write = || {
         let path = path()?;
         std::fs::create_dir_all(path.parent()?).ok()?;
-        std::fs::write(path, serde_json::to_vec(tuning).ok()?).ok()
+        output::replace(&path, &serde_json::to_vec(tuning).ok()?, true).ok()
     };
     let _ = write();
 }

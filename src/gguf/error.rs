@@ -1,5 +1,11 @@
 //! What can be wrong with a GGUF file.
 
+use super::{Format, foreign};
+
+pub(super) const BIG_ENDIAN: &str = "the file is big-endian, made for machines such as s390x, and only \
+     little-endian files are supported; use the model's ordinary file, or convert this one with \
+     gguf_convert_endian.py";
+
 /// A file that is not the GGUF file it claims to be.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -7,11 +13,14 @@ pub enum Error {
     /// The bytes could not be read.
     #[error(transparent)]
     Source(#[from] crate::source::Error),
-    /// The first four bytes are not `GGUF`.
-    #[error("this is not a GGUF file (it begins with \"{}\"); choose a file that ends in .gguf", .0.escape_ascii())]
-    Magic([u8; 4]),
+    /// The first four bytes are not `GGUF`. Holds up to 64 of them, which tell what the file is.
+    #[error("{}", foreign::describe(.0))]
+    Magic(Vec<u8>),
+    /// The file's numbers have their bytes the other way round.
+    #[error("{}", BIG_ENDIAN)]
+    BigEndian,
     /// A version that we do not read.
-    #[error("GGUF version {0} is not supported, only 2 and 3; convert the file with a current llama.cpp")]
+    #[error("GGUF version {} is not supported, only 2 and 3; {}", .0, version(*.0))]
     Version(u32),
     /// The file ends too early.
     #[error("the file ends inside {within}; it is truncated, download it again")]
@@ -30,18 +39,33 @@ pub enum Error {
         limit: u64,
     },
     /// The header contradicts itself.
-    #[error("the header is corrupt: {0}; download the file again")]
+    #[error("the header is corrupt: {0}; download the file again, or use another one")]
     Header(String),
-    /// A metadata key that is needed is not there, or has another type.
-    #[error("metadata {key} is missing or is not {expected}; this is not a complete model file")]
+    /// A metadata key that is needed is not there.
+    #[error(
+        "metadata {key} is missing, where {expected} is needed; this is not a complete model file, use another one"
+    )]
     Metadata {
         /// The key.
         key: String,
         /// The type it should have.
         expected: &'static str,
     },
+    /// A metadata key has another type than it needs, and cannot be converted to it.
+    #[error("metadata {key} is {found}, not {expected}; convert the model again, or use another file")]
+    MetadataType {
+        /// The key.
+        key: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
     /// A tensor format that we do not read.
-    #[error("tensor {tensor} has the unsupported format {id}; use a file in one of {supported}")]
+    #[error(
+        "tensor {tensor} is stored as {}, which is not supported; use a file in one of {supported}, such as a Q4_K_M",
+        Format::name_of(*id)
+    )]
     Format {
         /// The tensor's name.
         tensor: String,
@@ -69,13 +93,23 @@ impl Error {
         match self {
             Self::Source(e) => e.code(),
             Self::Magic(_) => "gguf-magic",
+            Self::BigEndian => "gguf-endian",
             Self::Version(_) => "gguf-version",
             Self::Truncated { .. } => "gguf-truncated",
             Self::TooLarge { .. } => "gguf-too-large",
             Self::Header(_) => "gguf-header",
-            Self::Metadata { .. } => "gguf-metadata",
+            Self::Metadata { .. } | Self::MetadataType { .. } => "gguf-metadata",
             Self::Format { .. } => "gguf-format",
             Self::NotFinite { .. } => "model-numerics",
         }
+    }
+}
+
+/// What to do about a version.
+fn version(version: u32) -> &'static str {
+    match version {
+        0 | 1 => "convert the original model again, with a current llama.cpp",
+        4..=9 => "use a newer Paceline, or convert the model with a llama.cpp that writes version 3",
+        _ => "the file is corrupt: download it again, or convert the model with a current llama.cpp",
     }
 }

@@ -3,7 +3,7 @@
 use super::format::FORMATS;
 use super::reader::{Reader, check};
 use super::wire::Budget;
-use super::{Error, Format, Metadata, Value};
+use super::{Error, Format, Metadata, Value, foreign};
 use crate::source::ByteSource;
 use std::collections::HashSet;
 
@@ -82,24 +82,24 @@ impl Header {
     /// Reads a header from the beginning of a file and checks it.
     pub(super) async fn read<S: ByteSource>(reader: &mut Reader<S>) -> Result<Self, Error> {
         reader.enter("the magic number");
-        let magic = reader.bytes().await?;
-        if magic != MAGIC {
-            return Err(Error::Magic(magic));
+        let begin = reader.peek(foreign::PEEKED).await?;
+        if !begin.starts_with(&MAGIC) && !MAGIC.starts_with(begin) {
+            return Err(Error::Magic(begin.to_vec()));
         }
+        reader.bytes::<{ MAGIC.len() }>().await?;
         reader.enter("the version");
         let version = reader.u32().await?;
-        if !(2..=3).contains(&version) {
-            return Err(Error::Version(version));
+        match version {
+            2 | 3 => {}
+            _ if (1..=3).contains(&version.swap_bytes()) => return Err(Error::BigEndian),
+            _ => return Err(Error::Version(version)),
         }
         reader.enter("the header's counts");
         let tensors = check("the number of tensors", reader.u64().await?, MAX_COUNT)?;
         let keys = check("the number of metadata keys", reader.u64().await?, MAX_COUNT)?;
 
         let metadata = read_metadata(reader, keys).await?;
-        let alignment = match metadata.get(ALIGNMENT_KEY) {
-            None => DEFAULT_ALIGNMENT,
-            Some(_) => metadata.require_uint(ALIGNMENT_KEY)?,
-        };
+        let alignment = metadata.optional_uint(ALIGNMENT_KEY)?.unwrap_or(DEFAULT_ALIGNMENT);
         if !alignment.is_power_of_two() || alignment > 1 << 30 {
             return Err(Error::Header(format!("{ALIGNMENT_KEY} is {alignment}, not a power of two")));
         }
@@ -160,7 +160,9 @@ async fn read_metadata<S: ByteSource>(reader: &mut Reader<S>, keys: u64) -> Resu
     let mut budget = Budget::default();
     for i in 0..keys {
         reader.enter(format!("metadata key {i}"));
-        let key = reader.string(MAX_KEY).await?;
+        // Nobody needs a key that is not UTF-8.
+        let key = reader.string_bytes(MAX_KEY).await?;
+        let key = String::from_utf8(key).unwrap_or_else(|e| e.as_bytes().escape_ascii().to_string());
         reader.enter(format!("the value of {key}"));
         let value = Value::read(reader, &mut budget).await?;
         all.push((key, value));

@@ -5,8 +5,10 @@
 //! of [`Format`], one file a format.
 
 mod error;
+mod foreign;
 pub mod format;
 mod header;
+mod metadata;
 mod reader;
 mod stream;
 mod value;
@@ -19,6 +21,7 @@ mod tests;
 pub use error::Error;
 pub use format::Format;
 pub use header::{Header, Tensor};
+pub use metadata::Metadata;
 pub use stream::{Stream, WINDOW_BYTES, Window};
-pub use value::{Array, Metadata, Value};
+pub use value::{Array, Value};
 pub use writer::Writer;

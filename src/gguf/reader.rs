@@ -53,12 +53,20 @@ impl<S: ByteSource> Reader<S> {
             return Err(self.truncated());
         }
         while self.end - self.start < count {
-            self.read_more(count).await?;
+            if !self.read_more(count).await? {
+                return Err(self.truncated());
+            }
         }
         let slice = self.start..self.start + count;
         self.start = slice.end;
         self.position += count as u64;
         Ok(&self.buffer[slice])
+    }
+
+    /// The next `count` bytes, or those up to the end of the file, without consuming them.
+    pub async fn peek(&mut self, count: usize) -> Result<&[u8], Error> {
+        while self.end - self.start < count && self.read_more(count).await? {}
+        Ok(&self.buffer[self.start..self.end.min(self.start + count)])
     }
 
     /// Passes over `count` bytes.
@@ -71,8 +79,9 @@ impl<S: ByteSource> Reader<S> {
         Ok(())
     }
 
-    /// Reads once, after making room for `count` bytes from `start` or, where they are many, for some of them.
-    async fn read_more(&mut self, count: usize) -> Result<(), Error> {
+    /// Reads once, after making room for `count` bytes from `start` or, where they are many, for some of them. `false` at
+    /// the end.
+    async fn read_more(&mut self, count: usize) -> Result<bool, Error> {
         if self.buffer.len() - self.start < count {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -81,13 +90,9 @@ impl<S: ByteSource> Reader<S> {
         if self.end == self.buffer.len() {
             self.buffer.resize(count.min(2 * self.buffer.len()), 0);
         }
-        match self.source.read(&mut self.buffer[self.end..]).await? {
-            0 => Err(self.truncated()),
-            n => {
-                self.end = self.buffer.len().min(self.end + n);
-                Ok(())
-            }
-        }
+        let n = self.source.read(&mut self.buffer[self.end..]).await?;
+        self.end = self.buffer.len().min(self.end + n);
+        Ok(n > 0)
     }
 
     fn truncated(&self) -> Error {
@@ -115,8 +120,13 @@ impl<S: ByteSource> Reader<S> {
         self.bytes().await.map(u64::from_le_bytes)
     }
 
-    /// A string of the header: a length of at most `limit`, then so many bytes.
+    /// A string of the header: as [`Self::string_bytes`], and UTF-8.
     pub async fn string(&mut self, limit: u64) -> Result<String, Error> {
+        String::from_utf8(self.string_bytes(limit).await?).map_err(|_| self.corrupt("is not UTF-8"))
+    }
+
+    /// The bytes of a string of the header: a length of at most `limit`, then so many bytes.
+    pub async fn string_bytes(&mut self, limit: u64) -> Result<Vec<u8>, Error> {
         let length = self.u64().await?;
         if length > limit {
             return Err(too_large(format!("the length of {}", self.within), length, limit));
@@ -130,7 +140,7 @@ impl<S: ByteSource> Reader<S> {
         while out.len() < length {
             out.extend_from_slice(self.slice(STEP.min(length - out.len())).await?);
         }
-        String::from_utf8(out).map_err(|_| self.corrupt("is not UTF-8"))
+        Ok(out)
     }
 }
 

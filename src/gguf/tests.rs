@@ -71,6 +71,11 @@ fn metadata() -> Metadata {
         ("i64s", array(Array::I64(vec![-1, 2]))),
         ("f64s", array(Array::F64(vec![0.25]))),
         ("empty", array(Array::U8(vec![]))),
+        ("bytes", Value::Bytes(b"caf\xe9".to_vec())),
+        (
+            "texts",
+            array(Array::Bytes(vec![b"a".to_vec(), b"\xff".to_vec(), b"b".to_vec(), b"\xc3".to_vec()])),
+        ),
         ("nested", array(Array::Array(vec![strings(&["x"]), Array::Array(vec![Array::U8(vec![7])])]))),
     ];
     Metadata(all.into_iter().map(|(k, v)| (k.to_string(), v)).collect())
@@ -104,9 +109,17 @@ fn version_2_is_read_and_others_are_not() {
     let (mut file, data) = sample();
     file[4] = 2;
     assert_eq!(read_all(&file[..]).unwrap().1, data);
-    for version in [0, 1, 4, 255] {
+    for (version, words) in
+        [(0, "again"), (1, "convert the original"), (4, "newer Paceline"), (255, "corrupt")]
+    {
         file[4] = version;
         assert!(matches!(open(&file), Err(Error::Version(v)) if v == u32::from(version)));
+        assert!(refused(&file).to_string().contains(words), "{}", refused(&file));
+    }
+    for version in 1..=3 {
+        file[4..8].copy_from_slice(&[0, 0, 0, version]);
+        assert_eq!(refused(&file).code(), "gguf-endian");
+        assert!(refused(&file).to_string().contains("gguf_convert_endian.py"));
     }
 }
 
@@ -174,11 +187,11 @@ fn raw(keys: &[(&str, Value)], tensors: &[(&str, &[u64], u32, u64)], data: usize
     put_u64(&mut out, tensors.len() as u64);
     put_u64(&mut out, keys.len() as u64);
     for (key, value) in keys {
-        put_string(&mut out, key);
+        put_string(&mut out, key.as_bytes());
         value.write(&mut out);
     }
     for (name, dimensions, id, offset) in tensors {
-        put_string(&mut out, name);
+        put_string(&mut out, name.as_bytes());
         put_u32(&mut out, dimensions.len() as u32);
         dimensions.iter().for_each(|n| put_u64(&mut out, *n));
         put_u32(&mut out, *id);
@@ -235,30 +248,39 @@ fn contradictions_are_refused() {
     key(&[("k", Value::U8(1)), ("k", Value::U8(1))], "the metadata key k is there twice");
     key(&[("general.alignment", Value::U32(24))], "general.alignment is 24, not a power of two");
     key(&[("general.alignment", Value::U32(0))], "general.alignment is 0");
-    key(&[("general.alignment", Value::Bool(true))], "general.alignment is missing or is not an unsigned");
+    key(
+        &[("general.alignment", Value::Bool(true))],
+        "general.alignment is the boolean true, not an unsigned",
+    );
     let deep = (0..6).fold(Array::U8(vec![]), |inner, _| Array::Array(vec![inner]));
     key(&[("k", Value::Array(deep))], "the value of k has arrays nested deeper than 4");
 }
 
 #[test]
 fn unknown_types_are_refused_by_name() {
-    let error = refused(&raw(&[], &[("t", &[256], 16, 0)], 1024));
-    assert_eq!(error.code(), "gguf-format");
-    assert!(error.to_string().contains("tensor t has the unsupported format 16"), "{error}");
-    assert!(error.to_string().contains("F32, F16, BF16, Q4_0"), "{error}");
+    for (id, name) in
+        [(16, "IQ2_XXS"), (23, "IQ4_XS"), (39, "MXFP4"), (34, "TQ1_0"), (99, "the unknown format 99")]
+    {
+        let error = refused(&raw(&[], &[("t", &[256], id, 0)], 1024));
+        assert_eq!(error.code(), "gguf-format");
+        assert!(
+            error.to_string().contains(&format!("tensor t is stored as {name}, which is not supported")),
+            "{error}"
+        );
+        assert!(error.to_string().contains("F32, F16, BF16, Q4_0"), "{error}");
+    }
 
     let with_key = |tail: &[u32]| {
         let mut file = b"GGUF\x03\0\0\0".to_vec();
         put_u64(&mut file, 0);
         put_u64(&mut file, 1);
-        put_string(&mut file, "k");
+        put_string(&mut file, b"k");
         tail.iter().for_each(|v| put_u32(&mut file, *v));
         refused(&file).to_string()
     };
     assert!(with_key(&[13]).contains("the value of k has the unknown type 13"));
     assert!(with_key(&[9, 99, 1, 0]).contains("elements of the unknown type 99"));
     assert!(with_key(&[7, 2]).contains("has the boolean 2"));
-    assert!(with_key(&[8, 1, 0, 0xff]).contains("is not UTF-8"));
 }
 
 #[test]
@@ -277,7 +299,7 @@ fn lying_counts_are_refused_before_they_cost_memory() {
         let mut file = raw(&[], &[], 0);
         file.truncate(24);
         file[16] = 1;
-        put_string(&mut file, "k");
+        put_string(&mut file, b"k");
         put_u32(&mut file, id);
         if id == 9 {
             put_u32(&mut file, 8);
@@ -293,10 +315,137 @@ fn lying_counts_are_refused_before_they_cost_memory() {
 
 #[test]
 fn other_files_are_refused() {
-    assert!(matches!(refused(b"<!DOCTYPE html>"), Error::Magic(m) if m == *b"<!DO"));
+    let files: [(&[u8], &str); 17] = [
+        (b"Once upon a time", "(it begins with \"Once\"); choose a file that ends in .gguf"),
+        (b"abc", "(it begins with \"abc\")"),
+        (b"<!DOCTYPE html>", "a web page"),
+        (b"\xef\xbb\xbf\n <HTML lang='en'>404", "a web page"),
+        (b"<?xml version='1.0'?><Error>NoSuchKey", "a web page"),
+        (b"{\"error\": \"Invalid username or password.\"}", "JSON"),
+        (b"\x50\x01\0\0\0\0\0\0{\"__metadata__\":", "convert_hf_to_gguf.py"),
+        (b"PK\x03\x04archive/data.pkl", "zip archive or a PyTorch file"),
+        (b"\x80\x02\x8a\nl\xfc", "PyTorch"),
+        (b"\x1f\x8b\x08\0", "decompress it"),
+        (b"\x28\xb5\x2f\xfd\x04", "decompress it"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12", "git lfs pull"),
+        (b"lmgg\0\x7d\0\0", "convert_llama_ggml_to_gguf.py"),
+        (b"tjgg\x03\0\0\0", "convert_llama_ggml_to_gguf.py"),
+        (b"algg\x01\0\0\0", "LoRA"),
+        (b"FUGG\0\0\0\x03", "big-endian"),
+        (&[0; 100], "begins with zeros"),
+    ];
+    for (bytes, words) in files {
+        let error = refused(bytes);
+        assert_eq!(error.code(), "gguf-magic", "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(block_on(Stream::open(Trickle(bytes))).err().unwrap().to_string(), error.to_string());
+    }
+    assert_eq!(refused(b"GG").code(), "gguf-truncated");
     assert_eq!(refused(b"").code(), "gguf-truncated");
     assert_eq!(
         refused(b"GGUF").to_string(),
         "the file ends inside the version; it is truncated, download it again"
     );
+}
+
+#[test]
+fn numbers_are_converted_or_refused_by_name() {
+    let one = |value: Value| Metadata(vec![("k".into(), value)]);
+    let whole = [
+        Value::U8(7),
+        Value::I8(7),
+        Value::U16(7),
+        Value::I16(7),
+        Value::U32(7),
+        Value::I32(7),
+        Value::U64(7),
+        Value::I64(7),
+        Value::F32(7.0),
+        Value::F64(7.0),
+    ];
+    for value in whole {
+        let metadata = one(value);
+        assert_eq!(metadata.optional_uint("k").unwrap(), Some(7));
+        assert_eq!(metadata.require_uint("k").unwrap(), 7);
+        assert_eq!(metadata.optional_float("k").unwrap(), Some(7.0));
+        assert_eq!(metadata.optional_bool("k").unwrap_err().code(), "gguf-metadata");
+    }
+    for value in [Value::I32(-1), Value::F32(0.5), Value::F64(1e20), Value::F64(f64::NAN), Value::F64(-1.0)] {
+        let said = value.to_string();
+        let error = one(value).optional_uint("k").unwrap_err().to_string();
+        assert!(error.contains(&format!("metadata k is {said}, not an unsigned integer")), "{error}");
+    }
+    for value in [Value::Bool(true), Value::String("7".into()), Value::Array(Array::U32(vec![7]))] {
+        let metadata = one(value);
+        assert!(
+            metadata.optional_uint("k").is_err() && metadata.optional_float("k").is_err(),
+            "{metadata:?}"
+        );
+    }
+    assert_eq!(one(Value::U64(u64::MAX)).require_uint("k").unwrap(), u64::MAX);
+    assert_eq!(one(Value::F32(0.25)).require_float("k").unwrap(), 0.25);
+
+    for (value, expected) in [(Value::Bool(true), true), (Value::U8(1), true), (Value::I64(0), false)] {
+        assert_eq!(one(value).optional_bool("k").unwrap(), Some(expected));
+    }
+    for value in [Value::U8(2), Value::I8(-1), Value::F32(1.0), Value::String("true".into())] {
+        assert!(one(value).optional_bool("k").is_err());
+    }
+    let absent = Metadata::default();
+    assert_eq!((absent.optional_uint("k").unwrap(), absent.optional_bool("k").unwrap()), (None, None));
+    assert_eq!(absent.optional_strings("k").unwrap(), None);
+    let error = absent.require_uint("k").unwrap_err().to_string();
+    assert!(error.contains("metadata k is missing"), "{error}");
+}
+
+#[test]
+fn strings_and_arrays_are_converted_or_refused_by_name() {
+    let one = |value: Value| Metadata(vec![("k".into(), value)]);
+    let cut = "x".repeat(100);
+    for (value, words) in [
+        (Value::U8(1), "the integer 1, not a string"),
+        (Value::Bytes(vec![0xff]), "a string that is not UTF-8"),
+        (Value::Array(Array::Bool(vec![true])), "an array of 1 booleans"),
+    ] {
+        let error = one(value).require_string("k").unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let error = one(Value::String(cut)).optional_uint("k").unwrap_err().to_string();
+    assert!(error.len() < 200, "{error}");
+
+    let arrays = [
+        Array::U8(vec![0, 5]),
+        Array::I8(vec![0, 5]),
+        Array::U16(vec![0, 5]),
+        Array::I16(vec![0, 5]),
+        Array::U32(vec![0, 5]),
+        Array::I32(vec![0, 5]),
+        Array::U64(vec![0, 5]),
+        Array::I64(vec![0, 5]),
+        Array::F32(vec![0.0, 5.0]),
+        Array::F64(vec![0.0, 5.0]),
+    ];
+    for array in arrays {
+        assert_eq!(one(Value::Array(array)).optional_uints("k").unwrap(), Some(vec![0, 5]));
+    }
+    for array in [Array::I32(vec![1, -1]), Array::F32(vec![0.5]), Array::String(vec!["1".into()])] {
+        let error = one(Value::Array(array)).optional_uints("k").unwrap_err().to_string();
+        assert!(error.contains("metadata k is an array of"), "{error}");
+    }
+    let empty = one(Value::Array(Array::I32(vec![])));
+    assert_eq!(empty.optional_strings("k").unwrap(), Some(&[] as &[String]));
+    let error =
+        one(Value::Array(Array::Bytes(vec![vec![0xff]]))).require_strings("k").unwrap_err().to_string();
+    assert!(error.contains("metadata k is an array of 1 strings that are not all UTF-8"), "{error}");
+}
+
+#[test]
+fn what_is_not_utf_8_matters_only_to_those_who_need_it() {
+    let mut file = raw(&[("general.name", Value::Bytes(b"caf\xe9".to_vec())), ("kXk", Value::U8(1))], &[], 0);
+    let at = file.windows(3).position(|w| w == b"kXk").unwrap();
+    file[at + 1] = 0xff;
+    let header = open(&file).unwrap().header().clone();
+    assert_eq!(header.metadata.label("general.name"), "caf\u{fffd}");
+    assert!(header.metadata.require_string("general.name").is_err());
+    assert_eq!(header.metadata.require_uint("k\\xffk").unwrap(), 1);
 }

@@ -38,7 +38,10 @@ macro_rules! wire {
                 Ok(match reader.u32().await? {
                     $($id => Self::$variant(<$number>::from_le_bytes(reader.bytes().await?)),)*
                     BOOL => Self::Bool(bool(reader).await?),
-                    STRING => Self::String(reader.string(MAX_STRING).await?),
+                    STRING => match String::from_utf8(reader.string_bytes(MAX_STRING).await?) {
+                        Ok(text) => Self::String(text),
+                        Err(error) => Self::Bytes(error.into_bytes()),
+                    },
                     ARRAY => Self::Array(Array::read(reader, budget, 0).await?),
                     id => return Err(reader.corrupt(format_args!("has the unknown type {id}"))),
                 })
@@ -56,6 +59,10 @@ macro_rules! wire {
                         out.push(u8::from(*v));
                     }
                     Self::String(v) => {
+                        put_u32(out, STRING);
+                        put_string(out, v.as_bytes());
+                    }
+                    Self::Bytes(v) => {
                         put_u32(out, STRING);
                         put_string(out, v);
                     }
@@ -91,13 +98,7 @@ macro_rules! wire {
                         }
                         Self::Bool(all)
                     }
-                    STRING => {
-                        let mut all = Vec::new();
-                        for _ in 0..count {
-                            all.push(reader.string(MAX_STRING).await?);
-                        }
-                        Self::String(all)
-                    }
+                    STRING => strings(reader, count).await?,
                     ARRAY if depth == MAX_DEPTH => {
                         return Err(reader.corrupt(format_args!("has arrays nested deeper than {MAX_DEPTH}")));
                     }
@@ -129,6 +130,10 @@ macro_rules! wire {
                     }
                     Self::String(all) => {
                         head(STRING, all.len());
+                        all.iter().for_each(|v| put_string(out, v.as_bytes()));
+                    }
+                    Self::Bytes(all) => {
+                        head(STRING, all.len());
                         all.iter().for_each(|v| put_string(out, v));
                     }
                     Self::Array(all) => {
@@ -154,6 +159,25 @@ wire! {
     12 F64 f64,
 }
 
+/// `count` strings: [`Array::Bytes`] from the first on that is not UTF-8.
+async fn strings<S: ByteSource>(reader: &mut Reader<S>, count: u64) -> Result<Array, Error> {
+    let mut texts = Vec::new();
+    let mut all: Option<Vec<Vec<u8>>> = None;
+    for _ in 0..count {
+        let bytes = reader.string_bytes(MAX_STRING).await?;
+        match (&mut all, String::from_utf8(bytes)) {
+            (None, Ok(text)) => texts.push(text),
+            (None, Err(error)) => {
+                let before = std::mem::take(&mut texts).into_iter().map(String::into_bytes);
+                all = Some(before.chain([error.into_bytes()]).collect());
+            }
+            (Some(all), Ok(text)) => all.push(text.into_bytes()),
+            (Some(all), Err(error)) => all.push(error.into_bytes()),
+        }
+    }
+    Ok(all.map_or(Array::String(texts), Array::Bytes))
+}
+
 async fn bool<S: ByteSource>(reader: &mut Reader<S>) -> Result<bool, Error> {
     match reader.bytes().await? {
         [0] => Ok(false),
@@ -170,7 +194,7 @@ pub(super) fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-pub(super) fn put_string(out: &mut Vec<u8>, value: &str) {
+pub(super) fn put_string(out: &mut Vec<u8>, value: &[u8]) {
     put_u64(out, value.len() as u64);
-    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(value);
 }

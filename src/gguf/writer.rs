@@ -42,24 +42,22 @@ impl Writer {
     pub fn finish(mut self) -> Vec<u8> {
         let alignment = match self.metadata.get(ALIGNMENT_KEY) {
             None => DEFAULT_ALIGNMENT,
-            Some(_) => {
-                self.metadata.uint(ALIGNMENT_KEY).filter(|a| a.is_power_of_two()).unwrap_or_else(|| {
-                    self.metadata.set(ALIGNMENT_KEY, Value::U32(DEFAULT_ALIGNMENT as u32));
-                    DEFAULT_ALIGNMENT
-                })
-            }
+            Some(value) => value.as_uint().filter(|a| a.is_power_of_two()).unwrap_or_else(|| {
+                self.metadata.set(ALIGNMENT_KEY, Value::U32(DEFAULT_ALIGNMENT as u32));
+                DEFAULT_ALIGNMENT
+            }),
         } as usize;
         let mut out = MAGIC.to_vec();
         put_u32(&mut out, 3);
         put_u64(&mut out, self.tensors.len() as u64);
         put_u64(&mut out, self.metadata.0.len() as u64);
         for (key, value) in &self.metadata.0 {
-            put_string(&mut out, key);
+            put_string(&mut out, key.as_bytes());
             value.write(&mut out);
         }
         let mut offset = 0;
         for (name, shape, format, bytes) in &self.tensors {
-            put_string(&mut out, name);
+            put_string(&mut out, name.as_bytes());
             put_u32(&mut out, shape.len() as u32);
             shape.iter().for_each(|n| put_u64(&mut out, *n as u64));
             put_u32(&mut out, format.spec().id);

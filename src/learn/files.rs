@@ -19,7 +19,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         file.sync_all()?;
         std::fs::rename(&part, path)
     };
-    write().map_err(Error::io(path))
+    write().map_err(|error| {
+        // Whatever there is of it: the first error is the one to tell.
+        let _ = std::fs::remove_file(&part);
+        Error::io(path)(error)
+    })
 }
 
 /// The name that something has until it is whole.

@@ -45,8 +45,8 @@ impl Target {
     }
 
     /// What the file calls itself.
-    pub fn name(&self) -> &str {
-        self.metadata.string("general.name").unwrap_or("model")
+    pub fn name(&self) -> String {
+        Some(self.metadata.label("general.name")).filter(|name| !name.is_empty()).unwrap_or("model".into())
     }
 
     /// The chat template.

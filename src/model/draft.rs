@@ -181,11 +181,9 @@ impl Draft {
         let head = one_of(metadata, HEAD, origins)?;
         let size = |key| Ok::<_, Error>(metadata.require_uint(key)?.min(1 << 24) as usize);
         let (target_width, vocab) = (size(TARGET_WIDTH)?, size(TARGET_VOCAB)?);
-        let ids = match metadata.get(IDS) {
-            None => None,
-            Some(Value::Array(Array::U32(ids))) => Some(ids.clone()),
-            Some(_) => return bad(format!("{IDS} is no array of U32")),
-        };
+        let ids: Option<Vec<u32>> = metadata
+            .optional_uints(IDS)?
+            .map(|ids| ids.into_iter().map(|id| u32::try_from(id).unwrap_or(u32::MAX)).collect());
         if let Some(ids) = &ids
             && (ids.is_empty()
                 || ids.windows(2).any(|pair| pair[0] >= pair[1])

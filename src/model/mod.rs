@@ -5,8 +5,12 @@
 mod config;
 pub mod draft;
 pub mod family;
+mod features;
+mod kind;
 mod rope;
 mod slots;
+#[cfg(test)]
+mod tests;
 pub mod tiny;
 
 pub use config::Config;
@@ -48,12 +52,55 @@ pub enum Error {
     #[error(transparent)]
     Metadata(#[from] crate::gguf::Error),
     /// An architecture without a line in the table.
-    #[error("the architecture {name:?} is not supported; use a model of one of {supported}")]
+    #[error("the architecture {name:?} is not supported{}; use a model of one of {supported}", reason(*.why))]
     Architecture {
         /// Its name in the file.
         name: String,
+        /// Why that is no wonder, where we know.
+        why: Option<&'static str>,
         /// The families we know.
         supported: String,
+    },
+    /// No model but a change to one.
+    #[error("this is a LoRA adapter and no model; merge it into its model (llama-export-lora) and use that")]
+    Adapter,
+    /// No model but statistics about one.
+    #[error(
+        "this is an importance matrix, which helps to quantize a model, and no model; use the model's own file"
+    )]
+    ImportanceMatrix,
+    /// A model without its weights.
+    #[error("this file has a tokenizer but no tensors: a vocabulary alone; use the model's whole file")]
+    VocabularyOnly,
+    /// A draft where a target should be.
+    #[error(
+        "this is a draft, which does not speak alone; give it as the draft (--draft, in the package `draft`) beside \
+         the target that it was made for"
+    )]
+    IsDraft,
+    /// A mixture of experts.
+    #[error("this is a mixture of experts ({0}), which is not supported; use a dense model")]
+    Experts(String),
+    /// Matrices of several roles in one tensor.
+    #[error(
+        "tensor {0} holds queries, keys and values together, which is not supported; use a file that has them \
+         in attn_q, attn_k and attn_v, as convert_hf_to_gguf.py writes them"
+    )]
+    FusedTensor(String),
+    /// A hyper-parameter that differs between layers.
+    #[error(
+        "metadata {0} differs from layer to layer, which is not supported; use a model whose layers are alike"
+    )]
+    PerLayer(String),
+    /// Something that changes the text and that we do not compute.
+    #[error("metadata {key} is {value}: {means}, which Paceline does not compute; use a model without it")]
+    Feature {
+        /// The key.
+        key: String,
+        /// Its value in the file.
+        value: String,
+        /// What it stands for.
+        means: &'static str,
     },
     /// A rope scaling that we do not compute.
     #[error(
@@ -61,7 +108,9 @@ pub enum Error {
     )]
     RopeScaling(String),
     /// A tensor that must be there is not.
-    #[error("tensor {0} is missing; the file is incomplete, download it again")]
+    #[error(
+        "tensor {0} is missing; the file is of another kind of model, or was not written whole: use another one"
+    )]
     MissingTensor(String),
     /// A tensor that the family does not have: leaving it out would give another text.
     #[error(
@@ -92,6 +141,14 @@ impl Error {
         match self {
             Self::Metadata(e) => e.code(),
             Self::Architecture { .. } => "model-architecture",
+            Self::Adapter => "model-adapter",
+            Self::ImportanceMatrix => "model-imatrix",
+            Self::VocabularyOnly => "model-vocabulary-only",
+            Self::IsDraft => "model-is-draft",
+            Self::Experts(_) => "model-experts",
+            Self::FusedTensor(_) => "model-fused-tensor",
+            Self::PerLayer(_) => "model-per-layer",
+            Self::Feature { .. } => "model-feature",
             Self::RopeScaling(_) => "model-rope-scaling",
             Self::MissingTensor(_) => "model-missing-tensor",
             Self::UnreadTensor(_) => "model-unread-tensor",
@@ -99,4 +156,8 @@ impl Error {
             Self::Config(_) => "model-config",
         }
     }
+}
+
+fn reason(why: Option<&str>) -> String {
+    why.map_or_else(String::new, |why| format!(": {why}"))
 }

@@ -110,8 +110,8 @@ impl<S: ByteSource, M> Opened<S, M> {
     }
 
     fn about(&self, config: impl FnOnce(&M) -> &Config) -> About {
-        let name = self.stream.header().metadata.string("general.name").unwrap_or_default();
-        About { name: name.into(), config: config(&self.model).clone() }
+        let name = self.stream.header().metadata.label("general.name");
+        About { name, config: config(&self.model).clone() }
     }
 }
 

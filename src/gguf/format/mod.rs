@@ -40,6 +40,41 @@ pub static FORMATS: [Spec; 13] = [
     q6_k::SPEC,
 ];
 
+/// ggml's other formats, by number. We read none of them; those that llama.cpp gave up are among them.
+#[rustfmt::skip]
+static OTHERS: [(u32, &str); 30] = [
+    (4, "Q4_2"),
+    (5, "Q4_3"),
+    (9, "Q8_1"),
+    (15, "Q8_K"),
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (20, "IQ4_NL"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (23, "IQ4_XS"),
+    (24, "I8"),
+    (25, "I16"),
+    (26, "I32"),
+    (27, "I64"),
+    (28, "F64"),
+    (29, "IQ1_M"),
+    (31, "Q4_0_4_4"),
+    (32, "Q4_0_4_8"),
+    (33, "Q4_0_8_8"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (36, "IQ4_NL_4_4"),
+    (37, "IQ4_NL_4_8"),
+    (38, "IQ4_NL_8_8"),
+    (39, "MXFP4"),
+    (40, "NVFP4"),
+    (41, "Q1_0"),
+    (42, "Q2_0"),
+];
+
 /// Most weights in a block of any format.
 pub const MAX_BLOCK_LEN: usize = super_block::LEN;
 /// Most groups in a block of any format.
@@ -113,6 +148,12 @@ impl Format {
     /// The format with ggml's number `id`.
     pub fn from_id(id: u32) -> Option<Self> {
         FORMATS.iter().find(|s| s.id == id).map(|s| s.format)
+    }
+
+    /// ggml's name for the format with its number `id`, one that we read or not; `the unknown format 200` where it has none.
+    pub fn name_of(id: u32) -> String {
+        let known = FORMATS.iter().map(|s| (s.id, s.name)).chain(OTHERS).find(|(known, _)| *known == id);
+        known.map_or_else(|| format!("the unknown format {id}"), |(_, name)| name.into())
     }
 
     /// Bytes of a row of `columns` weights; `columns` must be a multiple of the block length.

@@ -53,9 +53,13 @@ pub fn collect(
     let mut collected = Collected { samples: done.len(), ..Collected::default() };
     let mut shard: Vec<(usize, Sample)> = Vec::new();
     let keep = |shard: &mut Vec<(usize, Sample)>| -> Result<(), Error> {
-        // No other shard has this script, so none has this name.
+        // No other shard has this script, so none has this name, unless somebody renamed one.
         let Some((first, _)) = shard.first() else { return Ok(()) };
-        shards::write(&folder.join(format!("{first:08}.safetensors")), tokenizer, shard)?;
+        let path = folder.join(format!("{first:08}.safetensors"));
+        if path.exists() {
+            return Err(Error::Shard { path, why: format!("it is there already, without sample {first}") });
+        }
+        shards::write(&path, tokenizer, shard)?;
         shard.clear();
         Ok(())
     };
