@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'gguf-header'
   | 'gguf-metadata'
   | 'gguf-format'
+  | 'gguf-split'
   | 'tokenizer-unsupported'
   | 'tokenizer-corrupt'
   | 'template-missing'

@@ -1,5 +1,6 @@
 //! `paceline distill`: a draft learns to say what a target would.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -11,18 +12,18 @@ use paceline::learn::train::{self, Config, Line, Supply, Trainer, Watch};
 use paceline::learn::{self, Target, device, divergence, files};
 use paceline::model::draft::{Draft, Input, Origin};
 use paceline::model::{self, Config as ModelConfig};
-use paceline::source::FileSource;
 
-use super::collect::fill;
+use super::collect::{fill, open_target};
+use super::model_files::ModelFiles;
 use super::progress::Progress;
 use super::speech::{CAPACITY, Speech};
 
 /// Distil a draft from a target, in a run folder that can be taken up again after a kill at any moment.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The target: a GGUF file.
+    /// The target: a GGUF file, or any file of a split one.
     #[arg(long, value_name = "FILE")]
-    target: PathBuf,
+    target: ModelFiles,
     /// The run folder.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -118,8 +119,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     let device = device::open(&args.device).map_err(Error::from)?;
-    let target = pollster::block_on(Target::open(&args.target, CAPACITY))
-        .with_context(|| format!("{}", args.target.display()))?;
+    let target = open_target(&args.target, CAPACITY)?;
     files::folder(&args.out).map_err(Error::from)?;
     let first = args.out.join("initial.gguf");
     let config_path = args.out.join("config.json");
@@ -258,7 +258,9 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
             (shape, ids, first_weights(args, &data, target, &draft)?)
         }
         path => {
-            let (draft, weights) = file::open(Path::new(path), target).with_context(|| path.to_string())?;
+            let model = ModelFiles::from(OsString::from(path));
+            let read = || -> Result<_, Error> { pollster::block_on(file::read_shards(model.open()?, target)) };
+            let (draft, weights) = read().map_err(Error::of_draft).with_context(|| path.to_string())?;
             let shape = shape_of(&draft);
             let ids = match args.vocab_top {
                 None => draft.ids,
@@ -342,7 +344,7 @@ fn first_weights(args: &Args, data: &[PathBuf], target: &Target, draft: &Draft) 
         );
     }
     let read = async || -> Result<Weights, Error> {
-        let mut stream = Stream::open(FileSource::open(&args.target)?).await?;
+        let mut stream = Stream::open_shards(args.target.open()?).await?;
         let slots = model::Model::describe(stream.header())?.slots;
         Ok(Weights::read(&mut stream, &slots, init::wanted(draft, &layers)).await?)
     };

@@ -8,6 +8,7 @@ mod distill;
 mod eval;
 mod generate;
 mod inspect;
+mod model_files;
 mod progress;
 mod prune;
 mod sampling;

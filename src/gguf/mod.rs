@@ -2,12 +2,14 @@
 //!
 //! [`Stream::open`] reads the header (metadata and tensor table), then [`Stream::next_window`] yields every
 //! tensor's bytes in file order, a bounded window of whole rows at a time. What the bytes mean is the business
-//! of [`Format`], one file a format.
+//! of [`Format`], one file a format. A model that was split over several files is one stream too
+//! ([`Stream::open_shards`]).
 
 mod error;
 pub mod format;
 mod header;
 mod reader;
+mod shards;
 mod stream;
 mod value;
 mod wire;
@@ -19,6 +21,7 @@ mod tests;
 pub use error::Error;
 pub use format::Format;
 pub use header::{Header, Tensor};
+pub use shards::{Shard, SplitError, shard_name, split_name};
 pub use stream::{Stream, WINDOW_BYTES, Window};
 pub use value::{Array, Metadata, Value};
 pub use writer::Writer;
