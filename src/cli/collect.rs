@@ -48,9 +48,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Loads a target; errors name it.
 pub fn open_target(model: &ModelFiles, capacity: usize) -> anyhow::Result<Target> {
-    let open = || -> Result<Target, Error> {
-        pollster::block_on(Target::load_shards(model.open()?, capacity))
-    };
+    let open =
+        || -> Result<Target, Error> { pollster::block_on(Target::load_shards(model.open()?, capacity)) };
     open().with_context(|| model.display().to_string())
 }
 

@@ -259,7 +259,8 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
         }
         path => {
             let model = ModelFiles::from(OsString::from(path));
-            let read = || -> Result<_, Error> { pollster::block_on(file::read_shards(model.open()?, target)) };
+            let read =
+                || -> Result<_, Error> { pollster::block_on(file::read_shards(model.open()?, target)) };
             let (draft, weights) = read().map_err(Error::of_draft).with_context(|| path.to_string())?;
             let shape = shape_of(&draft);
             let ids = match args.vocab_top {

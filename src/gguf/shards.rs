@@ -178,7 +178,8 @@ impl<T> Parts<T> {
             let from = header.tensors.len();
             header.tensors.extend(part.header.tensors);
             let tensors = from..header.tensors.len();
-            shards.push((Shard { name: part.name, tensors, data_offset: part.header.data_offset }, part.kept));
+            shards
+                .push((Shard { name: part.name, tensors, data_offset: part.header.data_offset }, part.kept));
         }
         Ok((header, shards))
     }
