@@ -104,7 +104,9 @@ function resume(parts: readonly Remote[], kept: number, probes: readonly (Part |
     [index, at] = [i + 1, at + (part.total ?? 0)];
   }
   const current = parts[index];
-  return { index, at, within: current && isKnown(versionOf(current)) ? kept - at : 0 };
+  const within = current && isKnown(versionOf(current)) ? kept - at : 0;
+  // A part that is whole, and of which the server does not tell the version, comes again.
+  return { index, at, within: within < (current?.total ?? Infinity) ? within : 0 };
 }
 
 function versionOf(part: Part | undefined): Version {
