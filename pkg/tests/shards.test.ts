@@ -187,6 +187,14 @@ test('files from a disk are read in turns too', async () => {
   expect(same(await readAll(files))).toBe(true);
 });
 
+test('files that are asked for at the same time are whole too', async () => {
+  const files = await open(messages);
+  const read = await Promise.all(
+    files.map(async ({ stream }) => new Uint8Array(await new Response(stream).arrayBuffer())),
+  );
+  expect(same(read)).toBe(true);
+});
+
 test('a file that waits holds no more than a piece', async () => {
   const turns = new Turns();
   const large = new Uint8Array(16 * PIECE);

@@ -31,6 +31,9 @@ export interface PartsTransfer extends Transfer {
   parts: Part[];
 }
 
+/** How many parts are asked for at once: browsers have no more connections to a host. */
+const PROBES = 6;
+
 /** A part that can be fetched. */
 type Remote = Part & { url: string };
 
@@ -46,7 +49,7 @@ export async function transferParts(
   signal: AbortSignal | undefined,
   note: (parts: Part[]) => Promise<void>,
 ): Promise<PartsTransfer> {
-  const probes = await Promise.all(parts.map(({ url }) => probe(url, signal)));
+  const probes = await probeAll(parts, signal);
   const { index, at, within } = resume(parts, kept, probes);
   const known: Part[] = parts.map((part, i) =>
     i < index ? part : { ...part, ...NO_VERSION, total: undefined, ...probes[i] },
@@ -89,6 +92,16 @@ export function importParts(
   const parts: Part[] = files.map(({ name, size }) => ({ name, total: size }));
   const open = async (i: number) => files[i] as (typeof files)[number];
   return { parts, at: 0, total: sum(parts), version: NO_VERSION, stream: joined(parts, 0, 0, open, note) };
+}
+
+/** What the server says of each part; a few are asked for at a time, and none after one that is not there. */
+async function probeAll(parts: readonly Remote[], signal: AbortSignal | undefined) {
+  const probes: Awaited<ReturnType<typeof probe>>[] = [];
+  while (probes.length < parts.length) {
+    const some = parts.slice(probes.length, probes.length + PROBES);
+    probes.push(...(await Promise.all(some.map(({ url }) => probe(url, signal)))));
+  }
+  return probes;
 }
 
 /** The first part that is to be fetched, where it begins, and where in it to go on. */

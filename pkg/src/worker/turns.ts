@@ -84,16 +84,20 @@ class Turn {
 
   /** Reads a chunk; nothing at the end. */
   async #fill(): Promise<void> {
-    this.#take();
-    if (!this.#reader) {
-      const { stream, size } = await this.#file.open(this.#at);
-      this.size ??= size;
-      this.#reader = stream.getReader();
-    }
-    for (let empty = true; empty;) {
-      const { done, value } = await this.#reader.read();
-      this.#ahead = value ?? this.#ahead;
-      empty = !done && this.#ahead.length === 0;
+    for (;;) {
+      this.#take();
+      if (!this.#reader) {
+        const { stream, size } = await this.#file.open(this.#at);
+        this.size ??= size;
+        this.#reader = stream.getReader();
+      }
+      const reader = this.#reader;
+      const { done, value } = await reader.read();
+      // Where another file took the turn meanwhile, this is no end.
+      if (reader === this.#reader && (done || value.length > 0)) {
+        this.#ahead = value ?? this.#ahead;
+        return;
+      }
     }
   }
 }
