@@ -3,6 +3,7 @@
 //!
 //! - `target.gguf` and `draft.gguf`: the draft has the target's first layers, so it is right now and then;
 //! - `deep.gguf`: a target of 30 layers, to count what a round costs the host; `draft.gguf` is one for it too;
+//! - `split-00001-of-00009.gguf` and so on, `split-draft-00001-of-00002.gguf` and so on: the first two, split;
 //! - `other.gguf`: a model with another tokenizer;
 //! - `plain.gguf`: a model without a chat template;
 //! - `tokenizer.gguf`, where a real model is given: its tokenizer with next to no weights, to tell how much memory the
@@ -10,7 +11,7 @@
 
 use std::path::Path;
 
-use paceline::gguf::{Metadata, Stream, Writer};
+use paceline::gguf::{Metadata, Stream, Writer, shard_name};
 use paceline::model::tiny::Tiny;
 use paceline::source::FileSource;
 
@@ -26,6 +27,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let other = Tiny { vocab: Tiny::MIN_VOCAB + 2, ..draft.clone() };
     std::fs::write(folder.join("target.gguf"), target.gguf())?;
     std::fs::write(folder.join("draft.gguf"), draft.gguf())?;
+    for (stem, files) in [("split", target.shards(9)), ("split-draft", draft.shards(2))] {
+        for (no, bytes) in (0..).zip(&files) {
+            std::fs::write(folder.join(shard_name(stem, no, files.len() as u64)), bytes)?;
+        }
+    }
     std::fs::write(folder.join("deep.gguf"), deep.gguf())?;
     std::fs::write(folder.join("other.gguf"), other.gguf())?;
 

@@ -3,6 +3,9 @@
 //! A source is read once from front to back, so a `fetch` body, a file and a slice are all sources and none
 //! of them has to hold the file in memory.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 /// Why bytes stopped coming.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,6 +39,11 @@ pub trait ByteSource {
 
     /// Length of the whole source in bytes, where it is known.
     fn total(&self) -> Option<u64>;
+
+    /// What people call the source: a file's name, where it has one.
+    fn name(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl ByteSource for &[u8] {
@@ -54,6 +62,7 @@ impl ByteSource for &[u8] {
 pub struct FileSource {
     file: std::fs::File,
     total: u64,
+    name: Option<String>,
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -76,7 +85,8 @@ impl FileSource {
         }
         let file = std::fs::File::open(path).map_err(failed)?;
         let total = file.metadata().map_err(failed)?.len();
-        Ok(Self { file, total })
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(Self { file, total, name })
     }
 }
 
@@ -89,11 +99,20 @@ impl ByteSource for FileSource {
     fn total(&self) -> Option<u64> {
         Some(self.total)
     }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
 }
 
 /// A source that reports how far it got and can be aborted: `progress(done, total)` returns `false` to abort.
 pub struct Observed<S, F> {
     inner: S,
+    shared: Rc<RefCell<Shared<F>>>,
+}
+
+/// What the sources of one model have in common.
+struct Shared<F> {
     done: u64,
     total: Option<u64>,
     progress: F,
@@ -102,19 +121,31 @@ pub struct Observed<S, F> {
 impl<S: ByteSource, F: FnMut(u64, Option<u64>) -> bool> Observed<S, F> {
     /// Wraps `inner`.
     pub fn new(inner: S, progress: F) -> Self {
-        let total = inner.total();
-        Self { inner, done: 0, total, progress }
+        let shared = Shared { done: 0, total: inner.total(), progress };
+        Self { inner, shared: Rc::new(RefCell::new(shared)) }
+    }
+
+    /// Wraps the files of one model: `progress` counts the bytes of all.
+    pub fn all(inner: Vec<S>, progress: F) -> Vec<Self> {
+        let total = inner.iter().map(ByteSource::total).sum();
+        let shared = Rc::new(RefCell::new(Shared { done: 0, total, progress }));
+        inner.into_iter().map(|inner| Self { inner, shared: Rc::clone(&shared) }).collect()
     }
 }
 
 impl<S: ByteSource, F: FnMut(u64, Option<u64>) -> bool> ByteSource for Observed<S, F> {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let n = self.inner.read(buffer).await?;
-        self.done += n as u64;
-        if (self.progress)(self.done, self.total) { Ok(n) } else { Err(Error::Aborted) }
+        let Shared { done, total, progress } = &mut *self.shared.borrow_mut();
+        *done += n as u64;
+        if progress(*done, *total) { Ok(n) } else { Err(Error::Aborted) }
     }
 
     fn total(&self) -> Option<u64> {
-        self.total
+        self.inner.total()
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.inner.name()
     }
 }

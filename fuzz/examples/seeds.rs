@@ -1,11 +1,11 @@
-//! Writes the fuzzer's seeds, one small model a family: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`.
+//! Writes the fuzzers' seeds, one small model a family, whole and split: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`.
 
 use paceline::gguf::Format;
 use paceline::model::family::FAMILIES;
 use paceline::model::tiny::Tiny;
 
 fn main() -> std::io::Result<()> {
-    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/gguf_header");
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     for family in &FAMILIES {
         let tiny = Tiny {
             family: family.name,
@@ -19,7 +19,12 @@ fn main() -> std::io::Result<()> {
             format: Format::F16,
             ..Tiny::default()
         };
-        std::fs::write(seeds.join(family.name), tiny.gguf())?;
+        std::fs::write(seeds.join("gguf_header").join(family.name), tiny.gguf())?;
+        let shards = tiny.shards(3);
+        let mut split = vec![shards.len() as u8];
+        shards.iter().for_each(|shard| split.extend((shard.len() as u16).to_le_bytes()));
+        split.extend(shards.concat());
+        std::fs::write(seeds.join("gguf_shards").join(family.name), split)?;
     }
     Ok(())
 }

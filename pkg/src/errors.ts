@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'gguf-header'
   | 'gguf-metadata'
   | 'gguf-format'
+  | 'gguf-split'
   | 'tokenizer-unsupported'
   | 'tokenizer-corrupt'
   | 'template-missing'

@@ -6,10 +6,10 @@
 import { Connection, type RequestOptions } from './connection.js';
 import { abortError, PacelineError } from './errors.js';
 import { makeEngineWorker } from './make-worker.js';
-import type { Operations, StoreUse } from './protocol.js';
-import { postable, type PostedSource } from './source.js';
+import type { Operations, SourceMessage, StoreUse } from './protocol.js';
+import { isOnce, postable, type Posted } from './source.js';
 import { DEFAULT_DIRECTORY } from './store/directory.js';
-import type { EngineInfo, LoadOptions, Source } from './types.js';
+import type { EngineInfo, LoadOptions } from './types.js';
 import { unique } from './unique.js';
 
 /** A worker that has loaded the models. */
@@ -127,8 +127,8 @@ async function load(options: LoadOptions): Promise<Live> {
   const { device = 'auto', capacity, onProgress, signal } = options;
   signal?.throwIfAborted();
   let connection: Connection | undefined;
-  let target: PostedSource | undefined;
-  let draft: PostedSource | undefined;
+  let target: Posted<SourceMessage> | undefined;
+  let draft: Posted<SourceMessage> | undefined;
   try {
     const store = storeUse(options.cache);
     target = postable(options.target, store);
@@ -155,11 +155,6 @@ function storeUse(cache: LoadOptions['cache'] = true): StoreUse | undefined {
     return cache ? { directory: DEFAULT_DIRECTORY, required: false } : undefined;
   }
   return { directory: cache.directory, required: true };
-}
-
-/** Whether a source is gone once it has been read. */
-function isOnce(source: Source | undefined): boolean {
-  return source instanceof Response || source instanceof ReadableStream;
 }
 
 /** The same promise, except that it rejects on an abort. */

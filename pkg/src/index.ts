@@ -33,6 +33,7 @@ export type {
   ImportOptions,
   StoreBackend,
   StoredModel,
+  StoredPart,
   StoreProgress,
   StoreUsage,
 } from './store/types.js';
@@ -41,6 +42,7 @@ export type {
   Device,
   Drafter,
   EngineInfo,
+  FileSource,
   GenerateOptions,
   LoadOptions,
   LoadProgress,

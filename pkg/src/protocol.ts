@@ -19,13 +19,17 @@ import type {
 } from './types.js';
 
 /** Where a file comes from, in a form that can be posted. */
-export type SourceMessage =
-  | { type: 'url'; url: string; store?: StoreUse }
-  | { type: 'stored'; name: string; directory: string }
+export type FileMessage =
+  | { type: 'url'; url: string }
   | { type: 'blob'; blob: Blob }
-  | { type: 'port'; port: MessagePort; size?: number };
+  | { type: 'port'; port: MessagePort; size?: number; name?: string };
 
-/** The store that a file is kept in. */
+/** Where a model comes from: all of its files, or the store. */
+export type SourceMessage =
+  | { type: 'files'; files: FileMessage[]; store?: StoreUse }
+  | { type: 'stored'; name: string; directory: string };
+
+/** The store that files from addresses are kept in. */
 export interface StoreUse {
   directory: string;
   /** Whether a file that cannot be kept is an error. */
@@ -95,8 +99,8 @@ export type Request = RequestOf<Operations>;
 /** What an engine's worker sends. */
 export type Reply = ReplyOf<Operations>;
 
-/** What a page asks of a {@link SourceMessage} port: the next chunk, or no more of them. */
+/** What a page asks of a {@link FileMessage} port: the next chunk, or no more of them. */
 export type PortRequest = 'pull' | 'cancel';
 
-/** What a {@link SourceMessage} port answers to `pull`. */
+/** What a {@link FileMessage} port answers to `pull`. */
 export type PortReply = { chunk: Uint8Array<ArrayBuffer> } | { end: true } | { error: string };

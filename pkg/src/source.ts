@@ -4,14 +4,15 @@
  */
 
 import { PacelineError } from './errors.js';
-import type { PortReply, PortRequest, SourceMessage, StoreUse } from './protocol.js';
+import type { FileMessage, PortReply, PortRequest, SourceMessage, StoreUse } from './protocol.js';
+import { fileName, shardUrls } from './shards.js';
 import { DEFAULT_DIRECTORY } from './store/directory.js';
-import type { Source } from './types.js';
+import type { FileSource, Source } from './types.js';
 
-/** A source on its way to the worker. */
-export interface PostedSource {
+/** Something on its way to the worker. */
+export interface Posted<T> {
   /** What is posted. */
-  message: SourceMessage;
+  message: T;
   /** What is transferred with it. */
   transfer: Transferable[];
   /** Lets go of the source, where the load failed. */
@@ -24,38 +25,77 @@ export interface PostedSource {
  *
  * @param store - where the worker keeps what it fetches
  */
-export function postable(source: Source, store?: StoreUse): PostedSource {
-  if (typeof source === 'string' || source instanceof URL) {
-    const message: SourceMessage = { type: 'url', url: absolute(source), ...(store && { store }) };
-    return { message, transfer: [], cancel: () => {} };
+export function postable(source: Source, store?: StoreUse): Posted<SourceMessage> {
+  if (isStored(source)) {
+    const directory = store?.directory ?? DEFAULT_DIRECTORY;
+    return { message: { type: 'stored', name: source.stored, directory }, transfer: [], cancel: () => {} };
+  }
+  const { message: files, transfer, cancel } = postableFiles(source);
+  const kept = store && files.every(({ type }) => type === 'url');
+  return { message: { type: 'files', files, ...(kept && { store }) }, transfer, cancel };
+}
+
+/** The same of files alone. One address of a split model stands for all of its files. */
+export function postableFiles(source: FileSource | readonly FileSource[]): Posted<FileMessage[]> {
+  const sources = isAddress(source) ? shardUrls(absolute(source)) : Array.isArray(source) ? source : [source];
+  if (sources.length === 0) {
+    throw invalid('no file is given; give the files of the model');
+  }
+  const posted: Posted<FileMessage>[] = [];
+  const cancel = () => posted.forEach(file => file.cancel());
+  try {
+    for (const source of sources as readonly FileSource[]) {
+      posted.push(postableFile(source));
+    }
+  } catch (error) {
+    cancel();
+    throw error;
+  }
+  return {
+    message: posted.map(file => file.message),
+    transfer: posted.flatMap(file => file.transfer),
+    cancel,
+  };
+}
+
+/** Whether a source is gone once it has been read. */
+export function isOnce(source: Source | undefined): boolean {
+  return Array.isArray(source)
+    ? source.some(isOnce)
+    : source instanceof Response || source instanceof ReadableStream;
+}
+
+function postableFile(source: FileSource): Posted<FileMessage> {
+  if (isAddress(source)) {
+    return { message: { type: 'url', url: absolute(source) }, transfer: [], cancel: () => {} };
   }
   if (source instanceof Blob) {
     return { message: { type: 'blob', blob: source }, transfer: [], cancel: () => {} };
   }
   if (source instanceof Response) {
     const { stream, size } = bodyOf(source);
-    return throughPort(stream, size);
+    return throughPort(stream, size, source.url === '' ? undefined : fileName(source.url));
   }
   if (source instanceof ReadableStream) {
     return throughPort(source);
   }
-  if (typeof source?.stored === 'string') {
-    const directory = store?.directory ?? DEFAULT_DIRECTORY;
-    return { message: { type: 'stored', name: source.stored, directory }, transfer: [], cancel: () => {} };
-  }
   throw invalid(
-    'a model source is an address, a File, a Blob, a Response, a ReadableStream or { stored: name }',
+    'a model source is an address, a File, a Blob, a Response, a ReadableStream, an array of these or { stored: name }',
   );
+}
+
+function isAddress(source: unknown): source is string | URL {
+  return typeof source === 'string' || source instanceof URL;
+}
+
+function isStored(source: Source): source is { stored: string } {
+  return typeof (source as { stored?: unknown } | null | undefined)?.stored === 'string';
 }
 
 /** The body of a response and its length in bytes, where the server says it. */
 export function bodyOf(response: Response): { stream: ReadableStream<Uint8Array>; size: number | undefined } {
   if (!response.ok) {
-    const where = response.url === '' ? 'the server' : response.url;
-    throw new PacelineError(
-      'source-http',
-      `${where} answered ${response.status} ${response.statusText}; check the address`,
-    );
+    throw httpError(response);
   }
   if (response.bodyUsed || response.body === null) {
     throw invalid('the response has no body, or it has been read before; fetch it again');
@@ -63,6 +103,12 @@ export function bodyOf(response: Response): { stream: ReadableStream<Uint8Array>
   // The length of a compressed body says nothing about the file's.
   const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
   return { stream: response.body, size: length === null ? undefined : Number(length) };
+}
+
+/** The error for a response that is none of a file. */
+export function httpError({ url, status, statusText }: Response): PacelineError {
+  const where = url === '' ? 'the server' : url;
+  return new PacelineError('source-http', `${where} answered ${status} ${statusText}; check the address`);
 }
 
 /** The whole of an address: relative ones count from the page. */
@@ -78,7 +124,7 @@ export function absolute(url: string | URL): string {
  * A port through which the worker pulls `stream`. Streams cannot be transferred in every browser; this works in all,
  * and holds one chunk at a time.
  */
-function throughPort(stream: ReadableStream<Uint8Array>, size?: number): PostedSource {
+function throughPort(stream: ReadableStream<Uint8Array>, size?: number, name?: string): Posted<FileMessage> {
   if (stream.locked) {
     throw invalid('the stream is being read elsewhere; give one that nobody has begun to read');
   }
@@ -107,8 +153,13 @@ function throughPort(stream: ReadableStream<Uint8Array>, size?: number): PostedS
       answer({ error: error instanceof Error ? error.message : String(error) });
     }
   };
-  const message: SourceMessage = { type: 'port', port: port2 };
-  return { message: size === undefined ? message : { ...message, size }, transfer: [port2], cancel };
+  const message: FileMessage = {
+    type: 'port',
+    port: port2,
+    ...(size !== undefined && { size }),
+    ...(name !== undefined && { name }),
+  };
+  return { message, transfer: [port2], cancel };
 }
 
 function invalid(message: string): PacelineError {

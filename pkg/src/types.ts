@@ -6,10 +6,17 @@
 import type { ModelStore } from './store/model-store.js';
 
 /**
- * Where a model file comes from: an address (relative ones count from the page), a picked or dropped file, a response
- * that has begun, a stream of bytes, or a model of the store. None of them is ever held in memory as a whole.
+ * Where a file comes from: an address (relative ones count from the page), a picked or dropped file, a response that has
+ * begun, or a stream of bytes. None of them is ever held in memory as a whole.
  */
-export type Source = string | URL | Blob | Response | ReadableStream<Uint8Array> | { stored: string };
+export type FileSource = string | URL | Blob | Response | ReadableStream<Uint8Array>;
+
+/**
+ * Where a model comes from: a file, or a model of the store. Where it is split over several files (`gguf-split`), all of
+ * them in any order, or the address of one that is named such as `NAME-00001-of-00003.gguf`, which stands for all. Files
+ * are read one after the other; responses and streams of later ones wait meanwhile, addresses are not open yet.
+ */
+export type Source = FileSource | { stored: string } | readonly FileSource[];
 
 /** Where the models run. `auto` takes WebGPU, or the CPU where there is none or only a software adapter. */
 export type Device = 'auto' | 'webgpu' | 'cpu';

@@ -94,20 +94,28 @@ export class FakeBackend implements Backend {
   bytes = 0;
 
   async load(...[target, draft, , onProgress, signal]: Parameters<Backend['load']>): Promise<BackendEngine> {
-    for (const [part, source] of [['target', target] as const, ['draft', draft] as const]) {
-      const reader = source?.stream.getReader();
+    for (const [part, files] of [['target', target] as const, ['draft', draft ?? []] as const]) {
+      const total = files.reduce<number | undefined>(
+        (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
+        0,
+      );
+      const readers = files.map(({ stream }) => stream.getReader());
+      // As the engine does: the beginnings of all, then the rest of each.
+      const turns = readers.length > 1 ? [...readers.map(reader => [reader, 1] as const)] : [];
       let loaded = 0;
-      for (;;) {
-        const chunk = await reader?.read();
-        if (signal.aborted) {
-          throw { code: 'aborted', message: 'loading was aborted' };
+      for (const [reader, most] of [...turns, ...readers.map(reader => [reader, Infinity] as const)]) {
+        for (let count = 0; count < most; count++) {
+          const { value } = await reader.read();
+          if (signal.aborted) {
+            throw { code: 'aborted', message: 'loading was aborted' };
+          }
+          if (!value) {
+            break;
+          }
+          loaded += value.length;
+          this.bytes += value.length;
+          onProgress({ part, loaded, total });
         }
-        if (!chunk?.value) {
-          break;
-        }
-        loaded += chunk.value.length;
-        this.bytes += chunk.value.length;
-        onProgress({ part, loaded, total: source?.size });
       }
     }
     if (this.bytes === 0) {

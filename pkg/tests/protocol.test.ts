@@ -19,7 +19,7 @@ const load: Request = {
   id: 1,
   device: 'cpu',
   alive: 'test',
-  target: { type: 'blob', blob: new Blob(['abc']) },
+  target: { type: 'files', files: [{ type: 'blob', blob: new Blob(['abc']) }] },
 };
 
 const generate = (id: number, session: number): Request => ({

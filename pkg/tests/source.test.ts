@@ -1,15 +1,17 @@
 import { expect, test } from 'vitest';
 import { PacelineError } from '../src/errors.js';
-import type { Source } from '../src/types.js';
-import { postable } from '../src/source.js';
+import type { FileSource, Source } from '../src/types.js';
+import { postable, postableFiles } from '../src/source.js';
+import type { ByteStream } from '../src/worker/backend.js';
 import { open } from '../src/worker/open.js';
 import { chunks } from './fake.js';
 
 const signal = new AbortController().signal;
 
-async function read(source: Source): Promise<{ bytes: number; size: number | undefined }> {
-  const { message, transfer } = postable(source);
-  const { stream, size } = await open(structuredClone(message, { transfer }), signal);
+async function read(source: FileSource): Promise<{ bytes: number; size: number | undefined }> {
+  const { message, transfer } = postableFiles(source);
+  const [file] = await open(structuredClone(message, { transfer }), signal);
+  const { stream, size } = file as ByteStream;
   let bytes = 0;
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -20,8 +22,8 @@ async function read(source: Source): Promise<{ bytes: number; size: number | und
 
 test('addresses are resolved, not fetched', () => {
   expect(postable(new URL('https://example.org/m.gguf')).message).toEqual({
-    type: 'url',
-    url: 'https://example.org/m.gguf',
+    type: 'files',
+    files: [{ type: 'url', url: 'https://example.org/m.gguf' }],
   });
   expect(() => postable('no base to resolve against')).toThrow(PacelineError);
 });
@@ -68,9 +70,9 @@ test('cancelling at the worker cancels the stream', async () => {
     pull: c => c.enqueue(new Uint8Array(1)),
     cancel: () => cancelled(),
   });
-  const { message, transfer } = postable(source);
-  const { stream } = await open(structuredClone(message, { transfer }), signal);
-  const reader = stream.getReader();
+  const { message, transfer } = postableFiles(source);
+  const [file] = await open(structuredClone(message, { transfer }), signal);
+  const reader = (file as ByteStream).stream.getReader();
   await reader.read();
   await reader.cancel();
   await done;

@@ -1,11 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Catalogue, Entry } from '../src/store/catalogue.js';
 import { CacheShelf } from '../src/store/cache.js';
 import { BLOCK, hash } from '../src/store/digest.js';
-import type { Locks } from '../src/store/locks.js';
 import { nameOf } from '../src/store/names.js';
-import type { Appender, Shelf } from '../src/store/shelf.js';
 import { Vault } from '../src/store/vault.js';
+import { MemoryCatalogue, MemoryShelf, queueLocks } from './fake-store.js';
 
 const URL_ = 'https://example.org/models/model.gguf';
 /** Bytes that do not repeat soon. */
@@ -14,70 +12,6 @@ const data = Uint8Array.from({ length: 2 * BLOCK + 1000 }, (_, i) => (i * 265443
 /** Whether these are the bytes of `data`. Comparing them one by one takes the test runner a minute. */
 const same = async (blob: Blob) =>
   (await hash(new Uint8Array(await blob.arrayBuffer()))) === (await hash(data));
-
-/** A shelf in memory, with room for `room` bytes. */
-class MemoryShelf implements Shelf {
-  readonly backend = 'opfs';
-  readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
-  room = Infinity;
-
-  async blob(name: string): Promise<Blob | undefined> {
-    const bytes = this.files.get(name);
-    return bytes && new Blob([bytes]);
-  }
-
-  async append(name: string): Promise<Appender> {
-    const { files } = this;
-    const get = () => files.get(name) ?? new Uint8Array();
-    const room = () => this.room;
-    files.set(name, get());
-    return {
-      get size() {
-        return get().length;
-      },
-      async append(bytes) {
-        const before = get();
-        if (before.length + bytes.length > room()) {
-          throw new DOMException('full', 'QuotaExceededError');
-        }
-        const after = new Uint8Array(before.length + bytes.length);
-        after.set(before);
-        after.set(bytes, before.length);
-        files.set(name, after);
-      },
-      async clear() {
-        files.set(name, new Uint8Array());
-      },
-      async close() {},
-    };
-  }
-
-  async remove(name: string): Promise<void> {
-    this.files.delete(name);
-  }
-}
-
-class MemoryCatalogue implements Catalogue {
-  readonly entries = new Map<string, Entry>();
-  get = async (name: string) => structuredClone(this.entries.get(name));
-  all = async () => structuredClone([...this.entries.values()]);
-  put = async (entry: Entry) => void this.entries.set(entry.name, structuredClone(entry));
-  delete = async (name: string) => void this.entries.delete(name);
-}
-
-/** Exclusive locks, in the order that they are asked for. */
-function queueLocks(): Locks {
-  const turns = new Map<string, Promise<unknown>>();
-  return async (name, _mode, signal, work) => {
-    signal?.throwIfAborted();
-    const turn = (turns.get(name) ?? Promise.resolve()).then(work);
-    turns.set(
-      name,
-      turn.catch(() => {}),
-    );
-    return turn;
-  };
-}
 
 /** What the server has, and how it behaves. */
 let server: {
@@ -246,9 +180,9 @@ describe('a download', () => {
 
 describe('a stored model', () => {
   const read = async () =>
-    vault.reading('model.gguf', undefined, async ({ stream, size }) => {
-      const blob = await new Response(stream).blob();
-      expect(blob.size).toBe(size);
+    vault.reading('model.gguf', undefined, async ([file]) => {
+      const blob = await new Response(file?.open(0)).blob();
+      expect(blob.size).toBe(file?.size);
       return same(blob);
     });
 

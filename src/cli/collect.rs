@@ -7,6 +7,7 @@ use paceline::Error;
 use paceline::learn::Target;
 use paceline::learn::data::{Collected, Collector, Source, collect};
 
+use super::model_files::ModelFiles;
 use super::progress::Progress;
 use super::speech::{CAPACITY, Speech};
 
@@ -15,9 +16,9 @@ use super::speech::{CAPACITY, Speech};
 /// Without --prompts the target asks itself. Killed and started again, it goes on where it was.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The target: a GGUF file.
+    /// The target: a GGUF file, or any file of a split one.
     #[arg(long, value_name = "FILE")]
-    target: PathBuf,
+    target: ModelFiles,
     /// The folder of samples to make or to go on with.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -36,14 +37,20 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let target = pollster::block_on(Target::open(&args.target, CAPACITY))
-        .with_context(|| format!("{}", args.target.display()))?;
+    let target = open_target(&args.target, CAPACITY)?;
     let source = args.speech.source(&target, args.fixed)?;
     let collector = args.speech.collector(&target, !args.no_hidden);
     let collected = fill(&collector, &source, args.samples, &args.out, target.tokenizer.fingerprint())?;
     let Collected { samples, rows, seconds } = collected;
     eprintln!("{samples} samples, {rows} tokens new in {seconds:.0} s ({:.1} tokens/s)", collected.speed());
     Ok(())
+}
+
+/// Loads a target; errors name it.
+pub fn open_target(model: &ModelFiles, capacity: usize) -> anyhow::Result<Target> {
+    let open =
+        || -> Result<Target, Error> { pollster::block_on(Target::load_shards(model.open()?, capacity)) };
+    open().with_context(|| model.display().to_string())
 }
 
 /// Collects, with a progress bar.

@@ -1,5 +1,6 @@
 //! `paceline distill`: a draft learns to say what a target would.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -11,9 +12,9 @@ use paceline::learn::train::{self, Config, Line, Supply, Trainer, Watch};
 use paceline::learn::{self, Target, device, divergence, files};
 use paceline::model::draft::{Draft, Input, Origin};
 use paceline::model::{self, Config as ModelConfig};
-use paceline::source::FileSource;
 
-use super::collect::fill;
+use super::collect::{fill, open_target};
+use super::model_files::ModelFiles;
 use super::output;
 use super::progress::Progress;
 use super::speech::{CAPACITY, Speech};
@@ -21,9 +22,9 @@ use super::speech::{CAPACITY, Speech};
 /// Distil a draft from a target, in a run folder that can be taken up again after a kill at any moment.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The target: a GGUF file.
+    /// The target: a GGUF file, or any file of a split one.
     #[arg(long, value_name = "FILE")]
-    target: PathBuf,
+    target: ModelFiles,
     /// The run folder.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -124,8 +125,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     check_outputs(args)?;
     let device = device::open(&args.device).map_err(Error::from)?;
-    let target = pollster::block_on(Target::open(&args.target, CAPACITY))
-        .with_context(|| format!("{}", args.target.display()))?;
+    let target = open_target(&args.target, CAPACITY)?;
     files::folder(&args.out).map_err(Error::from)?;
     let first = args.out.join("initial.gguf");
     let config_path = args.out.join("config.json");
@@ -165,8 +165,9 @@ const FILES: [&str; 7] = [
 
 /// Checks that the run overwrites nothing that it reads, and a new one nothing else.
 fn check_outputs(args: &Args) -> anyhow::Result<()> {
-    let mut inputs: Vec<&Path> = vec![args.target.as_path(), Path::new(&args.init_from)];
-    inputs.extend(args.speech.prompts.iter().map(PathBuf::as_path));
+    let mut inputs = args.target.paths().map_err(Error::from)?;
+    inputs.push(PathBuf::from(&args.init_from));
+    inputs.extend(args.speech.prompts.iter().cloned());
     let run_is_there = args.out.join("config.json").exists();
     if !run_is_there && args.out.join("checkpoints").exists() {
         bail!("{} has checkpoints of another run: choose another folder", args.out.display());
@@ -288,7 +289,10 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
             (shape, ids, first_weights(args, &data, target, &draft)?)
         }
         path => {
-            let (draft, weights) = file::open(Path::new(path), target).with_context(|| path.to_string())?;
+            let model = ModelFiles::from(OsString::from(path));
+            let read =
+                || -> Result<_, Error> { pollster::block_on(file::read_shards(model.open()?, target)) };
+            let (draft, weights) = read().map_err(Error::of_draft).with_context(|| path.to_string())?;
             let shape = shape_of(&draft);
             let ids = match args.vocab_top {
                 None => draft.ids,
@@ -372,7 +376,7 @@ fn first_weights(args: &Args, data: &[PathBuf], target: &Target, draft: &Draft) 
         );
     }
     let read = async || -> Result<Weights, Error> {
-        let mut stream = Stream::open(FileSource::open(&args.target)?).await?;
+        let mut stream = Stream::open_shards(args.target.open()?).await?;
         let slots = model::Model::describe(stream.header())?.slots;
         Ok(Weights::read(&mut stream, &slots, init::wanted(draft, &layers)).await?)
     };

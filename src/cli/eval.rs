@@ -1,6 +1,6 @@
 //! `paceline eval`: what a draft is worth.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use paceline::Error;
@@ -16,9 +16,10 @@ use paceline::learn::eval::{
 };
 use paceline::model::Draft;
 use paceline::sampling::Sampling;
-use paceline::source::FileSource;
 use paceline::text::Message;
 
+use super::collect::open_target;
+use super::model_files::ModelFiles;
 use super::progress::Progress;
 use super::tuning;
 
@@ -28,15 +29,15 @@ use super::tuning;
 /// token is enough.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The target: a GGUF file.
+    /// The target: a GGUF file, or any file of a split one.
     #[arg(long, value_name = "FILE")]
-    target: PathBuf,
+    target: ModelFiles,
     /// The draft: a GGUF file. Given several times, all are measured on the same answers.
     #[arg(long, value_name = "FILE", required = true)]
-    draft: Vec<PathBuf>,
+    draft: Vec<ModelFiles>,
     /// Another draft to compare with, such as a run's `initial.gguf`.
     #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
+    baseline: Option<ModelFiles>,
     /// Files of prompts: `.jsonl`, or plain text with passages between empty lines.
     #[arg(long, value_name = "FILE", required = true)]
     prompts: Vec<PathBuf>,
@@ -151,12 +152,11 @@ struct Run {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.gamma > 0, "--gamma must be at least 1");
-    let target = pollster::block_on(Target::open(&args.target, args.capacity))
-        .with_context(|| format!("{}", args.target.display()))?;
+    let target = open_target(&args.target, args.capacity)?;
     let capacity = args.capacity.min(target.model.config().context);
-    let paths: Vec<&Path> = args.draft.iter().chain(&args.baseline).map(PathBuf::as_path).collect();
+    let paths: Vec<&ModelFiles> = args.draft.iter().chain(&args.baseline).collect();
     let loaded =
-        paths.iter().map(|path| load(path, &target, capacity)).collect::<anyhow::Result<Vec<_>>>()?;
+        paths.iter().map(|files| load(files, &target, capacity)).collect::<anyhow::Result<Vec<_>>>()?;
     let drafts: Vec<&cpu::Draft> = loaded.iter().map(|(draft, _)| draft).collect();
     let prompts = choose(args)?;
     let scores = score_texts(args, &target, &drafts, capacity)?;
@@ -216,7 +216,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Times of whole generations of `count` of the prompts, on the engine that `--device` names.
 fn measure_clock(
     args: &Args,
-    draft: &Path,
+    draft: &ModelFiles,
     prompts: &[Prompt],
     count: usize,
     temperature: f32,
@@ -226,9 +226,9 @@ fn measure_clock(
         capacity: Some(args.capacity),
         tuning: if args.device == Device::Cpu { Default::default() } else { tuning::read() },
     };
-    let target = FileSource::open(&args.target).map_err(Error::from)?;
-    let draft = FileSource::open(draft).map_err(Error::from)?;
-    let loaded = pollster::block_on(engines::load(target, Some(draft), &options))?;
+    let target = args.target.open().map_err(Error::from)?;
+    let draft = draft.open().map_err(Error::from)?;
+    let loaded = pollster::block_on(engines::load_shards(target, Some(draft), &options))?;
     // Evenly from the whole list, so from every task.
     let step = prompts.len().div_ceil(count.max(1)).max(1);
     let mut questions = Vec::new();
@@ -265,12 +265,11 @@ fn score_texts(
     Ok(score(target, drafts, &scripts, capacity))
 }
 
-fn load(path: &Path, target: &Target, capacity: usize) -> anyhow::Result<(cpu::Draft, Draft)> {
+fn load(draft: &ModelFiles, target: &Target, capacity: usize) -> anyhow::Result<(cpu::Draft, Draft)> {
     let load = || -> Result<_, Error> {
-        let source = FileSource::open(path)?;
-        pollster::block_on(file::load(source, target, capacity)).map_err(Error::of_draft)
+        pollster::block_on(file::load_shards(draft.open()?, target, capacity)).map_err(Error::of_draft)
     };
-    load().with_context(|| path.display().to_string())
+    load().with_context(|| draft.display().to_string())
 }
 
 /// The prompts of the part, at most so many of each task.

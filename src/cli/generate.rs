@@ -1,7 +1,7 @@
 //! `paceline generate`: a prompt in, text out.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use paceline::Error;
 use paceline::decode::drafter::{self, DRAFTERS};
@@ -9,15 +9,17 @@ use paceline::decode::engines::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loa
 use paceline::decode::{Drafter, Engine, Event, FinishReason, Gamma, Generator, Options, Stats, verifier};
 use paceline::text::{Message, TextStream};
 
+use super::model_files::ModelFiles;
 use super::progress::Progress;
 use super::tuning;
 
 /// Continue a prompt, or answer in a chat, with speculative decoding.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The model that speaks: a GGUF file.
+    /// The model that speaks: a GGUF file. Where it is split, any of its files (`NAME-00001-of-00003.gguf`, the others lie
+    /// beside it), or a pattern in quotes (`'NAME-*.gguf'`).
     #[arg(long, value_name = "FILE")]
-    target: PathBuf,
+    target: ModelFiles,
     /// Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`. Given twice, the first that has
     /// something to say proposes: `--draft ngram --draft FILE`.
     #[arg(long, value_name = "FILE|NAME", default_value = "none")]
@@ -85,7 +87,7 @@ struct Output<'a> {
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
     let (drafter, draft) = parse_draft(&args.draft)?;
-    let loaded = load(args, draft.as_deref()).await?;
+    let loaded = load(args, draft.as_ref()).await?;
     let prompt = args.prompt.ids(&loaded)?;
     let name = drafter.name();
     let (sampling, reproducible) = args.sampling.sampling();
@@ -161,7 +163,7 @@ fn parse_gamma(text: &str) -> Result<Gamma, String> {
 }
 
 /// Drafters' names, or the file of a draft model among them.
-fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<PathBuf>)> {
+fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<ModelFiles>)> {
     let mut model = None;
     let mut drafters: Vec<Box<dyn Drafter>> = Vec::new();
     for draft in drafts {
@@ -170,7 +172,7 @@ fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<Pa
         let named = DRAFTERS.iter().any(|spec| spec.name == draft);
         if !is_file || named {
             drafters.push(drafter::by_name(draft).map_err(Error::from)?);
-        } else if model.replace(file).is_some() {
+        } else if model.replace(ModelFiles::from(file.into_os_string())).is_some() {
             anyhow::bail!("two draft models are given; give one, or add ngram to it");
         } else {
             drafters.push(Box::new(drafter::Model));
@@ -184,14 +186,14 @@ fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<Pa
 }
 
 /// Loads both models, with a progress bar. Errors name the file that they are about.
-async fn load(args: &Args, draft: Option<&Path>) -> anyhow::Result<Loaded> {
+async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded> {
     let progress = Progress::of_bytes("loading");
     let load = async || -> Result<Loaded, Error> {
         let target = progress.open(&args.target)?;
-        let draft = draft.map(|path| progress.open(path)).transpose().map_err(Error::of_draft)?;
+        let draft = draft.map(|files| progress.open(files)).transpose().map_err(Error::of_draft)?;
         let options =
             LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
-        let loaded = engines::load(target, draft, &options).await?;
+        let loaded = engines::load_shards(target, draft, &options).await?;
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);
         }
@@ -199,11 +201,11 @@ async fn load(args: &Args, draft: Option<&Path>) -> anyhow::Result<Loaded> {
     };
     load().await.map_err(|error| {
         let file = match &error {
-            Error::Gguf(_) | Error::Text(_) | Error::Model(_) => Some(args.target.as_path()),
+            Error::Gguf(_) | Error::Text(_) | Error::Model(_) => Some(&args.target),
             Error::Draft(_) => draft,
             _ => None,
         };
-        let file = file.map(|file| file.display().to_string());
+        let file = file.map(|files| files.display().to_string());
         let error = anyhow::Error::from(error);
         match file {
             Some(file) => error.context(file),

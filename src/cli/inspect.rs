@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use paceline::Error;
-use paceline::gguf::{Array, Header, Stream, Tensor, Value};
+use paceline::gguf::{Array, Header, Shard, Stream, Tensor, Value};
 use paceline::model::{Config, Model};
-use paceline::source::FileSource;
 use serde_json::{Value as Json, json};
+
+use super::model_files::ModelFiles;
 
 /// Show a GGUF file's header, hyper-parameters and tensors.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The file.
-    file: PathBuf,
+    /// The file; of a split model any of its files, or a pattern in quotes.
+    file: ModelFiles,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -26,18 +26,27 @@ const SHOWN: usize = 8;
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let header = read(&args.file).with_context(|| format!("{}", args.file.display()))?;
+    let (header, shards) = read(&args.file).with_context(|| args.file.display().to_string())?;
     let model = Model::describe(&header);
     if args.json {
-        return super::print_json(&as_json(&header, &model));
+        return super::print_json(&as_json(&header, &shards, &model));
     }
-    io::stdout().write_all(as_text(&header, &model).as_bytes())?;
+    io::stdout().write_all(as_text(&header, &shards, &model).as_bytes())?;
     Ok(())
 }
 
-fn read(file: &Path) -> Result<Header, Error> {
-    let stream = pollster::block_on(Stream::open(FileSource::open(file)?))?;
-    Ok(stream.header().clone())
+fn read(files: &ModelFiles) -> Result<(Header, Vec<Shard>), Error> {
+    let stream = pollster::block_on(Stream::open_shards(files.open()?))?;
+    Ok((stream.header().clone(), stream.shards().to_vec()))
+}
+
+/// The files of a split model with their tensors and bytes of them; none where it is not split.
+fn files<'a>(header: &Header, shards: &'a [Shard]) -> Vec<(&'a str, usize, u64)> {
+    let file = |shard: &'a Shard| {
+        let bytes = header.tensors[shard.tensors.clone()].iter().map(Tensor::bytes).sum();
+        (shard.name.as_deref().unwrap_or_default(), shard.tensors.len(), bytes)
+    };
+    if shards.len() > 1 { shards.iter().map(file).collect() } else { Vec::new() }
 }
 
 /// Tensors and bytes of each format.
@@ -71,7 +80,7 @@ fn hyper_parameters(config: &Config) -> Vec<(&'static str, Json)> {
     ]
 }
 
-fn as_json(header: &Header, model: &Result<Model, paceline::model::Error>) -> Json {
+fn as_json(header: &Header, shards: &[Shard], model: &Result<Model, paceline::model::Error>) -> Json {
     let formats: serde_json::Map<String, Json> = formats(header)
         .into_iter()
         .map(|(name, (tensors, bytes))| (name.into(), json!({"tensors": tensors, "bytes": bytes})))
@@ -94,19 +103,21 @@ fn as_json(header: &Header, model: &Result<Model, paceline::model::Error>) -> Js
         }
         Err(error) => (Json::Null, json!({"code": error.code(), "message": error.to_string()})),
     };
+    let file = |(name, tensors, bytes)| json!({"file": name, "tensors": tensors, "bytes": bytes});
     json!({
         "version": header.version,
         "alignment": header.alignment,
         "data_offset": header.data_offset,
         "model": parameters,
         "problem": problem,
+        "shards": files(header, shards).into_iter().map(file).collect::<Vec<_>>(),
         "formats": formats,
         "metadata": metadata,
         "tensors": header.tensors.iter().map(tensor).collect::<Vec<_>>(),
     })
 }
 
-fn as_text(header: &Header, model: &Result<Model, paceline::model::Error>) -> String {
+fn as_text(header: &Header, shards: &[Shard], model: &Result<Model, paceline::model::Error>) -> String {
     let mut lines = vec![format!(
         "GGUF version {}, {} metadata keys, {} tensors, data at byte {} aligned to {}",
         header.version,
@@ -115,6 +126,14 @@ fn as_text(header: &Header, model: &Result<Model, paceline::model::Error>) -> St
         header.data_offset,
         header.alignment
     )];
+    let files = files(header, shards);
+    if !files.is_empty() {
+        lines.push("\nFiles".into());
+        let width = files.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+        lines.extend(
+            files.iter().map(|(name, n, bytes)| format!("  {name:<width$}{n:>6} tensors {bytes:>14} bytes")),
+        );
+    }
     lines.push("\nMetadata".into());
     for (key, value) in &header.metadata.0 {
         lines.push(format!("  {key} = {}", value_text(value)));

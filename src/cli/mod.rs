@@ -9,6 +9,7 @@ mod distill;
 mod eval;
 mod generate;
 mod inspect;
+mod model_files;
 mod output;
 mod progress;
 mod prune;

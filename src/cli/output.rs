@@ -14,7 +14,7 @@ pub struct Output {
 impl Output {
     /// Checks, before anything is computed, that `path` is none of `inputs` under whatever name, no file that is there
     /// unless `force` is given, and in a folder that exists.
-    pub fn new(path: &Path, force: bool, inputs: &[&Path]) -> anyhow::Result<Self> {
+    pub fn new(path: &Path, force: bool, inputs: &[PathBuf]) -> anyhow::Result<Self> {
         check(path, force, inputs)?;
         let folder = folder_of(path).display();
         ensure!(folder_of(path).is_dir(), "cannot write {}: there is no folder {folder}", path.display());
@@ -29,7 +29,7 @@ impl Output {
 }
 
 /// Checks that `path` is none of `inputs` under whatever name, and no file that is there unless `force` is given.
-pub fn check(path: &Path, force: bool, inputs: &[&Path]) -> anyhow::Result<()> {
+pub fn check(path: &Path, force: bool, inputs: &[PathBuf]) -> anyhow::Result<()> {
     let shown = path.display();
     // Follows symbolic links and knows hard ones; a file that is not there is no other.
     if let Some(input) = inputs.iter().find(|input| same_file::is_same_file(path, input).unwrap_or(false)) {

@@ -1,9 +1,9 @@
 //! Progress bars, on stderr; nothing is drawn where that is no terminal.
 
-use std::path::Path;
-
 use indicatif::{ProgressBar, ProgressStyle};
-use paceline::source::{self, ByteSource, FileSource, Observed};
+use paceline::source::{self, ByteSource, Observed};
+
+use super::model_files::ModelFiles;
 
 /// A bar, wiped away in the end.
 pub struct Progress(ProgressBar);
@@ -42,13 +42,13 @@ impl Progress {
         self.0.set_position(done as u64);
     }
 
-    /// Opens a file whose bytes the bar counts.
-    pub fn open(&self, path: &Path) -> Result<impl ByteSource + use<>, source::Error> {
-        let file = FileSource::open(path)?;
-        self.0.inc_length(file.total().unwrap_or(0));
+    /// Opens the files of a model, whose bytes the bar counts.
+    pub fn open(&self, model: &ModelFiles) -> Result<Vec<impl ByteSource + use<>>, source::Error> {
+        let files = model.open()?;
+        self.0.inc_length(files.iter().filter_map(ByteSource::total).sum());
         let bar = self.0.clone();
         let mut before = 0;
-        Ok(Observed::new(file, move |done, _| {
+        Ok(Observed::all(files, move |done, _| {
             bar.inc(done - before);
             before = done;
             true

@@ -11,15 +11,16 @@ use anyhow::{Context, bail, ensure};
 use paceline::gguf::{Header, Metadata, Stream, Value, Writer};
 use paceline::model::{Model, Role, Slot};
 
+use super::model_files::ModelFiles;
 use super::output::Output;
 use super::progress::Progress;
 
 /// Make a draft of some layers of a target, predicting its most frequent tokens.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The target: a GGUF file.
+    /// The target: a GGUF file, or any file of a split one.
     #[arg(long, value_name = "FILE")]
-    target: PathBuf,
+    target: ModelFiles,
     /// Layers to keep, counted from 0, such as `0,1,28,29`.
     #[arg(long, value_name = "LIST", required = true, value_delimiter = ',')]
     layers: Vec<usize>,
@@ -44,7 +45,8 @@ struct Kept {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
-    let output = Output::new(&args.out, args.force, &[&args.target])?;
+    let inputs = args.target.paths().map_err(paceline::Error::from)?;
+    let output = Output::new(&args.out, args.force, &inputs)?;
     let progress = Progress::of_bytes("reading");
     let draft = prune(args, &progress).await.with_context(|| format!("{}", args.target.display()))?;
     drop(progress);
@@ -54,8 +56,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn prune(args: &Args, progress: &Progress) -> anyhow::Result<Vec<u8>> {
-    let source = progress.open(&args.target).map_err(paceline::Error::from)?;
-    let mut stream = Stream::open(source).await.map_err(paceline::Error::from)?;
+    let sources = progress.open(&args.target).map_err(paceline::Error::from)?;
+    let mut stream = Stream::open_shards(sources).await.map_err(paceline::Error::from)?;
     let model = Model::describe(stream.header()).map_err(paceline::Error::from)?;
     let mut plan = plan(args, stream.header(), &model)?;
 

@@ -61,6 +61,17 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+    /// The files are not all the parts of one model.
+    #[error(transparent)]
+    Split(#[from] super::SplitError),
+    /// One of the above, in one of several files.
+    #[error("{file}: {error}")]
+    InFile {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
     /// A tensor format that we do not read.
     #[error(
         "tensor {tensor} is stored as {}, which is not supported; use a file in one of {supported}, such as a Q4_K_M",
@@ -88,6 +99,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Says that the error is about `file`. Sources name their own files.
+    pub(super) fn in_file(self, file: &str) -> Self {
+        match self {
+            Self::Source(_) | Self::Split(_) | Self::InFile { .. } => self,
+            error => Self::InFile { file: file.into(), error: Box::new(error) },
+        }
+    }
+
     /// A stable, machine-readable name.
     pub fn code(&self) -> &'static str {
         match self {
@@ -99,6 +118,8 @@ impl Error {
             Self::TooLarge { .. } => "gguf-too-large",
             Self::Header(_) => "gguf-header",
             Self::Metadata { .. } | Self::MetadataType { .. } => "gguf-metadata",
+            Self::Split(_) => "gguf-split",
+            Self::InFile { error, .. } => error.code(),
             Self::Format { .. } => "gguf-format",
             Self::NotFinite { .. } => "model-numerics",
         }

@@ -23,7 +23,8 @@ const MAX_NAME: u64 = 1024;
 /// Longest row in bytes: a window holds at least one.
 const MAX_ROW_BYTES: u64 = 64 << 20;
 
-/// Everything in front of the tensor data.
+/// Everything in front of the tensor data. Where a model is split over several files, that of all of them: see
+/// [`super::Stream::open_shards`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
     /// 2 or 3.
@@ -34,7 +35,7 @@ pub struct Header {
     pub tensors: Vec<Tensor>,
     /// Alignment of tensor data in bytes.
     pub alignment: u64,
-    /// Where tensor data begins, in bytes from the start of the file.
+    /// Where tensor data begins, in bytes from the start of the (first) file.
     pub data_offset: u64,
 }
 
@@ -47,7 +48,7 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// How its numbers are stored.
     pub format: Format,
-    /// First byte, relative to [`Header::data_offset`].
+    /// First byte, relative to where tensor data begins in its file.
     pub offset: u64,
 }
 

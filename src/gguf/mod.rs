@@ -2,7 +2,8 @@
 //!
 //! [`Stream::open`] reads the header (metadata and tensor table), then [`Stream::next_window`] yields every
 //! tensor's bytes in file order, a bounded window of whole rows at a time. What the bytes mean is the business
-//! of [`Format`], one file a format.
+//! of [`Format`], one file a format. A model that was split over several files is one stream too
+//! ([`Stream::open_shards`]).
 
 mod error;
 mod foreign;
@@ -10,6 +11,7 @@ pub mod format;
 mod header;
 mod metadata;
 mod reader;
+mod shards;
 mod stream;
 mod value;
 mod wire;
@@ -22,6 +24,7 @@ pub use error::Error;
 pub use format::Format;
 pub use header::{Header, Tensor};
 pub use metadata::Metadata;
+pub use shards::{Shard, SplitError, shard_name, split_name};
 pub use stream::{Stream, WINDOW_BYTES, Window};
 pub use value::{Array, Value};
 pub use writer::Writer;

@@ -7,13 +7,14 @@ use crate::source::ByteSource;
 
 /// Longest header that we read, in bytes. Today's longest have under 20 MB.
 const MAX_HEADER_BYTES: u64 = 256 << 20;
-/// Strings grow in steps of this many bytes, as their bytes arrive.
+/// What the buffer has at first, while there may be many readers; and the steps in which strings grow, as their bytes
+/// arrive.
 const STEP: usize = 64 << 10;
 
 /// A buffered source that knows where it is.
 pub(super) struct Reader<S> {
     source: S,
-    /// Reused throughout; grows only for a row longer than a window.
+    /// Reused throughout; grows up to a window, and beyond it only for a longer row.
     buffer: Vec<u8>,
     /// The bytes read and not yet consumed are `buffer[start..end]`.
     start: usize,
@@ -28,7 +29,7 @@ pub(super) struct Reader<S> {
 impl<S: ByteSource> Reader<S> {
     pub fn new(source: S) -> Self {
         let total = source.total();
-        let buffer = vec![0; WINDOW_BYTES];
+        let buffer = vec![0; STEP];
         Self { source, buffer, start: 0, end: 0, position: 0, total, within: String::new() }
     }
 

@@ -1,12 +1,13 @@
 //! Writing GGUF files: drafts, pruned models and models made by tests.
 
 use super::header::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, MAGIC};
+use super::shards::{COUNT_KEY, NO_KEY, TENSORS_KEY};
 use super::wire::{put_string, put_u32, put_u64};
 use super::{Format, Metadata, Value};
 
 /// A file being put together in memory: version 3, little-endian, 32-byte alignment unless `general.alignment` is
 /// another power of two.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Writer {
     /// Written in this order.
     pub metadata: Metadata,
@@ -36,6 +37,30 @@ impl Writer {
     /// When `shape` is not of `values`, or its rows are not whole blocks of `format`.
     pub fn tensor_f32(&mut self, name: impl Into<String>, shape: &[usize], format: Format, values: &[f32]) {
         self.tensor(name, shape, format, format.quantize(values));
+    }
+
+    /// The same model split over several files, as llama.cpp's `gguf-split` does it: so many tensors in each.
+    ///
+    /// # Panics
+    /// When `counts` are not those of all tensors.
+    pub fn finish_shards(self, counts: &[usize]) -> Vec<Vec<u8>> {
+        let total = self.tensors.len();
+        assert_eq!(counts.iter().sum::<usize>(), total, "the shards have all tensors");
+        let mut first = Some(self.metadata);
+        let mut tensors = self.tensors.into_iter();
+        let shard = |(no, count): (usize, &usize)| {
+            let mut metadata = first.take().unwrap_or_default();
+            metadata.set(NO_KEY, Value::U16(no as u16));
+            metadata.set(COUNT_KEY, Value::U16(counts.len() as u16));
+            metadata.set(TENSORS_KEY, Value::I32(total as i32));
+            Self { metadata, tensors: tensors.by_ref().take(*count).collect() }.finish()
+        };
+        counts.iter().enumerate().map(shard).collect()
+    }
+
+    /// How many tensors there are.
+    pub fn tensors(&self) -> usize {
+        self.tensors.len()
     }
 
     /// The file.

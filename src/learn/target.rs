@@ -26,7 +26,15 @@ impl Target {
     /// # Errors
     /// Everything that can be wrong with a file.
     pub async fn load<S: ByteSource>(source: S, capacity: usize) -> Result<Self, crate::Error> {
-        let mut stream = Stream::open(source).await?;
+        Self::load_shards(vec![source], capacity).await
+    }
+
+    /// As [`Self::load`], from all files of a model, in any order.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with a file.
+    pub async fn load_shards<S: ByteSource>(sources: Vec<S>, capacity: usize) -> Result<Self, crate::Error> {
+        let mut stream = Stream::open_shards(sources).await?;
         let description = model::Model::describe(stream.header())?;
         let metadata = stream.header().metadata.clone();
         let tokenizer = Tokenizer::from_metadata(&metadata)?;

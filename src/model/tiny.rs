@@ -121,6 +121,25 @@ impl Tiny {
     /// # Panics
     /// When the family has no line in the table, or a row is not whole blocks of its format.
     pub fn gguf(&self) -> Vec<u8> {
+        self.writer().finish()
+    }
+
+    /// The same model split over `count` files of about as many tensors each.
+    ///
+    /// # Panics
+    /// As [`Tiny::gguf`].
+    pub fn shards(&self, count: usize) -> Vec<Vec<u8>> {
+        let writer = self.writer();
+        let cut = |i: usize| i * writer.tensors() / count;
+        let counts: Vec<usize> = (0..count).map(|i| cut(i + 1) - cut(i)).collect();
+        writer.finish_shards(&counts)
+    }
+
+    /// The whole file, not yet put together.
+    ///
+    /// # Panics
+    /// As [`Tiny::gguf`].
+    pub fn writer(&self) -> Writer {
         let config = self.config();
         let mut writer = Writer::default();
         writer.metadata = self.metadata(&config);
@@ -135,7 +154,7 @@ impl Tiny {
                 writer.tensor_f32(name, &shape, format, &values);
             }
         }
-        writer.finish()
+        writer
     }
 
     /// The whole file of a draft of the format of [`super::draft`]: these layers, for `target`.

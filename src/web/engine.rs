@@ -18,16 +18,16 @@ use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
 
 type Observer = Observed<StreamSource, Box<dyn FnMut(u64, Option<u64>) -> bool>>;
 
-/// Loads a target, and a draft where there is one. `on_progress` is called after every read.
+/// Loads a target, and a draft where there is one, each from all of its files. `on_progress` is called after every read.
 #[wasm_bindgen]
 pub async fn load(
-    target: ByteStream,
-    draft: Option<ByteStream>,
+    target: Vec<ByteStream>,
+    draft: Option<Vec<ByteStream>>,
     #[wasm_bindgen(unchecked_param_type = "BackendLoadOptions")] options: JsValue,
     #[wasm_bindgen(unchecked_param_type = "(progress: LoadProgress) => void")] on_progress: js_sys::Function,
     signal: AbortSignal,
 ) -> Result<PacelineEngine, JsValue> {
-    Ok(PacelineEngine::load(&target, draft.as_ref(), options, &on_progress, &signal).await?)
+    Ok(PacelineEngine::load(&target, draft.as_deref(), options, &on_progress, &signal).await?)
 }
 
 /// What the sequences of a loaded engine share.
@@ -136,8 +136,8 @@ impl PacelineEngine {
 
 impl PacelineEngine {
     async fn load(
-        target: &ByteStream,
-        draft: Option<&ByteStream>,
+        target: &[ByteStream],
+        draft: Option<&[ByteStream]>,
         options: JsValue,
         on_progress: &js_sys::Function,
         signal: &AbortSignal,
@@ -150,7 +150,7 @@ impl PacelineEngine {
         };
         let target = observe(target, "target", on_progress, signal)?;
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
-        let loaded = engines::load(target, draft, &options).await?;
+        let loaded = engines::load_shards(target, draft, &options).await?;
 
         let Loaded { engine, tokenizer, template, target, draft, tuning, fallback } = loaded;
         let info = Info {
@@ -212,14 +212,15 @@ impl PacelineEngine {
     }
 }
 
-/// `source`, with its progress told as that of `part`.
+/// The files of a model, with their progress told as that of `part`.
 fn observe(
-    source: &ByteStream,
+    files: &[ByteStream],
     part: &'static str,
     on_progress: &js_sys::Function,
     signal: &AbortSignal,
-) -> Result<Observer, Error> {
-    let source = StreamSource::new(source, signal.clone()).map_err(crate::Error::from)?;
+) -> Result<Vec<Observer>, Error> {
+    let open = |file| StreamSource::new(file, signal.clone());
+    let sources = files.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(crate::Error::from)?;
     let (on_progress, signal) = (on_progress.clone(), signal.clone());
     let tell = move |loaded, total| {
         if let Ok(progress) = to_js(&Progress { part, loaded, total }) {
@@ -228,5 +229,5 @@ fn observe(
         }
         !signal.aborted()
     };
-    Ok(Observed::new(source, Box::new(tell) as Box<dyn FnMut(u64, Option<u64>) -> bool>))
+    Ok(Observed::all(sources, Box::new(tell) as Box<dyn FnMut(u64, Option<u64>) -> bool>))
 }

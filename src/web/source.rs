@@ -16,12 +16,15 @@ extern "C" {
     fn stream(this: &ByteStream) -> ReadableStream;
     #[wasm_bindgen(method, getter)]
     fn size(this: &ByteStream) -> Option<f64>;
+    #[wasm_bindgen(method, getter)]
+    fn name(this: &ByteStream) -> Option<String>;
 }
 
 /// Reads a stream; dropping it cancels the stream.
 pub(super) struct StreamSource {
     reader: ReadableStreamDefaultReader,
     total: Option<u64>,
+    name: Option<String>,
     signal: AbortSignal,
     /// The chunk that is being handed on, and how far.
     chunk: Uint8Array,
@@ -33,7 +36,7 @@ impl StreamSource {
     pub fn new(source: &ByteStream, signal: AbortSignal) -> Result<Self, Error> {
         let reader = ReadableStreamDefaultReader::new(&source.stream()).map_err(|e| io(&e))?;
         let total = source.size().map(|size| size as u64);
-        Ok(Self { reader, total, signal, chunk: Uint8Array::new_with_length(0), at: 0 })
+        Ok(Self { reader, total, name: source.name(), signal, chunk: Uint8Array::new_with_length(0), at: 0 })
     }
 
     /// The next chunk; `None` at the end.
@@ -68,6 +71,10 @@ impl ByteSource for StreamSource {
 
     fn total(&self) -> Option<u64> {
         self.total
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 }
 

@@ -19,6 +19,10 @@ export function ranged(bytes, { pace = 0 } = {}) {
     sent: 0,
     async route(request, response) {
       const { range = '', 'if-range': condition } = request.headers;
+      if (request.method === 'HEAD') {
+        response.writeHead(200, { ETag: file.etag, 'Content-Length': file.bytes.length }).end();
+        return;
+      }
       file.asked.push(range);
       const first = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
       const partial = range !== '' && (condition === undefined || condition === file.etag);

@@ -53,9 +53,9 @@ host.loaded.watch(loaded => {
   show(usable);
 });
 followAddress(usable);
-acceptDrops(file => {
+acceptDrops(files => {
   go('models');
-  models.start.take(file);
+  models.start.take(files);
 });
 
 await library.open();

@@ -83,13 +83,22 @@ class CacheAppender implements Appender {
     }
   }
 
-  async clear(): Promise<void> {
-    this.#waiting = [];
+  async truncate(size: number): Promise<void> {
+    this.#at = size;
+    this.#size = size;
     for (const offset of await segments(this.#cache, this.#name)) {
-      await this.#cache.delete(key(this.#name, offset));
+      const at = key(this.#name, offset);
+      const segment = offset < size ? await (await this.#cache.match(at))?.blob() : undefined;
+      if (segment && offset + segment.size <= size) {
+        continue;
+      }
+      if (segment) {
+        // Its beginning is part of the next segment.
+        this.#waiting = [new Uint8Array(await segment.slice(0, size - offset).arrayBuffer())];
+        this.#at = offset;
+      }
+      await this.#cache.delete(at);
     }
-    this.#at = 0;
-    this.#size = 0;
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Part } from './parts.js';
 import { isFull, storeFull } from './room.js';
 
 /** What is known of a model. How many bytes of it are there, only the shelf knows. */
@@ -12,6 +13,8 @@ export interface Entry {
   /** What the server called this version of the file: its `ETag` and `Last-Modified`. */
   etag?: string | undefined;
   modified?: string | undefined;
+  /** The files of a split model, which lie one after the other in the file on the shelf. */
+  parts?: Part[] | undefined;
   /** Bytes of the whole file. */
   total?: number | undefined;
   /** SHA-256 of the whole file, and of each {@link BLOCK} of it, once it is complete. */

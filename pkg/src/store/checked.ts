@@ -6,9 +6,18 @@
 import { PacelineError } from '../errors.js';
 import { BLOCK, hash } from './digest.js';
 
-/** The bytes of `blob`, each block compared with its hash before it is handed on. The next block is read meanwhile. */
-export function checked(blob: Blob, blocks: readonly string[], name: string): ReadableStream<Uint8Array> {
-  const count = Math.ceil(blob.size / BLOCK);
+/**
+ * The bytes of `blob` from `from` up to `to`, each block compared with its hash before it is handed on. The next block is
+ * read meanwhile.
+ */
+export function checked(
+  blob: Blob,
+  blocks: readonly string[],
+  name: string,
+  from = 0,
+  to = blob.size,
+): ReadableStream<Uint8Array> {
+  const end = Math.ceil(to / BLOCK);
   const read = async (i: number) => {
     const bytes = new Uint8Array(await blob.slice(i * BLOCK, (i + 1) * BLOCK).arrayBuffer());
     if ((await hash(bytes)) !== blocks[i]) {
@@ -17,10 +26,10 @@ export function checked(blob: Blob, blocks: readonly string[], name: string): Re
         `${name} has changed in the store at byte ${i * BLOCK} or after; download it again`,
       );
     }
-    return bytes;
+    return bytes.subarray(Math.max(from - i * BLOCK, 0), to - i * BLOCK);
   };
-  let at = 0;
-  let ahead = count > 0 ? read(0) : undefined;
+  let at = Math.floor(from / BLOCK);
+  let ahead = from < to ? read(at) : undefined;
   ahead?.catch(() => {}); // Whoever reads hears of it.
   return new ReadableStream(
     {
@@ -30,7 +39,7 @@ export function checked(blob: Blob, blocks: readonly string[], name: string): Re
           return;
         }
         const bytes = await ahead;
-        ahead = ++at < count ? read(at) : undefined;
+        ahead = ++at < end ? read(at) : undefined;
         ahead?.catch(() => {});
         controller.enqueue(bytes);
       },

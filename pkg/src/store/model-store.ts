@@ -6,7 +6,8 @@
 import { Connection } from '../connection.js';
 import { PacelineError } from '../errors.js';
 import { makeStoreWorker } from '../make-worker.js';
-import { absolute, postable } from '../source.js';
+import { absolute, postableFiles } from '../source.js';
+import { shardUrls } from '../shards.js';
 import { raw } from '../worker/open.js';
 import { DEFAULT_DIRECTORY } from './directory.js';
 import { openVault } from './open.js';
@@ -20,6 +21,9 @@ import type {
   StoreUsage,
 } from './types.js';
 import type { Vault } from './vault.js';
+
+/** A file that can be imported. */
+type ImportSource = Blob | ReadableStream<Uint8Array> | Response;
 
 /**
  * Model files that the browser keeps for this site: in the origin private file system, or in the Cache API where there
@@ -65,40 +69,49 @@ export class ModelStore {
   }
 
   /**
-   * Downloads a model that is not there yet. What is there of it from an earlier time is kept, and the rest is asked
+   * Downloads a model that is not there yet: from one address, or from those of all files of a split one, of which one such
+   * as `NAME-00001-of-00003.gguf` will do too. What is there of it from an earlier time is kept, and the rest is asked
    * for, unless the server has another version by now. Where another tab downloads the same model, this waits for it.
    *
    * @throws {@link PacelineError} `source-network`, `source-http` or `source-io` where the bytes do not come,
    * `store-full` where there is no room for them (nothing of the model stays), `store-checksum` where they are not those
    * that `sha256` promises (nothing stays)
    */
-  async download(url: string | URL, options: DownloadOptions = {}): Promise<StoredModel> {
+  async download(
+    url: string | URL | readonly (string | URL)[],
+    options: DownloadOptions = {},
+  ): Promise<StoredModel> {
     const { onProgress, signal, ...rest } = options;
-    const address = absolute(url);
-    if (inWorker()) {
-      return this.#vault.download(address, options);
+    const urls = isList(url) ? url.map(absolute) : shardUrls(absolute(url));
+    if (urls.length === 0) {
+      throw new PacelineError('source-invalid', "no address is given; give those of the model's files");
     }
-    const request = { directory: this.directory, url: address, options: rest };
+    if (inWorker()) {
+      return this.#vault.download(urls, options);
+    }
+    const request = { directory: this.directory, urls, options: rest };
     return this.#ask('download', request, [], onProgress, signal);
   }
 
   /**
-   * Puts a file into the store, in place of one that has the name already.
+   * Puts a model into the store, in place of one that has the name already: a file, or all files of a split one, in any
+   * order.
    *
    * @throws {@link PacelineError} `store-full`, `store-checksum`, as {@link ModelStore.download} does
    */
   async import(
     name: string,
-    source: Blob | ReadableStream<Uint8Array> | Response,
+    source: ImportSource | readonly ImportSource[],
     options: ImportOptions = {},
   ): Promise<StoredModel> {
     const { onProgress, signal, ...rest } = options;
-    const { message, transfer, cancel } = postable(source);
+    const { message: files, transfer, cancel } = postableFiles(source);
     try {
       if (inWorker()) {
-        return await this.#vault.import(name, await raw(message, signal), options);
+        const opened = await Promise.all(files.map(file => raw(file, signal)));
+        return await this.#vault.import(name, opened, options);
       }
-      const request = { directory: this.directory, name, source: message, options: rest };
+      const request = { directory: this.directory, name, files, options: rest };
       return await this.#ask('import', request, transfer, onProgress, signal);
     } catch (error) {
       cancel();
@@ -107,7 +120,8 @@ export class ModelStore {
   }
 
   /**
-   * A complete model's file. Its bytes are not in memory.
+   * A complete model's file. Its bytes are not in memory. Of a split model, its files one after the other: `parts` in
+   * {@link StoredModel} says how long each is.
    *
    * @throws {@link PacelineError} `store-missing` where there is none, `store-incomplete` where a part is missing,
    * `store-corrupt` where the file has another length than it had
@@ -159,6 +173,10 @@ export class ModelStore {
       worker.close(new PacelineError('store-crashed', 'the work has ended'));
     }
   }
+}
+
+function isList<T>(value: T | readonly T[]): value is readonly T[] {
+  return Array.isArray(value);
 }
 
 /** Whether this thread may write files itself, and has nothing else to do. */

@@ -4,6 +4,7 @@
  */
 
 import { PacelineError } from '../errors.js';
+import { fileName } from '../shards.js';
 
 /** Longest name, in UTF-8 bytes after escaping: file systems allow 255. */
 const LONGEST = 240;
@@ -23,24 +24,21 @@ export function checkName(name: string): string {
 /**
  * A name for the file at `url`: that of the file, with something of the whole address behind it where another address
  * has that name already.
+ *
+ * @param rename - what a model is called whose (first) file is called so
  */
-export function nameOf(url: string, urlOf: (name: string) => string | undefined, taken: string[]): string {
+export function nameOf(
+  url: string,
+  urlOf: (name: string) => string | undefined,
+  taken: string[],
+  rename: (file: string) => string = file => file,
+): string {
   const known = taken.find(name => urlOf(name) === url);
   if (known !== undefined) {
     return known;
   }
-  const { pathname } = new URL(url);
-  const last = decode(pathname.split('/').at(-1) ?? '');
-  const name = last === '' ? 'model' : last.slice(-80);
+  const name = rename(fileName(url) ?? 'model').slice(-80);
   return taken.includes(name) ? `${name}~${fingerprint(url)}` : name;
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** FNV-1a: 32 bits that tell a handful of addresses apart. */

@@ -106,9 +106,9 @@ class OpfsAppender implements Appender {
     }
   }
 
-  async clear(): Promise<void> {
-    this.#handle.truncate(0);
-    this.#size = 0;
+  async truncate(size: number): Promise<void> {
+    this.#handle.truncate(size);
+    this.#size = size;
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { SourceMessage } from '../protocol.js';
+import type { FileMessage } from '../protocol.js';
 import type { DownloadOptions, StoredModel, StoreProgress } from './types.js';
 
 /** Options that can be posted. */
@@ -12,12 +12,12 @@ type Posted = Omit<DownloadOptions, 'onProgress' | 'signal'>;
 /** The operations that need a thread of their own: they write files, or hash them. */
 export interface StoreOperations {
   download: {
-    request: { directory: string; url: string; options: Posted };
+    request: { directory: string; urls: string[]; options: Posted };
     event: StoreProgress;
     answer: StoredModel;
   };
   import: {
-    request: { directory: string; name: string; source: SourceMessage; options: Posted };
+    request: { directory: string; name: string; files: FileMessage[]; options: Posted };
     event: StoreProgress;
     answer: StoredModel;
   };

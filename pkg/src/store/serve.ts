@@ -15,13 +15,14 @@ export function serveStore(
 ): (request: RequestOf<StoreOperations>) => void {
   return answering<StoreOperations>(
     {
-      async download({ directory, url, options }, onProgress, signal) {
+      async download({ directory, urls, options }, onProgress, signal) {
         const { vault } = await openVault(directory);
-        return vault.download(url, { ...options, onProgress, signal });
+        return vault.download(urls, { ...options, onProgress, signal });
       },
-      async import({ directory, name, source, options }, onProgress, signal) {
+      async import({ directory, name, files, options }, onProgress, signal) {
         const { vault } = await openVault(directory);
-        return vault.import(name, await raw(source, signal), { ...options, onProgress, signal });
+        const opened = await Promise.all(files.map(file => raw(file, signal)));
+        return vault.import(name, opened, { ...options, onProgress, signal });
       },
       async verify({ directory, name }, _, signal) {
         const { vault } = await openVault(directory);

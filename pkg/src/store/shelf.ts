@@ -11,8 +11,8 @@ export interface Appender {
   readonly size: number;
   /** Adds `bytes`. Throws a `QuotaExceededError` where there is no room. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Empties the file. */
-  clear(): Promise<void>;
+  /** Cuts the file to its first `size` bytes, before anything is added. */
+  truncate(size: number): Promise<void>;
   /** Makes what was written last. */
   close(): Promise<void>;
 }

@@ -4,13 +4,16 @@
  */
 
 import { PacelineError } from '../errors.js';
-import { bodyOf } from '../source.js';
+import { bodyOf, httpError } from '../source.js';
 
 /** What a server called the version of a file. */
 export interface Version {
   etag: string | undefined;
   modified: string | undefined;
 }
+
+/** The version of a file of which nothing is known. */
+export const NO_VERSION: Version = { etag: undefined, modified: undefined };
 
 /** The bytes of a file from `at` on. */
 export interface Transfer {
@@ -46,6 +49,55 @@ export async function transfer(
     await response.body?.cancel();
   }
   return wholeOf(await request(url, {}, signal));
+}
+
+/**
+ * The same file from any byte on, as often as it is asked for.
+ *
+ * @throws {@link PacelineError} `source-io` where the server has another version by now
+ */
+export function ranged(
+  url: string,
+  signal: AbortSignal | undefined,
+): (at: number) => Promise<{ stream: ReadableStream<Uint8Array>; size: number | undefined }> {
+  let before: Transfer | undefined;
+  return async at => {
+    const now = await transfer(url, at, before?.version ?? NO_VERSION, signal);
+    before ??= now;
+    const same = isKnown(before.version)
+      ? sameVersion(before.version, now.version)
+      : before.total === now.total;
+    if (!same) {
+      await now.stream.cancel().catch(() => {});
+      throw new PacelineError('source-io', `${url} changed while it was read; load the model again`);
+    }
+    return { stream: now.at < at ? skipping(now.stream, at - now.at) : now.stream, size: now.total };
+  };
+}
+
+/**
+ * What the server says of the file at `url` without its bytes; `undefined` where it does not tell that way.
+ *
+ * @throws {@link PacelineError} `source-http` where there is no such file
+ */
+export async function probe(
+  url: string,
+  signal: AbortSignal | undefined,
+): Promise<(Version & { total: number | undefined }) | undefined> {
+  let response: Response;
+  try {
+    response = await fetch(url, { method: 'HEAD', cache: 'no-store', ...(signal && { signal }) });
+  } catch {
+    signal?.throwIfAborted();
+    return undefined;
+  }
+  if (response.status === 404) {
+    throw httpError(response);
+  }
+  const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
+  return response.ok
+    ? { ...versionOf(response), total: length === null ? undefined : Number(length) }
+    : undefined;
 }
 
 /** Whether a server that knew a file as `before` still has the same one. Weak tags promise too little. */
@@ -90,6 +142,21 @@ export function unreachable(url: string, error: unknown): PacelineError {
     'source-network',
     `${url} could not be fetched (${why}); check the connection, and that the server allows this page (CORS)`,
     { cause: error },
+  );
+}
+
+/** The stream without its first `count` bytes. */
+function skipping(stream: ReadableStream<Uint8Array>, count: number): ReadableStream<Uint8Array> {
+  return stream.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        const rest = chunk.subarray(Math.min(count, chunk.length));
+        count -= chunk.length - rest.length;
+        if (rest.length > 0) {
+          controller.enqueue(rest);
+        }
+      },
+    }),
   );
 }
 

@@ -15,12 +15,24 @@ export interface StoredModel {
   total?: number;
   /** SHA-256 of the whole file in hexadecimal, once it is complete. */
   sha256?: string;
+  /** The files of a split model: in the store they lie one after the other, and all that is said here is said of that. */
+  parts?: StoredPart[];
   /** Whether it is whole. What is not can be downloaded on from where it stopped. */
   complete: boolean;
   /** When its download or import began. */
   added: Date;
   /** When it was last downloaded, read or loaded. */
   used: Date;
+}
+
+/** A file of a split model. */
+export interface StoredPart {
+  /** What it was called, where that is known. */
+  name?: string;
+  /** Where it came from; absent for an imported one. */
+  url?: string;
+  /** Its length, where that is known. */
+  bytes?: number;
 }
 
 /** How far a download or an import is, in bytes. */
@@ -33,9 +45,9 @@ export interface StoreProgress {
 
 /** How to download or import. */
 export interface DownloadOptions {
-  /** What to call it; by default the last part of the address. */
+  /** What to call it; by default the last part of the address, without the numbers of a split model's file. */
   name?: string;
-  /** The SHA-256 that the file must have, in hexadecimal. */
+  /** The SHA-256 that the file must have, in hexadecimal; of a split model, that of its files one after the other. */
   sha256?: string;
   /** Called as bytes arrive, at most some 20 times a second. */
   onProgress?: (progress: StoreProgress) => void;

@@ -4,15 +4,17 @@
  */
 
 import { PacelineError } from '../errors.js';
+import { fileName, modelName } from '../shards.js';
 import { hasRoom, isFull, storeFull } from './room.js';
 import { throttled } from '../throttled.js';
 import type { Catalogue, Entry } from './catalogue.js';
 import { Digest } from './digest.js';
 import type { Locks } from './locks.js';
 import { checkName, nameOf } from './names.js';
+import { importParts, transferParts, type Part } from './parts.js';
 import type { Appender, Shelf } from './shelf.js';
-import { isKnown, transfer, type Transfer } from './transfer.js';
-import type { DownloadOptions, ImportOptions, StoredModel, StoreProgress } from './types.js';
+import { isKnown, NO_VERSION, transfer, type Transfer } from './transfer.js';
+import type { DownloadOptions, ImportOptions, StoredModel, StoredPart, StoreProgress } from './types.js';
 import { checked } from './checked.js';
 
 /** What a vault is made of. */
@@ -22,10 +24,19 @@ export interface VaultParts {
   locks: Locks;
 }
 
-/** A file being read, and its length in bytes. */
-export interface StoredBytes {
-  stream: ReadableStream<Uint8Array>;
+/** A file that is there: all of a model, or one of several. */
+export interface StoredFile {
+  name: string | undefined;
   size: number;
+  /** Its bytes from `at` on. */
+  open(at: number): ReadableStream<Uint8Array>;
+}
+
+/** A file to be imported. */
+export interface ImportFile {
+  stream: ReadableStream<Uint8Array>;
+  size: number | undefined;
+  name?: string | undefined;
 }
 
 /** How often somebody who waits for another tab's download is told how far that is, in ms. */
@@ -53,19 +64,29 @@ export class Vault {
     return models.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** See `ModelStore.download`. */
-  async download(url: string, options: DownloadOptions = {}): Promise<StoredModel> {
+  /** See `ModelStore.download`. `urls` are the files of a split model, or that of a whole one. */
+  async download(urls: string | readonly string[], options: DownloadOptions = {}): Promise<StoredModel> {
+    const all = typeof urls === 'string' ? [urls] : urls;
     const { signal, force = false } = options;
-    const name = await this.#nameFor(url, options.name, signal);
+    const name = await this.#nameFor(all, options.name, signal);
     return this.#writing(name, options, async tell => {
       const before = await this.#catalogue.get(name);
       const wanted = options.sha256?.toLowerCase();
-      if (before && !force && (await this.#isWhole(before)) && fits(before, url, wanted)) {
+      if (before && !force && (await this.#isWhole(before)) && fits(before, all, wanted)) {
         return this.#touch(before);
       }
+      const begun = before?.complete === false && isFrom(before, all) && !force;
+      const [url = ''] = all;
+      if (all.length > 1) {
+        const parts = all.map((url, i) => ({ name: fileName(url), ...(begun && before.parts?.[i]), url }));
+        return this.#fill(name, options, tell, begun, async at => {
+          const file = await transferParts(parts, at, signal, parts => this.#note(name, parts));
+          await this.#begin({ name, url, parts: file.parts, total: file.total }, before);
+          return file;
+        });
+      }
       const version = { etag: before?.etag, modified: before?.modified };
-      const resumable = before?.complete === false && before.url === url && !force && isKnown(version);
-      return this.#fill(name, options, tell, resumable, async at => {
+      return this.#fill(name, options, tell, begun && isKnown(version), async at => {
         const file = await transfer(url, at, version, signal);
         const { etag, modified } = file.version;
         await this.#begin({ name, url, etag, modified, total: file.total }, before);
@@ -77,15 +98,22 @@ export class Vault {
   /** See `ModelStore.import`. */
   async import(
     name: string,
-    { stream, size }: { stream: ReadableStream<Uint8Array>; size: number | undefined },
+    files: ImportFile | readonly ImportFile[],
     options: ImportOptions = {},
   ): Promise<StoredModel> {
     checkName(name);
+    const all = 'stream' in files ? [files] : files;
     return this.#writing(name, options, async tell => {
       const before = await this.#catalogue.get(name);
       return this.#fill(name, options, tell, false, async () => {
-        await this.#begin({ name, total: size }, before);
-        return { stream, at: 0, total: size, version: { etag: undefined, modified: undefined } };
+        const [only] = all;
+        if (only && all.length === 1) {
+          await this.#begin({ name, total: only.size }, before);
+          return { stream: only.stream, at: 0, total: only.size, version: NO_VERSION };
+        }
+        const file = importParts(all, parts => this.#note(name, parts));
+        await this.#begin({ name, parts: file.parts, total: file.total }, before);
+        return file;
       });
     });
   }
@@ -103,17 +131,23 @@ export class Vault {
   }
 
   /**
-   * Gives the model's bytes to `read`, each block compared with its hash; nobody changes the model meanwhile. A block
+   * Gives the model's files to `read`, each block compared with its hash; nobody changes the model meanwhile. A block
    * that differs makes the stream fail with `store-corrupt`.
    */
   async reading<T>(
     name: string,
     signal: AbortSignal | undefined,
-    read: (bytes: StoredBytes) => Promise<T>,
+    read: (files: StoredFile[]) => Promise<T>,
   ): Promise<T> {
     return this.#locks(name, 'shared', signal, async () => {
       const { blob, entry } = await this.#whole(name);
-      return read({ stream: checked(blob, entry.blocks ?? [], name), size: blob.size });
+      let end = 0;
+      const files = (entry.parts ?? [{ name, total: blob.size }]).map(({ name: part, total: size = 0 }) => {
+        const [from, to] = [end, (end += size)];
+        const open = (at: number) => checked(blob, entry.blocks ?? [], name, from + at, to);
+        return { name: part, size, open };
+      });
+      return read(files);
     });
   }
 
@@ -145,14 +179,20 @@ export class Vault {
     await this.#catalogue.delete(name);
   }
 
-  /** The name of the file at `url`. It is taken from then on, so that two addresses never share one. */
-  #nameFor(url: string, name: string | undefined, signal: AbortSignal | undefined): Promise<string> {
+  /** The name of the model at `urls`. It is taken from then on, so that two addresses never share one. */
+  #nameFor(
+    urls: readonly string[],
+    name: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     if (name !== undefined) {
       return Promise.resolve(checkName(name));
     }
     return this.#locks(NAMES, 'exclusive', signal, async () => {
       const entries = new Map((await this.#catalogue.all()).map(entry => [entry.name, entry]));
-      const name = nameOf(url, name => entries.get(name)?.url, [...entries.keys()]);
+      const [url = ''] = urls;
+      const rename = urls.length > 1 ? modelName : undefined;
+      const name = nameOf(url, name => entries.get(name)?.url, [...entries.keys()], rename);
       if (!entries.has(name)) {
         await this.#begin({ name, url }, undefined);
       }
@@ -244,12 +284,14 @@ export class Vault {
     signal: AbortSignal | undefined,
   ) {
     const digest = new Digest();
-    if (file.at > 0 && kept && appender.size === file.at) {
-      await pump(kept.stream(), signal, bytes => digest.update(bytes));
-    } else if (file.at > 0) {
-      throw new PacelineError('store-busy', 'the file changed while its download began; try again');
-    } else {
-      await appender.clear();
+    if (file.at > 0) {
+      if (!kept || appender.size !== kept.size) {
+        throw new PacelineError('store-busy', 'the file changed while its download began; try again');
+      }
+      await pump(kept.slice(0, file.at).stream(), signal, bytes => digest.update(bytes));
+    }
+    if (appender.size !== file.at) {
+      await appender.truncate(file.at);
     }
     return { digest, stream: file.stream, total: file.total };
   }
@@ -258,6 +300,14 @@ export class Vault {
   #begin(about: Partial<Entry> & { name: string }, before: Entry | undefined): Promise<void> {
     const now = Date.now();
     return this.#catalogue.put({ ...about, complete: false, added: before?.added ?? now, used: now });
+  }
+
+  /** Writes down what is known of a model's files. */
+  async #note(name: string, parts: Part[]): Promise<void> {
+    const entry = await this.#catalogue.get(name);
+    if (entry) {
+      await this.#catalogue.put({ ...entry, parts: [...parts] });
+    }
   }
 
   /** Writes down that a file is whole. */
@@ -326,7 +376,7 @@ export class Vault {
   }
 
   async #describe(entry: Entry): Promise<StoredModel> {
-    const { name, url, total, sha256, complete, added, used } = entry;
+    const { name, url, parts, total, sha256, complete, added, used } = entry;
     const bytes = (await this.#shelf.blob(name))?.size ?? 0;
     return {
       name,
@@ -334,6 +384,7 @@ export class Vault {
       bytes,
       ...(total !== undefined && { total }),
       ...(sha256 !== undefined && { sha256 }),
+      ...(parts && { parts: parts.map(describePart) }),
       complete: complete && bytes === total,
       added: new Date(added),
       used: new Date(used),
@@ -342,8 +393,22 @@ export class Vault {
 }
 
 /** Whether a complete model is what is wanted: by its hash where there is one to compare, else by its address. */
-function fits(entry: Entry, url: string, wanted: string | undefined): boolean {
-  return wanted === undefined ? entry.url === url : entry.sha256 === wanted;
+function fits(entry: Entry, urls: readonly string[], wanted: string | undefined): boolean {
+  return wanted === undefined ? isFrom(entry, urls) : entry.sha256 === wanted;
+}
+
+/** Whether a model came from these addresses. */
+function isFrom(entry: Entry, urls: readonly string[]): boolean {
+  const from = entry.parts?.map(part => part.url) ?? [entry.url];
+  return from.length === urls.length && from.every((url, i) => url === urls[i]);
+}
+
+function describePart({ name, url, total }: Part): StoredPart {
+  return {
+    ...(name !== undefined && { name }),
+    ...(url !== undefined && { url }),
+    ...(total !== undefined && { bytes: total }),
+  };
 }
 
 function progressOf(loaded: number, total: number | undefined): StoreProgress {

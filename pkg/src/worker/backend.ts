@@ -10,10 +10,11 @@ import type { ChatMessage, Device, EngineInfo, LoadProgress, Result, Stats, Toke
 /** How far the reading of a file is. */
 export type ReadProgress = Omit<LoadProgress, 'phase'>;
 
-/** A file being read, and its length in bytes where it is known. */
+/** A file being read, its length in bytes where that is known, and what it is called. */
 export interface ByteStream {
   stream: ReadableStream<Uint8Array>;
   size: number | undefined;
+  name?: string | undefined;
 }
 
 /** What start-up timing found out about an adapter. Only the wasm module knows what it means. */
@@ -56,8 +57,8 @@ export interface BackendEngine {
 /** The wasm module. */
 export interface Backend {
   load(
-    target: ByteStream,
-    draft: ByteStream | undefined,
+    target: ByteStream[],
+    draft: ByteStream[] | undefined,
     options: BackendLoadOptions,
     onProgress: (progress: ReadProgress) => void,
     signal: AbortSignal,

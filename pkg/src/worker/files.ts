@@ -4,26 +4,27 @@
  */
 
 import { PacelineError, toMessage } from '../errors.js';
-import type { SourceMessage } from '../protocol.js';
+import type { FileMessage, SourceMessage } from '../protocol.js';
 import { openVault } from '../store/open.js';
 import type { Vault } from '../store/vault.js';
 import { throttled } from '../throttled.js';
+import type { StoredModel } from '../store/types.js';
 import type { LoadProgress } from '../types.js';
 import type { ByteStream, ReadProgress } from './backend.js';
-import { open, paced } from './open.js';
+import { open, openStored } from './open.js';
 
 type Part = LoadProgress['part'];
 type Tell = (progress: LoadProgress) => void;
 
-/** A file that can be read now. */
+/** A model that can be read now. */
 type Ready =
-  | { type: 'direct'; source: SourceMessage; notStored?: string }
-  | { type: 'stored'; vault: Vault; name: string; url: string | undefined; fresh: boolean };
+  | { type: 'direct'; files: FileMessage[]; notStored?: string }
+  | { type: 'stored'; vault: Vault; name: string; urls: string[] | undefined; fresh: boolean };
 
-/** Loads from files that are open. */
+/** Loads from files that are open: all of each model. */
 type Load<T> = (
-  target: ByteStream,
-  draft: ByteStream | undefined,
+  target: ByteStream[],
+  draft: ByteStream[] | undefined,
   onProgress: (progress: ReadProgress) => void,
 ) => Promise<T>;
 
@@ -71,12 +72,13 @@ async function prepare(source: SourceMessage, part: Part, tell: Tell, signal: Ab
   if (source.type === 'stored') {
     const { vault } = await openVault(source.directory);
     const model = await vault.find(source.name);
-    return { type: 'stored', vault, name: source.name, url: model?.url, fresh: false };
+    return { type: 'stored', vault, name: source.name, urls: model && urlsOf(model), fresh: false };
   }
-  if (source.type !== 'url' || !source.store) {
-    return { type: 'direct', source };
+  const { files, store } = source;
+  if (!store) {
+    return { type: 'direct', files };
   }
-  const { url, store } = source;
+  const urls = files.flatMap(file => (file.type === 'url' ? [file.url] : []));
   try {
     const { vault } = await openVault(store.directory);
     let fresh = false;
@@ -84,87 +86,99 @@ async function prepare(source: SourceMessage, part: Part, tell: Tell, signal: Ab
       fresh = true;
       tell(progress);
     };
-    const { name } = await download(vault, url, part, noteFresh, signal);
-    return { type: 'stored', vault, name, url, fresh };
+    const { name } = await download(vault, urls, part, noteFresh, signal);
+    return { type: 'stored', vault, name, urls, fresh };
   } catch (error) {
     signal.throwIfAborted();
     if (store.required || (error instanceof PacelineError && !error.code.startsWith('store-'))) {
       throw error;
     }
-    return { type: 'direct', source: { type: 'url', url }, notStored: toMessage(error).message };
+    return { type: 'direct', files, notStored: toMessage(error).message };
   }
 }
 
-function download(vault: Vault, url: string, part: Part, tell: Tell, signal: AbortSignal, again?: string) {
+/** Where all of a stored model can be had again. */
+function urlsOf({ url, parts }: StoredModel): string[] | undefined {
+  const urls = parts ? parts.map(part => part.url) : [url];
+  return urls.every(url => url !== undefined) ? urls : undefined;
+}
+
+function download(vault: Vault, urls: string[], part: Part, tell: Tell, signal: AbortSignal, again?: string) {
   const onProgress = ({ loaded, total }: { loaded: number; total?: number }) =>
     tell({ part, phase: 'download', loaded, total });
-  return vault.download(url, {
+  return vault.download(urls, {
     ...(again !== undefined && { name: again, force: true }),
     onProgress,
     signal,
   });
 }
 
-/** Gives the bytes of a file to `use`; once more, and fetched anew, where they have changed in the store. */
+/** Gives the bytes of a model to `use`; once more, and fetched anew, where they have changed in the store. */
 async function reads<T>(
-  file: Ready,
+  model: Ready,
   part: Part,
   tell: Tell,
   signal: AbortSignal,
-  use: (bytes: ByteStream) => Promise<T>,
+  use: (files: ByteStream[]) => Promise<T>,
 ): Promise<T> {
-  if (file.type === 'direct') {
-    return use(await open(file.source, signal));
+  if (model.type === 'direct') {
+    const { files, failure } = noting(await open(model.files, signal));
+    try {
+      return await use(files);
+    } catch (error) {
+      // The engine only knows that a read failed.
+      throw failure() instanceof PacelineError ? failure() : error;
+    }
   }
-  const { vault, name, url } = file;
-  /** Whether an error is about this file: another one may be read inside `use`. */
+  const { vault, name, urls } = model;
+  /** Whether an error is about this model: another one may be read inside `use`. */
   let own = true;
   const once = () =>
-    vault.reading(name, signal, async ({ stream, size }) => {
-      const noted = noting(stream);
+    vault.reading(name, signal, async stored => {
+      const { files, failure } = noting(await openStored(stored));
       try {
-        return await use({ stream: paced(noted.stream), size });
+        return await use(files);
       } catch (error) {
-        const failure = noted.failure();
-        own = failure !== undefined;
-        // The engine only knows that a read failed.
-        throw failure ?? error;
+        own = failure() !== undefined;
+        throw failure() ?? error;
       }
     });
   try {
     return await once();
   } catch (error) {
     signal.throwIfAborted();
-    if (!own || url === undefined || toMessage(error).code !== 'store-corrupt') {
+    if (!own || urls === undefined || toMessage(error).code !== 'store-corrupt') {
       throw error;
     }
-    await download(vault, url, part, tell, signal, name);
+    await download(vault, urls, part, tell, signal, name);
     return once();
   }
 }
 
-/** The same stream, and the error that it failed with. */
-function noting(stream: ReadableStream<Uint8Array>) {
+/** The same files, and the error that the reading of one failed with. */
+function noting(files: ByteStream[]): { files: ByteStream[]; failure: () => unknown } {
   let failure: unknown;
-  const reader = stream.getReader();
-  const noted = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await reader.read();
-          if (done) {
-            controller.close();
-          } else {
-            controller.enqueue(value);
+  const noted = (stream: ReadableStream<Uint8Array>) => {
+    const reader = stream.getReader();
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          try {
+            const { done, value } = await reader.read();
+            if (done) {
+              controller.close();
+            } else {
+              controller.enqueue(value);
+            }
+          } catch (error) {
+            failure = error;
+            throw error;
           }
-        } catch (error) {
-          failure = error;
-          throw error;
-        }
+        },
+        cancel: reason => reader.cancel(reason),
       },
-      cancel: reason => reader.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
-  return { stream: noted, failure: () => failure };
+      { highWaterMark: 0 },
+    );
+  };
+  return { files: files.map(file => ({ ...file, stream: noted(file.stream) })), failure: () => failure };
 }

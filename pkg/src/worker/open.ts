@@ -3,33 +3,90 @@
  * @module
  */
 
-import { PacelineError } from '../errors.js';
-import type { PortReply, PortRequest, SourceMessage } from '../protocol.js';
+import type { FileMessage, PortReply, PortRequest } from '../protocol.js';
+import { fileName } from '../shards.js';
 import { bodyOf } from '../source.js';
-import { unreachable } from '../store/transfer.js';
+import { ranged, unreachable } from '../store/transfer.js';
+import type { StoredFile } from '../store/vault.js';
 import type { ByteStream } from './backend.js';
 import { tick } from './tick.js';
+import { Turns } from './turns.js';
 
 /** Longest time in ms that bytes are handed on without letting messages arrive. */
 const SLICE_MS = 8;
 
-/** Begins to read `source`, past the store. */
-export async function open(source: SourceMessage, signal?: AbortSignal): Promise<ByteStream> {
-  const { stream, size } = await raw(source, signal);
-  return { stream: paced(stream), size };
+/** Begins to read the files of a model, past the store. */
+export async function open(files: readonly FileMessage[], signal?: AbortSignal): Promise<ByteStream[]> {
+  const begin = files.length === 1 ? raw : inTurns();
+  const opened: ByteStream[] = [];
+  try {
+    for (const file of files) {
+      const { stream, ...about } = await begin(file, signal);
+      opened.push({ stream: paced(stream), ...about });
+    }
+  } catch (error) {
+    opened.forEach(({ stream }) => void stream.cancel().catch(() => {}));
+    throw error;
+  }
+  return opened;
 }
 
-/** The same, except that it may keep the event loop from running. */
-export async function raw(source: SourceMessage, signal?: AbortSignal): Promise<ByteStream> {
-  switch (source.type) {
+/** The same of a model that is in the store. */
+export async function openStored(files: readonly StoredFile[]): Promise<ByteStream[]> {
+  const turns = new Turns();
+  const begin = async ({ name, size, open }: StoredFile): Promise<ByteStream> =>
+    files.length === 1
+      ? { name, size, stream: open(0) }
+      : turns.open({ name, open: async at => ({ size, stream: open(at) }) });
+  const opened: ByteStream[] = [];
+  for (const file of files) {
+    const { stream, ...about } = await begin(file);
+    opened.push({ stream: paced(stream), ...about });
+  }
+  return opened;
+}
+
+/** The stream of a file from its beginning, which may keep the event loop from running. */
+export async function raw(file: FileMessage, signal?: AbortSignal): Promise<ByteStream> {
+  const name = nameOf(file);
+  switch (file.type) {
     case 'url':
-      return bodyOf(await get(source.url, signal));
+      return { ...bodyOf(await get(file.url, signal)), name };
     case 'blob':
-      return { stream: source.blob.stream(), size: source.blob.size };
+      return { stream: file.blob.stream(), size: file.blob.size, name };
     case 'port':
-      return { stream: fromPort(source.port), size: source.size };
-    case 'stored':
-      throw new PacelineError('source-invalid', 'a stored model is read through its store');
+      return { stream: fromPort(file.port), size: file.size, name };
+  }
+}
+
+/** The same for files of which one at a time is open, where they can be opened more than once. */
+function inTurns(): typeof raw {
+  const turns = new Turns();
+  return async (file, signal) => {
+    const name = nameOf(file);
+    switch (file.type) {
+      case 'url': {
+        const open = ranged(file.url, signal);
+        return turns.open({ name, open });
+      }
+      case 'blob': {
+        const { blob } = file;
+        return turns.open({ name, open: async at => ({ stream: blob.slice(at).stream(), size: blob.size }) });
+      }
+      case 'port':
+        return raw(file, signal);
+    }
+  };
+}
+
+function nameOf(file: FileMessage): string | undefined {
+  switch (file.type) {
+    case 'url':
+      return fileName(file.url);
+    case 'blob':
+      return file.blob instanceof File ? file.blob.name : undefined;
+    case 'port':
+      return file.name;
   }
 }
 

@@ -110,7 +110,10 @@ async function onAnyDevice<T extends object>(
   } catch (error) {
     const failure = toMessage(error);
     const again = device === 'auto' && failure.code.startsWith('gpu-');
-    if (!again || sources.some(source => source?.type === 'port')) {
+    if (
+      !again ||
+      sources.some(source => source?.type === 'files' && source.files.some(({ type }) => type === 'port'))
+    ) {
       throw error;
     }
     return { ...(await load('cpu')), gpuFailure: failure };

@@ -100,10 +100,10 @@ struct Opened<S, M> {
 
 impl<S: ByteSource, M> Opened<S, M> {
     async fn open(
-        source: S,
+        sources: Vec<S>,
         describe: impl FnOnce(&Header) -> Result<M, model::Error>,
     ) -> Result<Self, Error> {
-        let stream = Stream::open(source).await?;
+        let stream = Stream::open_shards(sources).await?;
         let model = describe(stream.header())?;
         let tokenizer = Tokenizer::from_metadata(&stream.header().metadata)?;
         Ok(Self { stream, model, tokenizer })
@@ -117,9 +117,9 @@ impl<S: ByteSource, M> Opened<S, M> {
 
 impl<S: ByteSource> Opened<S, Model> {
     /// Opens a draft that proposes in this target's language.
-    async fn open_draft<D: ByteSource>(&self, source: D) -> Result<Opened<D, Draft>, Error> {
+    async fn open_draft<D: ByteSource>(&self, sources: Vec<D>) -> Result<Opened<D, Draft>, Error> {
         let describe = |header: &Header| Draft::describe(header, &self.model.config);
-        let draft = Opened::open(source, describe).await.map_err(Error::of_draft)?;
+        let draft = Opened::open(sources, describe).await.map_err(Error::of_draft)?;
         draft.tokenizer.compatible(&self.tokenizer).map_err(DecodeError::TokenizerMismatch)?;
         let model = draft.model.beside(&self.model.config).map_err(DecodeError::DraftMismatch)?;
         Ok(Opened { model, ..draft })
@@ -161,21 +161,34 @@ impl<S: ByteSource> Opened<S, Model> {
     }
 }
 
-/// Loads a target, and a draft if there is one. Both headers are checked before the first weight is read.
+/// Loads a target, and a draft if there is one, each from one file. Both headers are checked before the first weight is
+/// read.
 ///
 /// Wrap the sources in [`crate::source::Observed`] for progress and abort.
 ///
 /// # Errors
-/// Everything that can be wrong with a file; those of the draft are wrapped in [`Error::Draft`], except
-/// [`DecodeError::TokenizerMismatch`] and [`DecodeError::DraftMismatch`].
+/// As [`load_shards`].
 pub async fn load<T: ByteSource, D: ByteSource>(
     target: T,
     draft: Option<D>,
     options: &LoadOptions,
 ) -> Result<Loaded, Error> {
+    load_shards(vec![target], draft.map(|source| vec![source]), options).await
+}
+
+/// As [`load`], from models that may be split over several files: all of them, in any order.
+///
+/// # Errors
+/// Everything that can be wrong with a file; those of the draft are wrapped in [`Error::Draft`], except
+/// [`DecodeError::TokenizerMismatch`] and [`DecodeError::DraftMismatch`].
+pub async fn load_shards<T: ByteSource, D: ByteSource>(
+    target: Vec<T>,
+    draft: Option<Vec<D>>,
+    options: &LoadOptions,
+) -> Result<Loaded, Error> {
     let mut target = Opened::open(target, Model::describe).await?;
     let mut draft = match draft {
-        Some(source) => Some(target.open_draft(source).await?),
+        Some(sources) => Some(target.open_draft(sources).await?),
         None => None,
     };
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);

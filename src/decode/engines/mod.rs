@@ -6,7 +6,7 @@ mod load;
 
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
-pub use load::{About, DEFAULT_CAPACITY, Device, LoadOptions, Loaded, load};
+pub use load::{About, DEFAULT_CAPACITY, Device, LoadOptions, Loaded, load, load_shards};
 
 use super::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 use crate::{Error, model};

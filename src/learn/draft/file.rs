@@ -71,7 +71,18 @@ fn metadata(draft: &Draft, name: &str, target: &Metadata) -> Metadata {
 /// # Errors
 /// What can be wrong with the file; [`crate::decode::Error::TokenizerMismatch`] where it was made for another tokenizer.
 pub async fn read<S: ByteSource>(source: S, target: &Target) -> Result<(Draft, Weights), crate::Error> {
-    let mut stream = Stream::open(source).await?;
+    read_shards(vec![source], target).await
+}
+
+/// As [`read`], from all files of a draft, in any order.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_shards<S: ByteSource>(
+    sources: Vec<S>,
+    target: &Target,
+) -> Result<(Draft, Weights), crate::Error> {
+    let mut stream = Stream::open_shards(sources).await?;
     let header = stream.header();
     Tokenizer::from_metadata(&header.metadata)?
         .compatible(&target.tokenizer)
@@ -98,7 +109,19 @@ pub async fn load<S: ByteSource>(
     target: &Target,
     capacity: usize,
 ) -> Result<(cpu::Draft, Draft), crate::Error> {
-    let mut stream = Stream::open(source).await?;
+    load_shards(vec![source], target, capacity).await
+}
+
+/// As [`load`], from all files of a draft, in any order.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_shards<S: ByteSource>(
+    sources: Vec<S>,
+    target: &Target,
+    capacity: usize,
+) -> Result<(cpu::Draft, Draft), crate::Error> {
+    let mut stream = Stream::open_shards(sources).await?;
     let header = stream.header();
     Tokenizer::from_metadata(&header.metadata)?
         .compatible(&target.tokenizer)

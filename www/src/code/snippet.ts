@@ -16,10 +16,11 @@ export interface Program {
 
 /** A TypeScript module that does what the page does. */
 export function snippet({ target, draft, device, options, chat, prompt }: Program): string {
-  const files = [target, draft].filter(origin => origin && 'file' in origin).length;
+  const first = filesOf(target);
+  const files = first + (draft ? filesOf(draft) : 0);
   const load = entries({
     target: origin(target, 0),
-    draft: draft && origin(draft, files - 1),
+    draft: draft && origin(draft, first),
     device: device === 'auto' ? undefined : literal(device),
   });
   const generate = entries(
@@ -51,9 +52,14 @@ export function snippet({ target, draft, device, options, chat, prompt }: Progra
   ].join('\n');
 }
 
-function origin(from: Origin, index: number): string {
-  if ('file' in from) {
-    return `files[${index}]!`;
+function filesOf(from: Origin): number {
+  return 'files' in from ? from.files : 0;
+}
+
+/** A model that is picked is the files from the `first` one on. */
+function origin(from: Origin, first: number): string {
+  if ('files' in from) {
+    return from.files === 1 ? `files[${first}]!` : `[...files].slice(${first}, ${first + from.files})`;
   }
   return literal('url' in from ? from.url : from);
 }

@@ -11,7 +11,7 @@ export interface Pick {
 }
 
 /** Where a model comes from, as the code panel writes it. */
-export type Origin = { url: string } | { stored: string } | { file: string };
+export type Origin = { url: string } | { stored: string } | { files: number };
 
 /** What to load, and where it runs. */
 export interface LoadPlan {
@@ -46,6 +46,8 @@ export class Host {
       target: target.source,
       draft: draft?.source,
       device,
+      // What is to be kept is in the store by now.
+      cache: false,
       onProgress,
       signal,
     });

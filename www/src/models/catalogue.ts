@@ -1,5 +1,7 @@
 /** The models that this site offers: `models.json` beside the page names them, and any host may change it. */
 
+import { isPart } from './files';
+
 /** What a model is for. */
 export type Role = 'target' | 'draft';
 
@@ -37,7 +39,9 @@ async function probe(offer: Offer): Promise<Offer> {
       return offer;
     }
     const length = response.headers.get('content-length');
-    return { ...offer, there: true, ...(length !== null && { bytes: Number(length) }) };
+    // The first of several files says nothing of the length of all.
+    const known = length !== null && !isPart(offer.url);
+    return { ...offer, there: true, ...(known && { bytes: Number(length) }) };
   } catch {
     return offer;
   }

@@ -38,7 +38,7 @@ export class ModelChoice {
         <label class="label" for="${role}" data-part="label"></label>
         <div class="line">
           <select id="${role}" data-part="select"></select>
-          <input class="visually-hidden" id="${role}-file" type="file" accept=".gguf" data-part="file" />
+          <input class="visually-hidden" id="${role}-file" type="file" accept=".gguf" multiple data-part="file" />
           <label class="button quiet" for="${role}-file" data-part="pick">File…</label>
         </div>
       </div>`);
@@ -50,12 +50,12 @@ export class ModelChoice {
       onChange,
     ];
     parts.label.textContent = options.label;
-    parts.file.setAttribute('aria-label', `${options.label}: choose a file`);
+    parts.file.setAttribute('aria-label', `${options.label}: choose a file, or all files of a split model`);
     parts.select.addEventListener('change', () => this.choose(parts.select.value));
     parts.file.addEventListener('change', () => {
-      const file = parts.file.files?.[0];
-      if (file) {
-        this.choose(library.addFile(file).key);
+      const files = [...(parts.file.files ?? [])];
+      if (files.length > 0) {
+        this.choose(library.addFiles(files).key);
       }
       parts.file.value = '';
     });
@@ -100,6 +100,8 @@ export class ModelChoice {
 /** A model in one line, with nothing in it that changes while it is downloaded. */
 function describe(model: Model): string {
   const length = lengthOf(model);
-  const where = model.file ? 'a file' : isKept(model) ? 'in this browser' : 'to download';
+  const count = model.files?.length ?? 0;
+  const where =
+    count > 1 ? `${count} files` : count === 1 ? 'a file' : isKept(model) ? 'in this browser' : 'to download';
   return [model.title, length === undefined ? '' : megabytes(length), where].filter(Boolean).join(' · ');
 }

@@ -1,7 +1,9 @@
 /** Files that are dropped anywhere on the page. */
 
-/** Calls `take` for each of them. */
-export function acceptDrops(take: (file: File) => void): void {
+import { modelsOf } from './files';
+
+/** Calls `take` for each model among them. */
+export function acceptDrops(take: (files: File[]) => void): void {
   addEventListener('dragover', event => {
     event.preventDefault();
     document.body.classList.add('dragging');
@@ -11,6 +13,6 @@ export function acceptDrops(take: (file: File) => void): void {
   addEventListener('drop', event => {
     event.preventDefault();
     end();
-    [...(event.dataTransfer?.files ?? [])].forEach(take);
+    modelsOf([...(event.dataTransfer?.files ?? [])]).forEach(take);
   });
 }

@@ -19,7 +19,7 @@ export async function fetchMissing(
   onProgress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const missing = models.filter(model => !model.file && !isKept(model)).map(({ key }) => key);
+  const missing = models.filter(model => !model.files && !isKept(model)).map(({ key }) => key);
   const total = sum(missing.map(key => library.find(key)).map(model => model && lengthOf(model)));
   const listen = () => {
     const parts = missing.map(key => library.find(key));
@@ -37,19 +37,17 @@ export async function fetchMissing(
   }
 }
 
-/** The source of a model: what is kept, or a file, or else the bytes as they come from the network, unkept. */
-export async function pickOf(model: Model, signal: AbortSignal): Promise<Pick> {
-  return { title: model.title, origin: originOf(model), source: await sourceOf(model, signal) };
+/** A model as it is loaded. */
+export function pickOf(model: Model): Pick {
+  return { title: model.title, origin: originOf(model), source: sourceOf(model) };
 }
 
-async function sourceOf(model: Model, signal: AbortSignal): Promise<Source> {
-  if (model.file) {
-    return model.file;
+/** The source of a model: what is kept, or files, or else the bytes as they come from the network, unkept. */
+function sourceOf({ files, stored, url = '' }: Model): Source {
+  if (files) {
+    return files;
   }
-  if (model.stored?.complete) {
-    return { stored: model.stored.name };
-  }
-  return fetch(model.url ?? '', { signal });
+  return stored?.complete ? { stored: stored.name } : url;
 }
 
 /** The sum, where all parts are known. */

@@ -4,7 +4,8 @@ import { ModelStore, type StoredModel, type StoreUsage } from 'paceline';
 import { isAbort } from '../ui/problem';
 import { State } from '../ui/state';
 import { readCatalogue, type Offer } from './catalogue';
-import { isKept, type Model, type Transfer } from './model';
+import { firstFile, modelName } from './files';
+import { isKept, lengthOf, type Model, type Transfer } from './model';
 
 /** Tells other tabs of this page that the store has changed. */
 const CHANNEL = 'paceline-demo-models';
@@ -53,22 +54,24 @@ export class Library {
     return this.models.value.find(model => model.key === key);
   }
 
-  /** Adds a file from the visitor's disk. */
-  addFile(file: File): Model {
-    const model: Model = { key: `file:${this.#files++}`, title: file.name, role: undefined, file };
+  /** Adds a model from the visitor's disk: all of its files. */
+  addFiles(files: File[]): Model {
+    const title = files.length > 1 ? modelName(files[0]?.name ?? '') : (files[0]?.name ?? '');
+    const model: Model = { key: `file:${this.#files++}`, title, role: undefined, files };
     this.#added.push(model);
     this.#set([...this.models.value, model]);
     return model;
   }
 
   /** Adds an address. */
-  addUrl(url: string): Model {
+  addUrl(typed: string): Model {
+    const url = firstFile(typed);
     const key = new URL(url, document.baseURI).href;
     const known = this.find(key);
     if (known) {
       return known;
     }
-    const title = decodeURIComponent(new URL(key).pathname.split('/').at(-1) || key);
+    const title = modelName(decodeURIComponent(new URL(key).pathname.split('/').at(-1) || key));
     const model: Model = { key, title, role: undefined, url };
     this.#added.push(model);
     this.#set([...this.models.value, model]);
@@ -101,14 +104,14 @@ export class Library {
     );
   }
 
-  /** Keeps a picked file in the browser. */
+  /** Keeps a picked model in the browser. */
   async keep(key: string): Promise<void> {
-    const { file } = this.#get(key);
-    if (!file) {
+    const { files, title } = this.#get(key);
+    if (!files) {
       return;
     }
     await this.#transfer(key, 'import', (store, transfer, onProgress) =>
-      store.import(file.name, file, { signal: transfer.controller.signal, onProgress }),
+      store.import(title, files, { signal: transfer.controller.signal, onProgress }),
     );
     this.#added = this.#added.filter(model => model.key !== key);
     await this.refresh();
@@ -162,11 +165,12 @@ export class Library {
       throw this.unavailable;
     }
     const controller = new AbortController();
-    const { stored, bytes, file } = this.#get(key);
+    const model = this.#get(key);
+    const { stored } = model;
     const transfer: Transfer = {
       kind,
       loaded: kind === 'download' ? (stored?.bytes ?? 0) : 0,
-      total: file?.size ?? stored?.total ?? bytes,
+      total: lengthOf(model),
       controller,
     };
     this.#update(key, { transfer, problem: undefined });
@@ -239,5 +243,5 @@ export class Library {
 
 /** Models that are whole, or can be had. */
 export function usable(models: Model[]): Model[] {
-  return models.filter(model => isKept(model) || model.url !== undefined || model.file !== undefined);
+  return models.filter(model => isKept(model) || model.url !== undefined || model.files !== undefined);
 }

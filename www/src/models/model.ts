@@ -17,8 +17,8 @@ export interface Model {
   bytes?: number;
   /** What the browser keeps of it. */
   stored?: StoredModel;
-  /** Where it was picked from a disk. */
-  file?: File;
+  /** Where it was picked from a disk: all of its files. */
+  files?: File[];
   /** What is being done with it. */
   transfer?: Transfer;
   /** Why the last attempt failed. */
@@ -39,14 +39,18 @@ export function isKept({ stored }: Model): boolean {
 }
 
 /** Its length, as far as anybody knows. */
-export function lengthOf({ bytes, stored, file }: Model): number | undefined {
-  return file?.size ?? stored?.total ?? (stored?.complete ? stored.bytes : bytes);
+export function lengthOf({ bytes, stored, files }: Model): number | undefined {
+  return (
+    files?.reduce((sum, { size }) => sum + size, 0) ??
+    stored?.total ??
+    (stored?.complete ? stored.bytes : bytes)
+  );
 }
 
 /** How a program names it. */
-export function originOf({ url, stored, file, title }: Model): Origin {
+export function originOf({ url, stored, files, title }: Model): Origin {
   if (url !== undefined) {
     return { url };
   }
-  return file ? { file: file.name } : { stored: stored?.name ?? title };
+  return files ? { files: files.length } : { stored: stored?.name ?? title };
 }

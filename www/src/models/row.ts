@@ -51,7 +51,7 @@ export class Row {
   show(model: Model): void {
     this.#model = model;
     const { title, meta, bar, problem, act, check, remove } = this.#parts;
-    const { transfer, stored, file } = model;
+    const { transfer, stored, files } = model;
     title.textContent = model.title;
     meta.textContent = [this.#size(), this.#state(), this.#checked].filter(Boolean).join(' · ');
 
@@ -75,16 +75,16 @@ export class Row {
     name(act, label ?? '', model.title);
     check.hidden = !isKept(model) || transfer !== undefined;
     name(check, 'Check', model.title);
-    remove.hidden = transfer?.kind === 'check' || (!stored && !file && !this.#typed());
+    remove.hidden = transfer?.kind === 'check' || (!stored && !files && !this.#typed());
     name(remove, this.#asking ? 'Really delete?' : stored ? 'Delete' : 'Remove', model.title);
   }
 
   #label(): string | undefined {
-    const { transfer, stored, file, url } = this.#model;
+    const { transfer, stored, files, url } = this.#model;
     if (transfer) {
       return transfer.kind === 'check' ? undefined : transfer.kind === 'download' ? 'Pause' : 'Cancel';
     }
-    if (file && !stored) {
+    if (files && !stored) {
       return this.#library.keeps ? 'Keep' : undefined;
     }
     if (!url || isKept(this.#model) || !this.#library.keeps) {
@@ -104,7 +104,7 @@ export class Row {
   }
 
   #state(): string {
-    const { transfer, stored, file, bytes } = this.#model;
+    const { transfer, stored, files, bytes } = this.#model;
     if (transfer) {
       return { download: 'downloading', import: 'being kept', check: 'being checked' }[transfer.kind];
     }
@@ -115,7 +115,10 @@ export class Row {
       const total = stored.total ?? bytes;
       return total ? `paused at ${percent(stored.bytes / total)}` : 'paused';
     }
-    return file ? 'a file, gone with the page' : 'not here yet';
+    if (files) {
+      return files.length === 1 ? 'a file, gone with the page' : `${files.length} files, gone with the page`;
+    }
+    return 'not here yet';
   }
 
   /** Whether the visitor typed its address. */
@@ -124,15 +127,15 @@ export class Row {
   }
 
   async #act(): Promise<void> {
-    const { key, title, transfer, file } = this.#model;
+    const { key, title, transfer, files } = this.#model;
     if (transfer) {
       this.#library.pause(key);
       return;
     }
     this.#checked = '';
-    announce(`${title}: ${file ? 'being kept' : 'downloading'}`);
+    announce(`${title}: ${files ? 'being kept' : 'downloading'}`);
     try {
-      await (file ? this.#library.keep(key) : this.#library.download(key));
+      await (files ? this.#library.keep(key) : this.#library.download(key));
       announce(`${title} is in this browser`);
     } catch (reason) {
       // Anything else than a pause stands in the row.

@@ -88,10 +88,10 @@ export class Start {
     parts.cancel.addEventListener('click', () => this.#controller?.abort());
   }
 
-  /** Takes a dropped file: as the model, or as its draft where a file is the model already. */
-  take(file: File): void {
-    const { key } = this.#library.addFile(file);
-    (this.#target.model?.file ? this.#draft : this.#target).choose(key);
+  /** Takes a model that was dropped: as the model, or as its draft where files are the model already. */
+  take(files: File[]): void {
+    const { key } = this.#library.addFiles(files);
+    (this.#target.model?.files ? this.#draft : this.#target).choose(key);
   }
 
   /** Loads what is chosen. `keep`: what comes from the network is kept in the browser. */
@@ -111,9 +111,7 @@ export class Start {
           this.#progress.show('Downloading', loaded, total);
         await fetchMissing(this.#library, models, show, signal);
       }
-      const [first, second] = await Promise.all(
-        models.map(({ key }) => pickOf(this.#library.find(key) ?? target, signal)),
-      );
+      const [first, second] = models.map(({ key }) => pickOf(this.#library.find(key) ?? target));
       if (first) {
         const plan = { target: first, draft: second, device: this.#device };
         await this.#host.load(plan, this.#loading(models), signal);
