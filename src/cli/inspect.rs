@@ -9,6 +9,7 @@ use paceline::Error;
 use paceline::gguf::{Array, Header, Stream, Tensor, Value};
 use paceline::model::{Config, Model};
 use paceline::source::FileSource;
+use paceline::text::{self, Tokenizer};
 use serde_json::{Value as Json, json};
 
 /// Show a GGUF file's header, hyper-parameters and tensors.
@@ -28,10 +29,11 @@ const SHOWN: usize = 8;
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let header = read(&args.file).with_context(|| format!("{}", args.file.display()))?;
     let model = Model::describe(&header);
+    let tokenizer = Tokenizer::from_metadata(&header.metadata);
     if args.json {
-        return super::print_json(&as_json(&header, &model));
+        return super::print_json(&as_json(&header, &model, &tokenizer));
     }
-    io::stdout().write_all(as_text(&header, &model).as_bytes())?;
+    io::stdout().write_all(as_text(&header, &model, &tokenizer).as_bytes())?;
     Ok(())
 }
 
@@ -71,7 +73,11 @@ fn hyper_parameters(config: &Config) -> Vec<(&'static str, Json)> {
     ]
 }
 
-fn as_json(header: &Header, model: &Result<Model, paceline::model::Error>) -> Json {
+fn as_json(
+    header: &Header,
+    model: &Result<Model, paceline::model::Error>,
+    tokenizer: &Result<Tokenizer, text::Error>,
+) -> Json {
     let formats: serde_json::Map<String, Json> = formats(header)
         .into_iter()
         .map(|(name, (tensors, bytes))| (name.into(), json!({"tensors": tensors, "bytes": bytes})))
@@ -94,19 +100,32 @@ fn as_json(header: &Header, model: &Result<Model, paceline::model::Error>) -> Js
         }
         Err(error) => (Json::Null, json!({"code": error.code(), "message": error.to_string()})),
     };
+    let tokenizer = match tokenizer {
+        Ok(tokenizer) => json!({
+            "tokens": tokenizer.vocab_size(),
+            "stop_ids": tokenizer.stop_ids(),
+            "warnings": tokenizer.warnings(),
+        }),
+        Err(error) => json!({"problem": {"code": error.code(), "message": error.to_string()}}),
+    };
     json!({
         "version": header.version,
         "alignment": header.alignment,
         "data_offset": header.data_offset,
         "model": parameters,
         "problem": problem,
+        "tokenizer": tokenizer,
         "formats": formats,
         "metadata": metadata,
         "tensors": header.tensors.iter().map(tensor).collect::<Vec<_>>(),
     })
 }
 
-fn as_text(header: &Header, model: &Result<Model, paceline::model::Error>) -> String {
+fn as_text(
+    header: &Header,
+    model: &Result<Model, paceline::model::Error>,
+    tokenizer: &Result<Tokenizer, text::Error>,
+) -> String {
     let mut lines = vec![format!(
         "GGUF version {}, {} metadata keys, {} tensors, data at byte {} aligned to {}",
         header.version,
@@ -126,6 +145,15 @@ fn as_text(header: &Header, model: &Result<Model, paceline::model::Error>) -> St
             lines.extend(pairs.map(|(key, value)| format!("  {key:<14}{value}")));
         }
         Err(error) => lines.push(format!("  Paceline cannot run this model: {error}")),
+    }
+    lines.push("\nTokenizer".into());
+    match tokenizer {
+        Ok(tokenizer) => {
+            lines.push(format!("  {:<14}{}", "tokens", tokenizer.vocab_size()));
+            lines.push(format!("  {:<14}{:?}", "stop_ids", tokenizer.stop_ids()));
+            lines.extend(tokenizer.warnings().iter().map(|warning| format!("  {:<14}{warning}", "warning")));
+        }
+        Err(error) => lines.push(format!("  Paceline cannot read this tokenizer: {error}")),
     }
     lines.push("\nFormats".into());
     for (name, (tensors, bytes)) in formats(header) {
