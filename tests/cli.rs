@@ -287,6 +287,25 @@ fn inspect_shows_models_that_do_not_run() {
     assert!(stdout(&paceline(["inspect", file.to_str().unwrap()])).contains("cannot run this model"));
 }
 
+/// Without `tokenizer.ggml.pre` the family's own is taken, and said to be.
+#[test]
+fn a_missing_pre_tokenizer_is_a_warning() {
+    let folder = Folder::new();
+    let good = folder.file("good.gguf", &target().gguf());
+    let old = folder.file("old.gguf", &replaced(target().gguf(), "tokenizer.ggml.pre", "tokenizer.ggml.oh!"));
+    let words = "tokenizer.ggml.pre is missing";
+    for (file, warned) in [(&good, false), (&old, true)] {
+        let shown = stdout(&paceline(["inspect", file.to_str().unwrap()]));
+        assert!(shown.contains("stop_ids      [0, 2]"), "{shown}");
+        assert_eq!(shown.contains(words), warned, "{shown}");
+        let described = json(&paceline(["inspect", "--json", file.to_str().unwrap()]));
+        assert_eq!(described["tokenizer"]["warnings"].as_array().map(Vec::len), Some(usize::from(warned)));
+        let generated = generate(file, "--prompt hello --max-tokens 2 --json");
+        json(&generated);
+        assert_eq!(stderr(&generated).contains(words), warned, "{}", stderr(&generated));
+    }
+}
+
 /// Every `from` replaced by `to`, which is as long.
 fn replaced(mut bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());

@@ -97,6 +97,8 @@ export interface EngineInfo {
   variant: string;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
+  /** What to know about how the target's file was understood: a sentence for each thing that it leaves out. */
+  warnings: string[];
   /**
    * Whether the GPU computed what it should, bit by bit, when the engine was loaded. One that does not is never used:
    * `auto` runs on the CPU then. Absent where no GPU was tried.

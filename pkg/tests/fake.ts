@@ -82,6 +82,7 @@ export const INFO: EngineInfo = {
   adapter: 'toy',
   software: false,
   variant: '',
+  warnings: [],
   capacity: 64,
   maxGamma: 4,
   hasChatTemplate: true,

@@ -197,6 +197,7 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);
         }
+        loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
         Ok(loaded)
     };
     load().await.map_err(|error| {

@@ -7,6 +7,7 @@ use anyhow::Context;
 use paceline::Error;
 use paceline::gguf::{Array, Header, Shard, Stream, Tensor, Value};
 use paceline::model::{Config, Model};
+use paceline::text::{self, Tokenizer};
 use serde_json::{Value as Json, json};
 
 use super::model_files::ModelFiles;
@@ -24,14 +25,24 @@ pub struct Args {
 /// Values of an array that are shown before the rest is counted.
 const SHOWN: usize = 8;
 
+/// What a model's files say.
+struct Contents {
+    header: Header,
+    shards: Vec<Shard>,
+    model: Result<Model, paceline::model::Error>,
+    tokenizer: Result<Tokenizer, text::Error>,
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (header, shards) = read(&args.file).with_context(|| args.file.display().to_string())?;
     let model = Model::describe(&header);
+    let tokenizer = Tokenizer::from_metadata(&header.metadata);
+    let contents = Contents { header, shards, model, tokenizer };
     if args.json {
-        return super::print_json(&as_json(&header, &shards, &model));
+        return super::print_json(&as_json(&contents));
     }
-    io::stdout().write_all(as_text(&header, &shards, &model).as_bytes())?;
+    io::stdout().write_all(as_text(&contents).as_bytes())?;
     Ok(())
 }
 
@@ -80,7 +91,8 @@ fn hyper_parameters(config: &Config) -> Vec<(&'static str, Json)> {
     ]
 }
 
-fn as_json(header: &Header, shards: &[Shard], model: &Result<Model, paceline::model::Error>) -> Json {
+fn as_json(contents: &Contents) -> Json {
+    let Contents { header, shards, model, tokenizer } = contents;
     let formats: serde_json::Map<String, Json> = formats(header)
         .into_iter()
         .map(|(name, (tensors, bytes))| (name.into(), json!({"tensors": tensors, "bytes": bytes})))
@@ -104,6 +116,14 @@ fn as_json(header: &Header, shards: &[Shard], model: &Result<Model, paceline::mo
         Err(error) => (Json::Null, json!({"code": error.code(), "message": error.to_string()})),
     };
     let file = |(name, tensors, bytes)| json!({"file": name, "tensors": tensors, "bytes": bytes});
+    let tokenizer = match tokenizer {
+        Ok(tokenizer) => json!({
+            "tokens": tokenizer.vocab_size(),
+            "stop_ids": tokenizer.stop_ids(),
+            "warnings": tokenizer.warnings(),
+        }),
+        Err(error) => json!({"problem": {"code": error.code(), "message": error.to_string()}}),
+    };
     json!({
         "version": header.version,
         "alignment": header.alignment,
@@ -111,13 +131,15 @@ fn as_json(header: &Header, shards: &[Shard], model: &Result<Model, paceline::mo
         "model": parameters,
         "problem": problem,
         "shards": files(header, shards).into_iter().map(file).collect::<Vec<_>>(),
+        "tokenizer": tokenizer,
         "formats": formats,
         "metadata": metadata,
         "tensors": header.tensors.iter().map(tensor).collect::<Vec<_>>(),
     })
 }
 
-fn as_text(header: &Header, shards: &[Shard], model: &Result<Model, paceline::model::Error>) -> String {
+fn as_text(contents: &Contents) -> String {
+    let Contents { header, shards, model, tokenizer } = contents;
     let mut lines = vec![format!(
         "GGUF version {}, {} metadata keys, {} tensors, data at byte {} aligned to {}",
         header.version,
@@ -145,6 +167,15 @@ fn as_text(header: &Header, shards: &[Shard], model: &Result<Model, paceline::mo
             lines.extend(pairs.map(|(key, value)| format!("  {key:<14}{value}")));
         }
         Err(error) => lines.push(format!("  Paceline cannot run this model: {error}")),
+    }
+    lines.push("\nTokenizer".into());
+    match tokenizer {
+        Ok(tokenizer) => {
+            lines.push(format!("  {:<14}{}", "tokens", tokenizer.vocab_size()));
+            lines.push(format!("  {:<14}{:?}", "stop_ids", tokenizer.stop_ids()));
+            lines.extend(tokenizer.warnings().iter().map(|warning| format!("  {:<14}{warning}", "warning")));
+        }
+        Err(error) => lines.push(format!("  Paceline cannot read this tokenizer: {error}")),
     }
     lines.push("\nFormats".into());
     for (name, (tensors, bytes)) in formats(header) {

@@ -2,12 +2,18 @@
 
 mod byte_level;
 mod chat;
+mod ends_of_turn;
+mod fields;
+#[cfg(test)]
+mod fixture;
 mod fnv;
 mod pre_tokenizers;
 mod python_json;
+mod special;
 mod stream;
 mod strftime;
 mod tokenizer;
+mod vocabulary;
 
 pub use chat::{ChatTemplate, Message};
 pub use stream::TextStream;

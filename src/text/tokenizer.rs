@@ -3,38 +3,19 @@
 //! Byte-level BPE (`tokenizer.ggml.model` = `gpt2`) with the pre-tokenizers of `pre_tokenizers.rs`. SentencePiece
 //! and WordPiece models are not built here.
 
-use super::Error;
-use super::byte_level;
 use super::fnv::Fnv;
 use super::pre_tokenizers::{self, PreTokenizer, Rule};
-use crate::gguf::{self, Array, Metadata, Value};
-use tokenizers::models::bpe::{BPE, Merges, Vocab};
+use super::special::Special;
+use super::vocabulary::{self, Kind, corrupt};
+use super::{Error, fields};
+use crate::gguf::Metadata;
+use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::unicode::NFC;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, TokenizerImpl};
 
 /// The crate's pipeline without its run-time dispatch, which would link every other model into the wasm.
 type Pipeline = TokenizerImpl<BPE, NFC, PreTokenizer, ByteLevel, ByteLevel>;
-
-/// Tokens that end a turn in one family or another; they stop a generation where they are control tokens.
-const END_OF_TURN: [&str; 7] =
-    ["<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<|eom_id|>", "<|end|>", "</s>"];
-
-/// Metadata keys of tokens that begin or end something: they are control tokens whatever their type says.
-const BOS: &str = "tokenizer.ggml.bos_token_id";
-const ENDS: [&str; 3] =
-    ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
-
-/// A token's type, `tokenizer.ggml.token_type`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    Normal,
-    Control,
-    UserDefined,
-    Byte,
-    /// An id without a token: padding of the vocabulary, or an empty text.
-    Unused,
-}
 
 /// Text to token ids and back.
 pub struct Tokenizer {
@@ -47,6 +28,7 @@ pub struct Tokenizer {
     /// The id that [`Tokenizer::encode`] puts in front.
     bos: Option<u32>,
     stop_ids: Vec<u32>,
+    warnings: Vec<String>,
     pre_tokenizer: &'static str,
     merges: usize,
     tokens_hash: u64,
@@ -65,35 +47,29 @@ impl Tokenizer {
             let (what, supported) = ("tokenizer model", "gpt2 (byte-level BPE)");
             return Err(Error::Unsupported { what, name: model.into(), supported });
         }
-        let rule = Rule::named(metadata.string("tokenizer.ggml.pre").unwrap_or("default"))?;
-        let tokens = strings(metadata, "tokenizer.ggml.tokens")?;
+        let tokens = fields::strings(metadata, "tokenizer.ggml.tokens")?;
         if tokens.is_empty() {
             return Err(corrupt("the vocabulary is empty"));
         }
-        let mut kinds = kinds(metadata, tokens)?;
-
-        let mut stop_ids = Vec::new();
-        for key in ENDS {
-            stop_ids.extend(special_id(metadata, key, &mut kinds)?);
-        }
-        let bos = special_id(metadata, BOS, &mut kinds)?;
-        for (id, (token, kind)) in tokens.iter().zip(&kinds).enumerate() {
-            if *kind == Kind::Control && END_OF_TURN.contains(&token.as_str()) {
-                stop_ids.push(id as u32);
+        let mut warnings = Vec::new();
+        let rule = match fields::string(metadata, "tokenizer.ggml.pre")? {
+            Some(name) => Rule::named(name)?,
+            None => {
+                let architecture = metadata.string("general.architecture").unwrap_or_default();
+                let rule = Rule::of_family(architecture, tokens)?;
+                warnings.push(missing_pre(architecture, rule.name()));
+                rule
             }
-        }
-        stop_ids.sort_unstable();
-        stop_ids.dedup();
+        };
+        let merges = fields::strings(metadata, "tokenizer.ggml.merges")?;
+        let mut kinds = vocabulary::kinds(metadata, tokens)?;
+        let Special { bos, stop_ids } = Special::read(metadata, tokens, merges, &mut kinds, rule.add_bos)?;
+        warnings.extend(Special::warning(metadata)?);
 
-        let add_bos = metadata.bool("tokenizer.ggml.add_bos_token");
-        if add_bos == Some(true) && bos.is_none() {
-            return Err(gguf::Error::Metadata { key: BOS.into(), expected: "an unsigned integer" }.into());
-        }
-
-        let (vocab, tokens_hash) = vocabulary(tokens, &kinds)?;
-        let (merges, merges_hash) = merges(strings(metadata, "tokenizer.ggml.merges")?, &vocab)?;
+        let (vocab, tokens_hash) = vocabulary::ids(tokens, &kinds)?;
+        let (merges, merges_hash) = vocabulary::merges(merges, &vocab)?;
         let merge_count = merges.len();
-        let (bytes, ends) = token_bytes(tokens, &kinds)?;
+        let (bytes, ends) = vocabulary::bytes(tokens, &kinds)?;
 
         let model = BPE::builder()
             .vocab_and_merges(vocab, merges)
@@ -115,8 +91,9 @@ impl Tokenizer {
             kinds,
             bytes,
             ends,
-            bos: bos.filter(|_| add_bos.unwrap_or(rule.add_bos)),
+            bos,
             stop_ids,
+            warnings,
             pre_tokenizer: rule.name(),
             merges: merge_count,
             tokens_hash,
@@ -161,9 +138,15 @@ impl Tokenizer {
         self.kinds.len()
     }
 
-    /// The ids that end a generation (`eos`, `eot`, `eom` and the usual end-of-turn tokens), ascending.
+    /// The ids that end a generation, ascending: those that the file names (`eos`, `eot`, `eom` and their like), and
+    /// the tokens whose text ends a turn in one family or another, whatever type the file gives them.
     pub fn stop_ids(&self) -> &[u32] {
         &self.stop_ids
+    }
+
+    /// What a user should know about how the file was understood, in sentences.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Two tokenizers with equal fingerprints give equal ids for every text: a hash over the pre-tokenizer's
@@ -179,19 +162,19 @@ impl Tokenizer {
     }
 
     /// Whether ids of one tokenizer mean the same to the other: the condition for a draft and its target.
-    /// The BOS token in front does not count, since only the target's tokenizer encodes.
+    ///
+    /// What a draft proposes is verified by id, so types do not count, nor do ids that only fill a place on one side,
+    /// nor those behind the end of the shorter vocabulary; nor does the BOS token in front, since only the target's
+    /// tokenizer encodes.
     ///
     /// # Errors
     /// The first difference, in words: `self` is "this tokenizer", `other` is "the other".
     pub fn compatible(&self, other: &Self) -> Result<(), String> {
-        let (ours, theirs) = (self.vocab_size(), other.vocab_size());
-        if ours != theirs {
-            return Err(format!("this tokenizer has {ours} tokens, the other {theirs}"));
-        }
         if self.tokens_hash != other.tokens_hash {
-            for id in 0..ours {
-                let (ours, theirs) = (self.token(id), other.token(id));
+            for id in 0..self.vocab_size().min(other.vocab_size()) {
+                let (Some(ours), Some(theirs)) = (self.meaning(id), other.meaning(id)) else { continue };
                 if ours != theirs {
+                    let (ours, theirs) = (self.token(id), other.token(id));
                     return Err(format!("token {id} is {ours} in this tokenizer, {theirs} in the other"));
                 }
             }
@@ -207,7 +190,13 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// A token in words, equal only for equal tokens.
+    /// A token's text, unless it only fills a place in the vocabulary.
+    fn meaning(&self, id: usize) -> Option<String> {
+        let text = tokenizers::Model::id_to_token(self.pipeline.get_model(), id as u32)?;
+        (!vocabulary::is_filler(&text, self.kinds[id])).then_some(text)
+    }
+
+    /// A token in words.
     fn token(&self, id: usize) -> String {
         let text = tokenizers::Model::id_to_token(self.pipeline.get_model(), id as u32);
         match (self.kinds[id], text) {
@@ -220,194 +209,23 @@ impl Tokenizer {
     }
 }
 
-fn corrupt(what: impl std::fmt::Display) -> Error {
-    Error::Tokenizer(what.to_string())
-}
-
-fn strings<'a>(metadata: &'a Metadata, key: &str) -> Result<&'a [String], Error> {
-    let missing = || gguf::Error::Metadata { key: key.into(), expected: "an array of strings" };
-    Ok(metadata.strings(key).ok_or_else(missing)?)
-}
-
-/// The type of every token; all are normal where the file has no types.
-fn kinds(metadata: &Metadata, tokens: &[String]) -> Result<Vec<Kind>, Error> {
-    const KEY: &str = "tokenizer.ggml.token_type";
-    let types: Vec<i64> = match metadata.get(KEY) {
-        None => vec![1; tokens.len()],
-        Some(Value::Array(Array::I32(types))) => types.iter().map(|&t| t.into()).collect(),
-        Some(Value::Array(Array::U32(types))) => types.iter().map(|&t| t.into()).collect(),
-        Some(_) => {
-            return Err(gguf::Error::Metadata { key: KEY.into(), expected: "an array of integers" }.into());
-        }
-    };
-    if types.len() != tokens.len() {
-        return Err(corrupt(format!("there are {} tokens but {} token types", tokens.len(), types.len())));
-    }
-    let kind = |(id, (token, kind)): (usize, (&String, i64))| match kind {
-        _ if token.is_empty() => Ok(Kind::Unused),
-        0 | 1 => Ok(Kind::Normal),
-        2 | 3 => Ok(Kind::Control),
-        4 => Ok(Kind::UserDefined),
-        5 => Ok(Kind::Unused),
-        6 => Ok(Kind::Byte),
-        _ => Err(corrupt(format!("token {id} has the unknown type {kind}"))),
-    };
-    tokens.iter().zip(types).enumerate().map(kind).collect()
-}
-
-/// The id at `key`, marked as a control token.
-fn special_id(metadata: &Metadata, key: &str, kinds: &mut [Kind]) -> Result<Option<u32>, Error> {
-    if metadata.get(key).is_none() {
-        return Ok(None);
-    }
-    let id = metadata.require_uint(key)?;
-    let count = kinds.len();
-    let kind = usize::try_from(id).ok().and_then(|id| kinds.get_mut(id));
-    let kind = kind.ok_or_else(|| corrupt(format!("{key} is {id}, but there are {count} tokens")))?;
-    if *kind == Kind::Unused {
-        return Err(corrupt(format!("{key} is {id}, which is not a token")));
-    }
-    *kind = Kind::Control;
-    Ok(Some(id as u32))
-}
-
-/// Ids of the tokens' texts, and a hash over texts and types.
-fn vocabulary(tokens: &[String], kinds: &[Kind]) -> Result<(Vocab, u64), Error> {
-    let mut hash = Fnv::new();
-    let mut vocab = Vocab::with_capacity(tokens.len());
-    for (id, (token, &kind)) in tokens.iter().zip(kinds).enumerate() {
-        hash.number(kind as u64);
-        if kind == Kind::Unused {
-            continue;
-        }
-        hash.field(token.as_bytes());
-        if let Some(first) = vocab.insert(token.clone(), id as u32) {
-            return Err(corrupt(format!("tokens {first} and {id} are both {token:?}")));
-        }
-    }
-    Ok((vocab, hash.finish()))
-}
-
-/// The merges as pairs of tokens, and a hash over them.
-fn merges(lines: &[String], vocab: &Vocab) -> Result<(Merges, u64), Error> {
-    let mut hash = Fnv::new();
-    let mut merges = Merges::with_capacity(lines.len());
-    let mut merged = String::new();
-    for (rank, line) in lines.iter().enumerate() {
-        let Some((left, right)) = line
-            .split_once(' ')
-            .filter(|(left, right)| !left.is_empty() && !right.is_empty() && !right.contains(' '))
-        else {
-            return Err(corrupt(format!("merge {rank} is {line:?}, not two tokens with a space between")));
-        };
-        hash.field(line.as_bytes());
-        merged.clear();
-        merged.push_str(left);
-        merged.push_str(right);
-        if let Some(token) = [left, right, &merged].into_iter().find(|&token| !vocab.contains_key(token)) {
-            return Err(corrupt(format!(
-                "merge {rank} ({line:?}) needs the token {token:?}, which is not there"
-            )));
-        }
-        merges.push((left.into(), right.into()));
-    }
-    Ok((merges, hash.finish()))
-}
-
-/// The bytes of all tokens and where each token's bytes end.
-fn token_bytes(tokens: &[String], kinds: &[Kind]) -> Result<(Vec<u8>, Vec<u32>), Error> {
-    let mut bytes = Vec::with_capacity(tokens.iter().map(String::len).sum());
-    let mut ends = Vec::with_capacity(tokens.len());
-    for (id, (token, kind)) in tokens.iter().zip(kinds).enumerate() {
-        match kind {
-            Kind::Normal => byte_level::push_bytes(token, &mut bytes),
-            Kind::UserDefined => bytes.extend_from_slice(token.as_bytes()),
-            Kind::Byte => {
-                let digits = token.strip_prefix("<0x").and_then(|t| t.strip_suffix('>'));
-                let byte = digits.filter(|d| d.len() == 2).and_then(|d| u8::from_str_radix(d, 16).ok());
-                bytes.push(byte.ok_or_else(|| {
-                    corrupt(format!("token {id} has the type byte but is {token:?}, not <0x00> to <0xFF>"))
-                })?);
-            }
-            Kind::Control | Kind::Unused => {}
-        }
-        ends.push(
-            u32::try_from(bytes.len()).map_err(|_| corrupt("the vocabulary has more than 4 GiB of text"))?,
-        );
-    }
-    bytes.shrink_to_fit();
-    Ok((bytes, ends))
+fn missing_pre(architecture: &str, taken: &str) -> String {
+    let whose = if taken == "default" { "llama.cpp" } else { architecture };
+    format!(
+        "the file does not say how to cut text into pieces (tokenizer.ggml.pre is missing); it is read as {taken}, \
+         {whose}'s own, and may answer worse than it could; convert the model anew, or use a newer file"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gguf::{Array, Value};
+    use crate::text::fixture::*;
+    use crate::text::special::{BOS, STOPS};
     use proptest::collection::vec;
     use proptest::prelude::*;
     use proptest::sample::select;
-
-    const NORMAL: i32 = 1;
-    const CONTROL: i32 = 3;
-    const USER: i32 = 4;
-    const UNUSED: i32 = 5;
-    const BYTE: i32 = 6;
-
-    /// `h e l o Ġ Ã © ll he hell hello Ġhello <|im_end|> <|user|> [PAD] <0xFF>`, ids in this order.
-    fn metadata() -> Metadata {
-        let tokens = [
-            ("h", NORMAL),
-            ("e", NORMAL),
-            ("l", NORMAL),
-            ("o", NORMAL),
-            ("Ġ", NORMAL),
-            ("Ã", NORMAL),
-            ("©", NORMAL),
-            ("ll", NORMAL),
-            ("he", NORMAL),
-            ("hell", NORMAL),
-            ("hello", NORMAL),
-            ("Ġhello", NORMAL),
-            ("<|im_end|>", CONTROL),
-            ("<|a b|>", USER),
-            ("[PAD]", UNUSED),
-            ("<0xFF>", BYTE),
-        ];
-        let mut metadata = Metadata::default();
-        metadata.set("tokenizer.ggml.model", Value::String("gpt2".into()));
-        metadata.set("tokenizer.ggml.pre", Value::String("gpt-2".into()));
-        set_tokens(&mut metadata, &tokens);
-        set_merges(&mut metadata, &["l l", "h e", "he ll", "hell o", "Ġ hello"]);
-        metadata.set("tokenizer.ggml.eos_token_id", Value::U32(12));
-        metadata
-    }
-
-    fn set_tokens(metadata: &mut Metadata, tokens: &[(&str, i32)]) {
-        let (texts, types) = tokens.iter().map(|&(t, k)| (t.to_owned(), k)).unzip();
-        metadata.set("tokenizer.ggml.tokens", Value::Array(Array::String(texts)));
-        metadata.set("tokenizer.ggml.token_type", Value::Array(Array::I32(types)));
-    }
-
-    fn set_merges(metadata: &mut Metadata, merges: &[&str]) {
-        let merges = merges.iter().map(|&m| m.to_owned()).collect();
-        metadata.set("tokenizer.ggml.merges", Value::Array(Array::String(merges)));
-    }
-
-    fn tokenizer(change: impl FnOnce(&mut Metadata)) -> Result<Tokenizer, Error> {
-        let mut metadata = metadata();
-        change(&mut metadata);
-        Tokenizer::from_metadata(&metadata)
-    }
-
-    /// The error's words after `change`, which must be of the kind `tokenizer-corrupt`.
-    fn corrupt_by(change: impl FnOnce(&mut Metadata)) -> String {
-        let error = tokenizer(change).err().expect("an error");
-        assert_eq!(error.code(), "tokenizer-corrupt");
-        error.to_string()
-    }
-
-    fn strings_of(metadata: &mut Metadata, key: &str) -> Vec<String> {
-        metadata.strings(key).unwrap().to_vec()
-    }
 
     #[test]
     fn encodes_and_decodes() {
@@ -424,7 +242,7 @@ mod tests {
     #[test]
     fn text_without_tokens_is_left_out() {
         let t = tokenizer(|_| ()).unwrap();
-        assert_eq!(t.encode("hexello[PAD]").unwrap(), [8, 1, 7, 3]);
+        assert_eq!(t.encode("hexello[PAD14]").unwrap(), [8, 1, 7, 3]);
     }
 
     #[test]
@@ -440,34 +258,6 @@ mod tests {
         assert_eq!(t.token_bytes(15), b"\xff", "byte");
         assert_eq!(t.token_bytes(16), b"", "out of range");
         assert_eq!(t.token_bytes(u32::MAX), b"", "out of range");
-    }
-
-    #[test]
-    fn bos_goes_in_front_once() {
-        let bos = |m: &mut Metadata, add| {
-            m.set(BOS, Value::U32(12));
-            m.set("tokenizer.ggml.add_bos_token", Value::Bool(add));
-        };
-        let t = tokenizer(|m| bos(m, true)).unwrap();
-        assert_eq!(t.encode("hello").unwrap(), [12, 10]);
-        assert_eq!(t.encode("<|im_end|>hello").unwrap(), [12, 10]);
-        assert_eq!(t.encode("").unwrap(), [12]);
-        let t = tokenizer(|m| bos(m, false)).unwrap();
-        assert_eq!(t.encode("hello").unwrap(), [10]);
-
-        let llama = |m: &mut Metadata| m.set("tokenizer.ggml.pre", Value::String("llama3".into()));
-        let t = tokenizer(|m| {
-            m.set(BOS, Value::U32(12));
-            llama(m);
-        });
-        assert_eq!(
-            t.unwrap().encode("hello").unwrap(),
-            [12, 10],
-            "llama-bpe adds it where the file is silent"
-        );
-        assert_eq!(tokenizer(llama).unwrap().encode("hello").unwrap(), [10]);
-        let error = tokenizer(|m| m.set("tokenizer.ggml.add_bos_token", Value::Bool(true))).err().unwrap();
-        assert!(error.to_string().contains("bos_token_id"), "{error}");
     }
 
     #[test]
@@ -491,17 +281,6 @@ mod tests {
         };
         assert_eq!(encode("qwen2"), [5, 6]);
         assert_eq!(encode("gpt-2"), [1], "no tokens for the accent's bytes");
-    }
-
-    #[test]
-    fn stop_ids_are_named_or_usual() {
-        let t = tokenizer(|m| {
-            m.set("tokenizer.ggml.eot_token_id", Value::U32(13));
-            m.set("tokenizer.ggml.eos_token_id", Value::U32(13));
-        });
-        let t = t.unwrap();
-        assert_eq!(t.stop_ids(), [12, 13]);
-        assert_eq!(t.token_bytes(13), b"", "an end-of-turn token is a control token");
     }
 
     #[test]
@@ -531,17 +310,79 @@ mod tests {
             "token 6 is \"©\" in this tokenizer, \"!\" in the other",
         );
         differs(
-            |m| m.set("tokenizer.ggml.eos_token_id", Value::U32(13)),
-            "token 13 is \"<|a b|>\" (user-defined) in this tokenizer, \"<|a b|>\" (control) in the other",
-        );
-        differs(
             |m| {
                 set_tokens(m, &[("a", NORMAL), ("b", NORMAL)]);
                 set_merges(m, &[]);
                 m.set("tokenizer.ggml.eos_token_id", Value::U32(0));
             },
-            "this tokenizer has 16 tokens, the other 2",
+            "token 0 is \"h\" in this tokenizer, \"a\" in the other",
         );
+    }
+
+    #[test]
+    fn padding_unused_tokens_and_types_do_not_part_a_pair() {
+        let same = tokenizer(|_| ()).unwrap();
+        let changed = |id: usize, token: &str, kind: i32| {
+            tokenizer(|m| {
+                let mut tokens = tokens_of(m);
+                tokens.resize(tokens.len().max(id + 1), (String::new(), UNUSED));
+                tokens[id] = (token.into(), kind);
+                let tokens: Vec<_> = tokens.iter().map(|(token, kind)| (token.as_str(), *kind)).collect();
+                set_tokens(m, &tokens);
+            })
+            .unwrap()
+        };
+        for (id, token, kind) in [
+            (13, "<|a b|>", CONTROL),
+            (13, "<|a b|>", NORMAL),
+            (13, "[PAD13]", UNUSED),
+            (13, "<|reserved_special_token_7|>", CONTROL),
+            (13, "<unused42>", USER),
+            (14, "<think>", USER),
+            (14, "any text", NORMAL),
+            (15, "[PAD15]", NORMAL),
+            (16, "[PAD16]", UNUSED),
+            (40, "<think>", CONTROL),
+        ] {
+            let other = changed(id, token, kind);
+            assert_eq!(same.compatible(&other), Ok(()), "{id} {token}");
+            assert_eq!(other.compatible(&same), Ok(()), "{id} {token}");
+            assert_ne!(same.fingerprint(), other.fingerprint(), "{id} {token}");
+        }
+        for (id, token, kind) in [
+            (13, "<|a c|>", USER),
+            (13, "<|a b|> ", CONTROL),
+            (12, "<|im_start|>", CONTROL),
+            (6, "unused", NORMAL),
+            (6, "[PAD]", NORMAL),
+            (15, "<0xFE>", BYTE),
+        ] {
+            let other = changed(id, token, kind);
+            let words = same.compatible(&other).unwrap_err();
+            assert!(words.starts_with(&format!("token {id} is ")), "{words}");
+            assert!(other.compatible(&same).is_err());
+        }
+    }
+
+    #[test]
+    fn a_missing_pre_tokenizer_is_told() {
+        assert!(tokenizer(|_| ()).unwrap().warnings().is_empty());
+        for (architecture, pre) in
+            [("llama", "llama-bpe"), ("qwen2", "qwen2"), ("qwen3", "qwen2"), ("x", "default")]
+        {
+            for empty in [false, true] {
+                let mut m = metadata();
+                m.0.retain(|(key, _)| empty || key != "tokenizer.ggml.pre");
+                m.0.iter_mut()
+                    .filter(|(key, _)| key == "tokenizer.ggml.pre")
+                    .for_each(|(_, v)| *v = text(""));
+                m.set("general.architecture", text(architecture));
+                let t = Tokenizer::from_metadata(&m).unwrap();
+                let [words] = t.warnings() else { panic!("{:?}", t.warnings()) };
+                assert!(words.contains("tokenizer.ggml.pre") && words.contains(pre), "{words}");
+                assert_eq!(t.pre_tokenizer, pre);
+            }
+        }
     }
 
     #[test]
@@ -574,18 +415,6 @@ mod tests {
     }
 
     #[test]
-    fn special_ids_must_exist() {
-        for key in [BOS, ENDS[0], ENDS[1], ENDS[2]] {
-            for id in [Value::U32(16), Value::U64(u64::MAX), Value::U32(14)] {
-                let words = corrupt_by(|m| m.set(key, id));
-                assert!(words.contains(key), "{words}");
-            }
-            let error = tokenizer(|m| m.set(key, Value::I32(-1))).err().expect("an error");
-            assert_eq!(error.code(), "gguf-metadata");
-        }
-    }
-
-    #[test]
     fn merges_must_be_pairs_of_tokens() {
         for merge in ["", " ", "h", "h ", " h", "h e l", "h  e"] {
             let words = corrupt_by(|m| set_merges(m, &["l l", merge]));
@@ -599,14 +428,23 @@ mod tests {
 
     #[test]
     fn missing_or_mistyped_keys_are_errors() {
-        for key in ["tokenizer.ggml.model", "tokenizer.ggml.tokens", "tokenizer.ggml.merges"] {
-            let error = tokenizer(|m| m.set(key, Value::Bool(true))).err().expect("an error");
+        let switches = ["tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token"];
+        let others = [
+            BOS,
+            "tokenizer.ggml.model",
+            "tokenizer.ggml.pre",
+            "tokenizer.ggml.tokens",
+            "tokenizer.ggml.merges",
+        ];
+        let wrong = |key| if switches.contains(&key) { text("true") } else { Value::Bool(true) };
+        for key in switches.into_iter().chain(others).chain(STOPS) {
+            let error = tokenizer(|m| m.set(key, wrong(key))).err().expect("an error");
             assert_eq!(error.code(), "gguf-metadata");
             assert!(error.to_string().contains(key), "{error}");
         }
         let error = tokenizer(|m| m.set("tokenizer.ggml.token_type", Value::U8(1))).err().expect("an error");
         assert_eq!(error.code(), "gguf-metadata");
-        for (key, name) in [("tokenizer.ggml.model", "llama"), ("tokenizer.ggml.pre", "tekken")] {
+        for (key, name) in [("tokenizer.ggml.model", "llama"), ("tokenizer.ggml.pre", "kimi-k2")] {
             let error = tokenizer(|m| m.set(key, Value::String(name.into()))).err().expect("an error");
             assert_eq!(error.code(), "tokenizer-unsupported");
             assert!(error.to_string().contains(name), "{error}");
@@ -653,7 +491,7 @@ mod tests {
             set_merges(&mut m, &merges.iter().map(String::as_str).collect::<Vec<_>>());
             m.set("tokenizer.ggml.pre", Value::String(pre.into()));
             m.set("tokenizer.ggml.add_bos_token", Value::Bool(add_bos));
-            for (key, id) in [BOS, ENDS[0], ENDS[1], ENDS[2]].iter().zip(ids) {
+            for (key, id) in [BOS, STOPS[0], STOPS[1], STOPS[2]].iter().zip(ids) {
                 m.set(*key, Value::U32(id));
             }
             if let Ok(t) = Tokenizer::from_metadata(&m) {

@@ -152,11 +152,12 @@ impl PacelineEngine {
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
         let loaded = engines::load_shards(target, draft, &options).await?;
 
-        let Loaded { engine, tokenizer, template, target, draft, tuning, fallback } = loaded;
+        let Loaded { engine, tokenizer, template, target, draft, tuning, fallback, warnings } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),
             fallback,
+            warnings,
             capacity: engine.capacity(),
             max_gamma: engine.max_proposal(),
             has_chat_template: template.is_ok(),

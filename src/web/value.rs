@@ -116,6 +116,7 @@ pub(super) struct Info {
     #[serde(flatten)]
     pub engine: decode::EngineInfo,
     pub fallback: Option<String>,
+    pub warnings: Vec<String>,
     pub capacity: usize,
     pub max_gamma: usize,
     pub has_chat_template: bool,

@@ -75,6 +75,8 @@ pub struct Loaded {
     pub draft: Option<About>,
     /// Why [`Device::Auto`] did not take the GPU.
     pub fallback: Option<String>,
+    /// What a user should know about how the target's file was understood, in sentences.
+    pub warnings: Vec<String>,
 }
 
 impl Loaded {
@@ -204,7 +206,9 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let about = target.about(|model| &model.config);
     let draft = draft.map(|draft| draft.about(|draft| &draft.config));
-    Ok(Loaded { engine, tokenizer: target.tokenizer, template, target: about, draft, tuning, fallback })
+    let tokenizer = target.tokenizer;
+    let warnings = tokenizer.warnings().to_vec();
+    Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, fallback, warnings })
 }
 
 /// The GPU, if that is where to run; or why [`Device::Auto`] does not run there.

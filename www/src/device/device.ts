@@ -48,6 +48,7 @@ function facts(info: EngineInfo, memory: MemoryInfo | undefined): HTMLElement[] 
     ['Why not WebGPU', info.fallback],
     ['Model', describe(info.target)],
     ['Draft', info.draft && describe(info.draft)],
+    ['Beware', info.warnings.join('. ')],
     ['Context', `${info.capacity} of ${info.target.context} tokens`],
     ['Tokens ahead', `at most ${info.maxGamma}`],
     ['Wasm memory', memory && megabytes(memory.wasm)],

@@ -1,0 +1,129 @@
+//! The tokens of a file: their types, their ids, their merges and their bytes.
+
+use super::byte_level;
+use super::fnv::Fnv;
+use super::{Error, fields};
+use crate::gguf::{self, Metadata, Value};
+use tokenizers::models::bpe::{Merges, Vocab};
+
+/// A token's type, `tokenizer.ggml.token_type`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Normal,
+    Control,
+    UserDefined,
+    Byte,
+    /// An id without a token: padding of the vocabulary, or an empty text.
+    Unused,
+}
+
+pub(super) fn corrupt(what: impl std::fmt::Display) -> Error {
+    Error::Tokenizer(what.to_string())
+}
+
+/// The type of every token; all are normal where the file has no types.
+pub(super) fn kinds(metadata: &Metadata, tokens: &[String]) -> Result<Vec<Kind>, Error> {
+    const KEY: &str = "tokenizer.ggml.token_type";
+    let types = match metadata.get(KEY) {
+        None => vec![1; tokens.len()],
+        Some(value) => {
+            let types = matches!(value, Value::Array(_)).then(|| fields::integers(value)).flatten();
+            let expected = "an array of integers";
+            types.ok_or(gguf::Error::Metadata { key: KEY.into(), expected })?.values
+        }
+    };
+    if types.len() != tokens.len() {
+        return Err(corrupt(format!("there are {} tokens but {} token types", tokens.len(), types.len())));
+    }
+    let kind = |(id, (token, kind)): (usize, (&String, i64))| match kind {
+        _ if token.is_empty() => Ok(Kind::Unused),
+        0 | 1 => Ok(Kind::Normal),
+        2 | 3 => Ok(Kind::Control),
+        4 => Ok(Kind::UserDefined),
+        5 => Ok(Kind::Unused),
+        6 => Ok(Kind::Byte),
+        _ => Err(corrupt(format!("token {id} has the unknown type {kind}"))),
+    };
+    tokens.iter().zip(types).enumerate().map(kind).collect()
+}
+
+/// Ids of the tokens' texts, and a hash over texts and types.
+pub(super) fn ids(tokens: &[String], kinds: &[Kind]) -> Result<(Vocab, u64), Error> {
+    let mut hash = Fnv::new();
+    let mut vocab = Vocab::with_capacity(tokens.len());
+    for (id, (token, &kind)) in tokens.iter().zip(kinds).enumerate() {
+        hash.number(kind as u64);
+        if kind == Kind::Unused {
+            continue;
+        }
+        hash.field(token.as_bytes());
+        if let Some(first) = vocab.insert(token.clone(), id as u32) {
+            return Err(corrupt(format!("tokens {first} and {id} are both {token:?}")));
+        }
+    }
+    Ok((vocab, hash.finish()))
+}
+
+/// The merges as pairs of tokens, and a hash over them.
+pub(super) fn merges(lines: &[String], vocab: &Vocab) -> Result<(Merges, u64), Error> {
+    let mut hash = Fnv::new();
+    let mut merges = Merges::with_capacity(lines.len());
+    let mut merged = String::new();
+    for (rank, line) in lines.iter().enumerate() {
+        let Some((left, right)) = line
+            .split_once(' ')
+            .filter(|(left, right)| !left.is_empty() && !right.is_empty() && !right.contains(' '))
+        else {
+            return Err(corrupt(format!("merge {rank} is {line:?}, not two tokens with a space between")));
+        };
+        hash.field(line.as_bytes());
+        merged.clear();
+        merged.push_str(left);
+        merged.push_str(right);
+        if let Some(token) = [left, right, &merged].into_iter().find(|&token| !vocab.contains_key(token)) {
+            return Err(corrupt(format!(
+                "merge {rank} ({line:?}) needs the token {token:?}, which is not there"
+            )));
+        }
+        merges.push((left.into(), right.into()));
+    }
+    Ok((merges, hash.finish()))
+}
+
+/// The bytes of all tokens and where each token's bytes end.
+pub(super) fn bytes(tokens: &[String], kinds: &[Kind]) -> Result<(Vec<u8>, Vec<u32>), Error> {
+    let mut bytes = Vec::with_capacity(tokens.iter().map(String::len).sum());
+    let mut ends = Vec::with_capacity(tokens.len());
+    for (id, (token, kind)) in tokens.iter().zip(kinds).enumerate() {
+        match kind {
+            Kind::Normal => byte_level::push_bytes(token, &mut bytes),
+            Kind::UserDefined => bytes.extend_from_slice(token.as_bytes()),
+            Kind::Byte => {
+                let digits = token.strip_prefix("<0x").and_then(|t| t.strip_suffix('>'));
+                let byte = digits.filter(|d| d.len() == 2).and_then(|d| u8::from_str_radix(d, 16).ok());
+                bytes.push(byte.ok_or_else(|| {
+                    corrupt(format!("token {id} has the type byte but is {token:?}, not <0x00> to <0xFF>"))
+                })?);
+            }
+            Kind::Control | Kind::Unused => {}
+        }
+        ends.push(
+            u32::try_from(bytes.len()).map_err(|_| corrupt("the vocabulary has more than 4 GiB of text"))?,
+        );
+    }
+    bytes.shrink_to_fit();
+    Ok((bytes, ends))
+}
+
+/// Whether `token` only fills a place in the vocabulary: no text becomes it, and no model was taught to say it.
+pub(super) fn is_filler(token: &str, kind: Kind) -> bool {
+    const WORDS: [&str; 4] = ["unused", "reserved", "placeholder", "place▁holder"];
+    // `convert_hf_to_gguf.py` of llama.cpp: `[PAD151936]`.
+    let number = token.strip_prefix("[PAD").and_then(|rest| rest.strip_suffix(']'));
+    let padding = number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    match kind {
+        Kind::Unused => true,
+        Kind::Control | Kind::UserDefined => padding || WORDS.iter().any(|word| token.contains(word)),
+        Kind::Normal | Kind::Byte => padding,
+    }
+}
