@@ -7,8 +7,10 @@
  * The `code` of a {@link PacelineError}. Codes are stable; messages are for people and may change.
  *
  * Those that begin with `gguf-`, `tokenizer-`, `template-` and `model-` say that a file cannot be used, `source-` that
- * its bytes did not come, `store-` that the model store cannot do it, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`, `sampling-` and `logit-bias-` that a
- * request cannot be carried out, `unsupported` that nothing here can carry it out, `engine-` and `session-` that the engine or the session is gone.
+ * its bytes did not come, `store-` that the model store cannot do it, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`,
+ * `text-`, `sampling-` and `logit-bias-` that a request cannot be carried out, `invalid-option` that an option is unknown or
+ * not what it must be, `unsupported` that nothing here can carry it out, `engine-` and `session-` that the engine or the
+ * session is gone, `internal` that something failed that never should.
  */
 export type ErrorCode =
   | 'source-io'
@@ -33,6 +35,7 @@ export type ErrorCode =
   | 'gguf-format'
   | 'tokenizer-unsupported'
   | 'tokenizer-corrupt'
+  | 'text-rejected'
   | 'template-missing'
   | 'template-failed'
   | 'model-architecture'
@@ -67,6 +70,7 @@ export type ErrorCode =
   | 'engine-crashed'
   | 'engine-missing'
   | 'session-closed'
+  | 'internal'
   | (string & {});
 
 /** Anything that goes wrong in Paceline, except an abort: that is a `DOMException` named `AbortError`, as in Fetch. */

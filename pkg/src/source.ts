@@ -4,6 +4,7 @@
  */
 
 import { PacelineError } from './errors.js';
+import { refuse } from './options/rules.js';
 import type { PortReply, PortRequest, SourceMessage, StoreUse } from './protocol.js';
 import { DEFAULT_DIRECTORY } from './store/directory.js';
 import type { Source } from './types.js';
@@ -23,8 +24,9 @@ export interface PostedSource {
  * are posted as they are; a stream is read here, a chunk whenever the worker asks for one.
  *
  * @param store - where the worker keeps what it fetches
+ * @param name - what the source is called in errors
  */
-export function postable(source: Source, store?: StoreUse): PostedSource {
+export function postable(source: Source, store?: StoreUse, name = 'source'): PostedSource {
   if (typeof source === 'string' || source instanceof URL) {
     const message: SourceMessage = { type: 'url', url: absolute(source), ...(store && { store }) };
     return { message, transfer: [], cancel: () => {} };
@@ -43,9 +45,8 @@ export function postable(source: Source, store?: StoreUse): PostedSource {
     const directory = store?.directory ?? DEFAULT_DIRECTORY;
     return { message: { type: 'stored', name: source.stored, directory }, transfer: [], cancel: () => {} };
   }
-  throw invalid(
-    'a model source is an address, a File, a Blob, a Response, a ReadableStream or { stored: name }',
-  );
+  const allowed = 'an address, a File, a Blob, a Response, a ReadableStream or { stored: name }';
+  refuse(name, source, allowed, 'source-invalid');
 }
 
 /** The body of a response and its length in bytes, where the server says it. */

@@ -6,6 +6,8 @@
 import { Connection } from '../connection.js';
 import { PacelineError } from '../errors.js';
 import { makeStoreWorker } from '../make-worker.js';
+import { checked } from '../options/check.js';
+import { DOWNLOAD, IMPORT, OPEN } from '../options/tables.js';
 import { absolute, postable } from '../source.js';
 import { raw } from '../worker/open.js';
 import { DEFAULT_DIRECTORY } from './directory.js';
@@ -54,7 +56,10 @@ export class ModelStore {
    * over HTTPS (or from localhost), or storage is turned off
    */
   static async open(options: { directory?: string } = {}): Promise<ModelStore> {
-    const { directory = DEFAULT_DIRECTORY } = options;
+    const { directory = DEFAULT_DIRECTORY } = checked(options, OPEN, {
+      name: 'options',
+      of: 'ModelStore.open',
+    });
     const { vault, backend } = await openVault(directory);
     return new ModelStore(directory, vault, backend);
   }
@@ -73,7 +78,7 @@ export class ModelStore {
    * that `sha256` promises (nothing stays)
    */
   async download(url: string | URL, options: DownloadOptions = {}): Promise<StoredModel> {
-    const { onProgress, signal, ...rest } = options;
+    const { onProgress, signal, ...rest } = checked(options, DOWNLOAD, { name: 'options', of: 'download' });
     const address = absolute(url);
     if (inWorker()) {
       return this.#vault.download(address, options);
@@ -92,7 +97,7 @@ export class ModelStore {
     source: Blob | ReadableStream<Uint8Array> | Response,
     options: ImportOptions = {},
   ): Promise<StoredModel> {
-    const { onProgress, signal, ...rest } = options;
+    const { onProgress, signal, ...rest } = checked(options, IMPORT, { name: 'options', of: 'import' });
     const { message, transfer, cancel } = postable(source);
     try {
       if (inWorker()) {
