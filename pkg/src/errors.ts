@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'gpu-no-device'
   | 'gpu-too-large'
   | 'gpu-lost'
+  | 'gpu-unsupported'
   | 'gpu-self-test'
   | 'gpu-error'
   | 'prompt-too-long'
