@@ -44,7 +44,7 @@ export interface LoadOptions {
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Aborts the load: the promise rejects with the signal's reason and everything is freed. */
   signal?: AbortSignal | undefined;
-  /** Makes the worker, for those who bundle `paceline/worker.js` their own way. */
+  /** Makes the worker, a new one each time, for those who bundle `paceline/worker.js` their own way. */
   worker?: (() => Worker) | undefined;
 }
 

@@ -190,6 +190,31 @@ describe('generate and chat', () => {
   });
 });
 
+/** What is a mistake for TypeScript; nobody calls it. */
+export async function mistakes(engine: Paceline): Promise<void> {
+  const messages = [{ role: 'user', content: 'x' }];
+  // @ts-expect-error an option that does not exist
+  engine.generate('x', { maxToken: 1 });
+  // @ts-expect-error a value of another type
+  engine.chat(messages, { temperature: 'hot' });
+  // @ts-expect-error no content
+  engine.chat([{ role: 'user' }]);
+  // @ts-expect-error calls of tools
+  engine.chat([{ role: 'assistant', content: 'x', tool_calls: [] }]);
+  // @ts-expect-error tools
+  await engine.chat.completions.create({ messages, tools: [{ type: 'function' }] });
+  // @ts-expect-error a choice of tools
+  await engine.chat.completions.create({ messages, tool_choice: 'auto' });
+  // @ts-expect-error null as content
+  await engine.chat.completions.create({ messages: [{ role: 'user', content: null }] });
+  // @ts-expect-error an option that does not exist
+  await Paceline.load({ target: 'x', devices: 'cpu' });
+  // @ts-expect-error no target
+  await Paceline.load({});
+  // @ts-expect-error a setting that does not exist
+  paceline(engine, { temperature: 1 });
+}
+
 describe('messages', () => {
   test.each<[string, unknown, string, string]>([
     ['no list', 'hello', 'invalid-option', 'messages'],

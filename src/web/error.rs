@@ -9,7 +9,7 @@ pub(super) enum Error {
     #[error(transparent)]
     Paceline(#[from] crate::Error),
     /// An argument of the wrong kind.
-    #[error("{} is not what it should be: {}", .0.path(), .0.inner())]
+    #[error("an option is not what it should be: {0}")]
     Option(#[from] serde_path_to_error::Error<serde_wasm_bindgen::Error>),
     /// A result that JavaScript cannot have.
     #[error("a result cannot be handed over: {0}")]
