@@ -68,6 +68,9 @@ export function bodyOf(response: Response): { stream: ReadableStream<Uint8Array>
 
 /** The whole of an address: relative ones count from the page. */
 export function absolute(url: string | URL): string {
+  if (typeof url !== 'string' && typeof url?.href !== 'string') {
+    refuse('url', url, 'an address', 'source-invalid');
+  }
   try {
     return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
   } catch {
