@@ -136,15 +136,15 @@ pub struct Generator<E> {
     engine: E,
     options: Options,
     state: State,
-    /// Prompt and generated tokens. While a generation runs, the engine's context is a prefix of it.
+    /// Prompt and generated tokens.
     context: Vec<u32>,
     /// Tokens of the prompt, at the beginning of `context`.
     prompt: usize,
-    /// Whether the engine's context is known to be a prefix of `context`: not after an error, nor after a step
-    /// that was dropped half-way.
-    sound: bool,
-    /// Tokens of `context` that the engine need not read again, before the first step of a generation.
-    reused: Option<usize>,
+    /// How many tokens at the beginning of `context` the engine's context is known to begin with, whatever was dropped
+    /// when. Between `start` and the first step, and after a step that was dropped, the engine's may go on differently.
+    held: usize,
+    /// Whether the engine's context is all of it in `context`: not before the first step of a generation.
+    rewound: bool,
     controller: Controller,
     /// Rounds in flight, the oldest first.
     flights: VecDeque<Flight>,
@@ -170,8 +170,8 @@ impl<E: Engine> Generator<E> {
             state: State::Idle,
             context: Vec::new(),
             prompt: 0,
-            sound: false,
-            reused: None,
+            held: 0,
+            rewound: false,
             controller: Controller::default(),
             flights: VecDeque::new(),
             collected: None,
@@ -232,9 +232,9 @@ impl<E: Engine> Generator<E> {
             lenience.validate(options.sampling.is_greedy())?;
         }
 
-        let shared = self.context.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        let reused = if self.sound { shared.min(self.engine.len()) } else { 0 };
-        self.reused = Some(reused);
+        let held = &self.context[..self.held];
+        let reused = held.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+        (self.held, self.rewound) = (reused, false);
         self.context.clear();
         self.context.extend_from_slice(prompt);
         self.prompt = prompt.len();
@@ -261,20 +261,29 @@ impl<E: Engine> Generator<E> {
             self.state = State::Finished(reason);
             return Ok(Event::Finished(reason));
         }
-        // Restored where the work ends well: an error, or a future that is dropped, leaves them as they are here.
+        // Restored where the work ends well: an error, or a future that is dropped, leaves it as it is here.
         let state = std::mem::replace(&mut self.state, State::Idle);
-        self.sound = false;
-        if let Some(reused) = self.reused {
-            self.rewind(reused).await?;
-            self.reused = None;
+        match self.work(state).await {
+            Ok((next, event)) => {
+                self.state = next;
+                Ok(event)
+            }
+            Err(error) => {
+                self.held = 0;
+                Err(error)
+            }
         }
-        let (next, event) = match state {
-            State::Prefill => self.prefill().await?,
-            _ => self.round().await?,
-        };
-        self.state = next;
-        self.sound = true;
-        Ok(event)
+    }
+
+    async fn work(&mut self, state: State) -> Result<(State, Event), crate::Error> {
+        if !self.rewound {
+            self.rewind().await?;
+            self.rewound = true;
+        }
+        match state {
+            State::Prefill => self.prefill().await,
+            _ => self.round().await,
+        }
     }
 
     /// Why no further round is possible.
@@ -294,16 +303,17 @@ impl<E: Engine> Generator<E> {
         let start = self.engine.len();
         let done = total.min(start + PREFILL_CHUNK);
         self.engine.append(&self.context[start..done]).await?;
+        self.held = done;
         self.stats.prefill_ms += ms_since(began);
         let next = if done == total { State::Decode } else { State::Prefill };
         Ok((next, Event::Prefill { done, total }))
     }
 
-    /// Takes the engine back to the first `reused` tokens, whatever it was doing, and gives it the rules.
-    async fn rewind(&mut self, reused: usize) -> Result<(), crate::Error> {
+    /// Takes the engine back to the tokens that it is known to hold, whatever it was doing, and gives it the rules.
+    async fn rewind(&mut self) -> Result<(), crate::Error> {
         self.flights.clear();
         self.collected = None;
-        self.engine.truncate(reused).await?;
+        self.engine.truncate(self.held).await?;
         let options = &self.options;
         self.engine.begin(&Rules {
             sampling: options.sampling.clone(),
@@ -333,6 +343,7 @@ impl<E: Engine> Generator<E> {
         self.collected = Some(now);
         self.options.drafter.observe(&round);
         self.context.extend_from_slice(&round.tokens);
+        self.held = self.context.len();
         self.stats.add(&round);
         self.stats.decode_ms += ms_since(began);
 

@@ -1,8 +1,10 @@
 //! What several integration tests need.
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub mod devices;
 pub mod law;
 pub mod lossless;
+pub mod slow;
 pub mod table;
 
 use paceline::decode::{Engine, Event, FinishReason, Generator, Options};

@@ -8,6 +8,8 @@ use paceline::decode::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 use paceline::model::family::FAMILIES;
 use paceline::model::{Config, Rope, RopeStyle};
 
+use super::slow::wait;
+
 pub const VOCAB: u32 = 13;
 
 /// The target: deterministic, and repetitive enough for n-grams.
@@ -92,19 +94,6 @@ impl TableEngine {
     pub fn context(&self) -> &[u32] {
         &self.context
     }
-}
-
-/// Pending once.
-async fn wait() {
-    let mut waited = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut waited, true) {
-            return std::task::Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }
 
 impl Engine for TableEngine {
