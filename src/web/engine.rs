@@ -120,7 +120,13 @@ impl PacelineEngine {
                     let text = if i < said { stream.push(&self.shared.tokenizer, id) } else { String::new() };
                     let logprob = logprobs.get(i).copied();
                     let bytes = if i < said { self.shared.tokenizer.token_bytes(id) } else { &[] };
-                    Token { id, text, accepted: i < accepted, logprob, bytes: logprob.map(|_| bytes.to_vec()) }
+                    Token {
+                        id,
+                        text,
+                        accepted: i < accepted,
+                        logprob,
+                        bytes: logprob.map(|_| bytes.to_vec()),
+                    }
                 };
                 StepEvent::Tokens {
                     tokens: tokens.into_iter().enumerate().map(token).collect(),

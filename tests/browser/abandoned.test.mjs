@@ -43,11 +43,11 @@ for (const device of ['cpu', 'webgpu']) {
           return { text, tokenIds };
         };
         const fresh = {};
+        const unused = await load();
         for (const name of Object.keys(conversations)) {
-          const engine = await load();
-          fresh[name] = await answer(engine, name);
-          engine.dispose();
+          fresh[name] = await answer(await unused.session(), name);
         }
+        unused.dispose();
         window.engine = await load();
         /** Has `giveUp` begin an answer and leave it, after another conversation, and tells what comes then. */
         window.afterwards = async (sequence, giveUp) => {
