@@ -12,15 +12,18 @@
  */
 
 import type {
-  LanguageModelV4,
-  LanguageModelV4CallOptions,
-  LanguageModelV4FinishReason,
-  LanguageModelV4Message,
-  LanguageModelV4StreamPart,
-  LanguageModelV4Usage,
+  LanguageModelV3,
+  LanguageModelV3CallOptions,
+  LanguageModelV3FinishReason,
+  LanguageModelV3Message,
+  LanguageModelV3StreamPart,
+  LanguageModelV3Usage,
 } from '@ai-sdk/provider';
 import type { Paceline } from './engine.js';
-import { unsupported } from './openai/request.js';
+import { checked, nested, only } from './options/check.js';
+import { notHere } from './options/not-here.js';
+import { abortSignal, refuse, unsupported, type Rule, type Table } from './options/rules.js';
+import { GENERATE } from './options/tables.js';
 import type { Run } from './run.js';
 import type { Session } from './session.js';
 import type { ChatMessage, GenerateOptions, Result } from './types.js';
@@ -39,17 +42,36 @@ export type ModelSettings = Pick<
   | 'logitBias'
 >;
 
+const SETTINGS: Table<ModelSettings> = only(
+  GENERATE,
+  'drafter',
+  'gamma',
+  'confidence',
+  'verify',
+  'inFlight',
+  'minP',
+  'repeatPenalty',
+  'penaltyWindow',
+  'logitBias',
+);
+
 /**
- * The engine, or one of its sessions, as a language model of the AI SDK (specification 4: `ai` 7).
+ * The engine, or one of its sessions, as a language model of the AI SDK: specification 3, which `ai` 6 and `ai` 7 take.
  *
  * Tools, files in prompts and JSON schemas are refused with a `PacelineError` whose code is `unsupported`. What
- * speculation did is in `providerMetadata.paceline`.
+ * speculation did is in `providerMetadata.paceline`; `providerOptions.paceline` has {@link ModelSettings} for one call.
+ *
+ * @throws `PacelineError` `invalid-option` for settings that are unknown or ill-typed
  */
-export function paceline(engine: Paceline | Session, settings: ModelSettings = {}): LanguageModelV4 {
-  const begin = (options: LanguageModelV4CallOptions): Run =>
-    engine.chat(messagesOf(options), optionsOf(options, settings));
+export function paceline(engine: Paceline | Session, settings: ModelSettings = {}): LanguageModelV3 {
+  if (typeof engine?.chat !== 'function') {
+    refuse('engine', engine, 'a loaded engine or a session');
+  }
+  const all = { ...checked(settings, SETTINGS, { name: 'settings', of: 'paceline' }) };
+  const begin = (options: LanguageModelV3CallOptions): Run =>
+    engine.chat(messagesOf(options), optionsOf(options, all));
   return {
-    specificationVersion: 'v4',
+    specificationVersion: 'v3',
     provider: 'paceline',
     modelId: ('info' in engine && engine.info.target.name) || 'paceline',
     supportedUrls: {},
@@ -74,7 +96,7 @@ export function paceline(engine: Paceline | Session, settings: ModelSettings = {
 const TEXT = 'text-0';
 
 /** The run as the SDK's stream; cancelling it ends the run. */
-function streamOf(run: Run): ReadableStream<LanguageModelV4StreamPart> {
+function streamOf(run: Run): ReadableStream<LanguageModelV3StreamPart> {
   const parts = partsOf(run);
   return new ReadableStream({
     async pull(controller) {
@@ -91,7 +113,7 @@ function streamOf(run: Run): ReadableStream<LanguageModelV4StreamPart> {
   });
 }
 
-async function* partsOf(run: Run): AsyncGenerator<LanguageModelV4StreamPart, void, undefined> {
+async function* partsOf(run: Run): AsyncGenerator<LanguageModelV3StreamPart, void, undefined> {
   yield { type: 'stream-start', warnings: [] };
   yield { type: 'text-start', id: TEXT };
   for await (const { text } of run) {
@@ -109,15 +131,43 @@ async function* partsOf(run: Run): AsyncGenerator<LanguageModelV4StreamPart, voi
   };
 }
 
-function optionsOf(options: LanguageModelV4CallOptions, settings: ModelSettings): GenerateOptions {
-  if (options.tools && options.tools.length > 0) {
-    throw unsupported('calling tools', 'leave tools out');
+/** What the SDK asks for, by its names. What it adds on its own behalf (headers, raw chunks) has no meaning here. */
+const ASKED: Readonly<Partial<Record<string, Rule>>> = {
+  maxOutputTokens: GENERATE.maxTokens,
+  temperature: GENERATE.temperature,
+  topP: GENERATE.topP,
+  topK: GENERATE.topK,
+  presencePenalty: GENERATE.presencePenalty,
+  frequencyPenalty: GENERATE.frequencyPenalty,
+  seed: GENERATE.seed,
+  stopSequences: GENERATE.stop,
+  abortSignal,
+  tools: notHere('tools'),
+  toolChoice: (value, name) => {
+    const type = (value as { type?: unknown }).type;
+    if (type !== 'auto' && type !== 'none') {
+      notHere('tool_choice')(value, name);
+    }
+  },
+  responseFormat: notHere('response_format'),
+  reasoning: (value, name) => {
+    if (value !== 'provider-default') {
+      notHere('reasoning_effort')(value, name);
+    }
+  },
+};
+
+function optionsOf(options: LanguageModelV3CallOptions, settings: ModelSettings): GenerateOptions {
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) {
+      ASKED[name]?.(value, name);
+    }
   }
-  if (options.responseFormat?.type === 'json') {
-    throw unsupported('structured output', 'ask for the form in the prompt, and parse the text');
-  }
+  const own = options.providerOptions?.paceline ?? {};
+  nested(SETTINGS)(own, 'providerOptions.paceline');
   return {
     ...settings,
+    ...(own as ModelSettings),
     maxTokens: options.maxOutputTokens,
     temperature: options.temperature,
     topP: options.topP,
@@ -130,11 +180,11 @@ function optionsOf(options: LanguageModelV4CallOptions, settings: ModelSettings)
   };
 }
 
-function messagesOf({ prompt }: LanguageModelV4CallOptions): ChatMessage[] {
+function messagesOf({ prompt }: LanguageModelV3CallOptions): ChatMessage[] {
   return prompt.map(message => ({ role: message.role, content: textOf(message) }));
 }
 
-function textOf(message: LanguageModelV4Message): string {
+function textOf(message: LanguageModelV3Message): string {
   if (typeof message.content === 'string') {
     return message.content;
   }
@@ -150,11 +200,11 @@ function textOf(message: LanguageModelV4Message): string {
   return texts.join('');
 }
 
-function reasonOf({ finishReason }: Result): LanguageModelV4FinishReason {
+function reasonOf({ finishReason }: Result): LanguageModelV3FinishReason {
   return { unified: finishReason === 'stop' ? 'stop' : 'length', raw: finishReason };
 }
 
-function usageOf({ promptIds, tokenIds, stats }: Result): LanguageModelV4Usage {
+function usageOf({ promptIds, tokenIds, stats }: Result): LanguageModelV3Usage {
   const { reusedTokens } = stats;
   return {
     inputTokens: {

@@ -4,7 +4,9 @@
  */
 
 import { makeChat, type Chat } from './chat.js';
+import { PacelineError } from './errors.js';
 import { Host } from './host.js';
+import { idsOf, messagesOf, textOf } from './options/input.js';
 import type { Run } from './run.js';
 import { Session } from './session.js';
 import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo } from './types.js';
@@ -70,24 +72,27 @@ export class Paceline {
    * @throws {@link PacelineError} where the device has no room for it
    */
   async session(): Promise<Session> {
+    if (arguments.length > 0) {
+      throw new PacelineError('invalid-option', 'session takes no options; give them to generate or chat');
+    }
     const live = this.#host.live ?? (await this.#host.revived());
     const id = await live.connection.request('open', {});
     return new Session(this.#host, { connection: live.connection, id });
   }
 
   /** Token ids of `text`. */
-  encode(text: string): Promise<number[]> {
-    return this.#host.request('encode', { text });
+  async encode(text: string): Promise<number[]> {
+    return this.#host.request('encode', { text: textOf(text) });
   }
 
   /** Text of token ids, special tokens left out. */
-  decode(ids: ArrayLike<number>): Promise<string> {
-    return this.#host.request('decode', { ids: Array.from(ids) });
+  async decode(ids: ArrayLike<number>): Promise<string> {
+    return this.#host.request('decode', { ids: idsOf(ids) });
   }
 
   /** The text that the model reads for a conversation. */
-  render(messages: readonly ChatMessage[]): Promise<string> {
-    return this.#host.request('render', { messages: [...messages] });
+  async render(messages: readonly ChatMessage[]): Promise<string> {
+    return this.#host.request('render', { messages: messagesOf(messages) });
   }
 
   /** Bytes in use. */

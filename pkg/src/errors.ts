@@ -7,8 +7,10 @@
  * The `code` of a {@link PacelineError}. Codes are stable; messages are for people and may change.
  *
  * Those that begin with `gguf-`, `tokenizer-`, `template-` and `model-` say that a file cannot be used, `source-` that
- * its bytes did not come, `store-` that the model store cannot do it, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`, `sampling-` and `logit-bias-` that a
- * request cannot be carried out, `unsupported` that nothing here can carry it out, `engine-` and `session-` that the engine or the session is gone.
+ * its bytes did not come, `store-` that the model store cannot do it, `gpu-` that the GPU cannot do it, `draft-`, `prompt-`,
+ * `text-`, `sampling-` and `logit-bias-` that a request cannot be carried out, `invalid-option` that an option is unknown or
+ * not what it must be, `unsupported` that nothing here can carry it out, `engine-` and `session-` that the engine or the
+ * session is gone, `internal` that something failed that never should.
  */
 export type ErrorCode =
   | 'source-io'
@@ -35,6 +37,7 @@ export type ErrorCode =
   | 'gguf-split'
   | 'tokenizer-unsupported'
   | 'tokenizer-corrupt'
+  | 'text-rejected'
   | 'template-missing'
   | 'template-failed'
   | 'model-architecture'
@@ -54,6 +57,7 @@ export type ErrorCode =
   | 'gpu-no-device'
   | 'gpu-too-large'
   | 'gpu-lost'
+  | 'gpu-unsupported'
   | 'gpu-self-test'
   | 'gpu-error'
   | 'prompt-too-long'
@@ -77,6 +81,7 @@ export type ErrorCode =
   | 'engine-crashed'
   | 'engine-missing'
   | 'session-closed'
+  | 'internal'
   | (string & {});
 
 /** Anything that goes wrong in Paceline, except an abort: that is a `DOMException` named `AbortError`, as in Fetch. */

@@ -6,6 +6,9 @@
 import { Connection, type RequestOptions } from './connection.js';
 import { abortError, PacelineError } from './errors.js';
 import { makeEngineWorker } from './make-worker.js';
+import { checked } from './options/check.js';
+import { shown } from './options/rules.js';
+import { LOAD } from './options/tables.js';
 import type { Operations, SourceMessage, StoreUse } from './protocol.js';
 import { isOnce, postable, type Posted } from './source.js';
 import { DEFAULT_DIRECTORY } from './store/directory.js';
@@ -24,18 +27,20 @@ export class Host {
   #live: Live;
   /** Why `#live` is of no use any more. */
   #lost: PacelineError | undefined;
-  #disposed: PacelineError | undefined;
+  /** Aborted when it is disposed of. */
+  readonly #end = new AbortController();
   #reviving: Promise<Live> | undefined;
 
   private constructor(options: LoadOptions, live: Live) {
     // An abort of the load that has succeeded is no abort of the next one.
-    this.#options = { ...options, signal: undefined };
+    this.#options = { ...options, signal: this.#end.signal };
     this.#live = live;
   }
 
   /** Loads for the first time. */
   static async start(options: LoadOptions): Promise<Host> {
-    return new Host(options, await load(options));
+    const copy = { ...checked(options, LOAD, { name: 'options', of: 'load' }) };
+    return new Host(copy, await load(copy));
   }
 
   /** What runs, or ran last. */
@@ -45,7 +50,7 @@ export class Host {
 
   /** Whether nothing works any more, except perhaps {@link Host.recover}. */
   get closed(): boolean {
-    return this.#disposed !== undefined || (this.#lost === undefined && this.#live.connection.closed);
+    return this.#end.signal.aborted || (this.#lost === undefined && this.#live.connection.closed);
   }
 
   /** The worker, where it can be used at once. A closed one is: it rejects everything, and says why. */
@@ -55,8 +60,8 @@ export class Host {
 
   /** The worker, once the models are there again. */
   revived(signal?: AbortSignal): Promise<Live> {
-    if (this.#disposed) {
-      return Promise.reject(this.#disposed);
+    if (this.#end.signal.aborted) {
+      return Promise.reject(abortError(this.#end.signal));
     }
     this.#reviving ??= this.#revive().finally(() => (this.#reviving = undefined));
     return unlessAborted(this.#reviving, signal);
@@ -74,7 +79,7 @@ export class Host {
 
   /** Gives up a worker whose device is lost: all that it was doing rejects with `reason`. */
   lose(live: Live, reason: PacelineError): void {
-    if (live === this.#live && !this.#lost && !this.#disposed) {
+    if (live === this.#live && !this.#lost && !this.#end.signal.aborted) {
       this.#lost = reason;
       live.connection.close(reason);
     }
@@ -82,24 +87,23 @@ export class Host {
 
   /** Loads the models again where they are lost. */
   async recover(): Promise<void> {
-    if (!this.#lost && this.#live.connection.closed && !this.#disposed) {
+    const disposed = this.#end.signal.aborted;
+    if (!this.#lost && this.#live.connection.closed && !disposed) {
       this.#lost = new PacelineError(
         'engine-crashed',
         'the worker failed, and the model cannot be loaded again',
       );
     }
-    if (this.#lost || this.#disposed) {
+    if (this.#lost || disposed) {
       await this.revived();
     }
   }
 
   /** Ends it for good. */
   dispose(): void {
-    this.#disposed ??= new PacelineError(
-      'engine-disposed',
-      'the engine was disposed of; load the model again',
-    );
-    this.#live.connection.close(this.#disposed);
+    const reason = new PacelineError('engine-disposed', 'the engine was disposed of; load the model again');
+    this.#end.abort(reason);
+    this.#live.connection.close(reason);
   }
 
   async #revive(): Promise<Live> {
@@ -112,9 +116,10 @@ export class Host {
       );
     }
     const live = await load(this.#options);
-    if (this.#disposed) {
-      live.connection.close(this.#disposed);
-      throw this.#disposed;
+    if (this.#end.signal.aborted) {
+      const reason = abortError(this.#end.signal) as PacelineError;
+      live.connection.close(reason);
+      throw reason;
     }
     this.#live = live;
     this.#lost = undefined;
@@ -131,9 +136,9 @@ async function load(options: LoadOptions): Promise<Live> {
   let draft: Posted<SourceMessage> | undefined;
   try {
     const store = storeUse(options.cache);
-    target = postable(options.target, store);
-    draft = options.draft === undefined ? undefined : postable(options.draft, store);
-    connection = new Connection((options.worker ?? makeEngineWorker)());
+    target = postable(options.target, store, 'target');
+    draft = options.draft === undefined ? undefined : postable(options.draft, store, 'draft');
+    connection = new Connection(newWorker(options.worker));
     const alive = `paceline-worker/${unique()}`;
     const request = { target: target.message, draft: draft?.message, device, capacity, alive };
     const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
@@ -147,6 +152,19 @@ async function load(options: LoadOptions): Promise<Live> {
     draft?.cancel();
     throw error;
   }
+}
+
+/** Workers that have had an engine: one that was ended would never answer, another engine's would mix the two up. */
+const taken = new WeakSet<Worker>();
+
+function newWorker(make: LoadOptions['worker'] = makeEngineWorker): Worker {
+  const worker: Worker | null | undefined = make();
+  if (typeof worker?.postMessage !== 'function' || taken.has(worker)) {
+    const what = taken.has(worker as Worker) ? 'one that has had an engine already' : shown(worker);
+    throw new PacelineError('invalid-option', `worker gives ${what}; it must make a new Worker each time`);
+  }
+  taken.add(worker);
+  return worker;
 }
 
 /** The store that fetched files are kept in. */

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { PacelineError } from './errors.js';
+
 /** A worker for an engine. */
 export function makeEngineWorker(): Worker {
   // Bundlers look for exactly this expression.
@@ -26,6 +28,9 @@ export function makeStoreWorker(): Worker {
  * imports the script is allowed, where the other origin allows CORS.
  */
 function sameOrigin(make: () => Worker, file: string): Worker {
+  if (typeof Worker === 'undefined') {
+    throw new PacelineError('unsupported', 'there are no web workers here; load the engine in a page');
+  }
   try {
     return make();
   } catch (error) {

@@ -7,6 +7,9 @@ import type { Connection } from './connection.js';
 import { makeChat, type Chat } from './chat.js';
 import { PacelineError } from './errors.js';
 import type { Host, Live } from './host.js';
+import { checked } from './options/check.js';
+import { messagesOf, promptOf } from './options/input.js';
+import { GENERATE } from './options/tables.js';
 import type { GenerateMessage, Operations, Prompt, SessionId } from './protocol.js';
 import { Run } from './run.js';
 import type { GenerateOptions } from './types.js';
@@ -38,17 +41,15 @@ export class Session {
     this.#host = host;
     this.#place = place;
     this.chat = makeChat(
-      (messages, options) => this.#run({ type: 'chat', messages: [...messages] }, options),
+      (messages, options) =>
+        this.#run('chat', () => ({ type: 'chat', messages: messagesOf(messages) }), options),
       () => host.info,
     );
   }
 
   /** Continues `prompt`: text, or token ids. */
   generate(prompt: string | ArrayLike<number>, options: GenerateOptions = {}): Run {
-    return this.#run(
-      typeof prompt === 'string' ? { type: 'text', text: prompt } : { type: 'ids', ids: Array.from(prompt) },
-      options,
-    );
+    return this.#run('generate', () => promptOf(prompt), options);
   }
 
   /** Whether the session is gone: it was closed, or its engine is gone. */
@@ -69,22 +70,20 @@ export class Session {
     }
   }
 
-  #run(prompt: Prompt, { signal, onPrefill, logitBias, stop, ...rest }: GenerateOptions): Run {
-    const options: GenerateMessage = {
-      ...rest,
-      stop: stopsOf(stop),
-      logitBias: logitBias && entries(logitBias),
-    };
+  /** Begins at once: what the caller does with `prompt` and `options` afterwards changes nothing. */
+  #run(method: string, prompt: () => Prompt, options: GenerateOptions): Run {
     const left = new AbortController();
-    const signals = [left.signal, this.#end.signal, ...(signal ? [signal] : [])];
     return new Run(
-      ({ push }) =>
-        this.#generate(
-          prompt,
-          options,
+      async ({ push }) => {
+        const { signal, onPrefill, ...message } = messageOf(method, options);
+        const signals = [left.signal, this.#end.signal, ...(signal ? [signal] : [])];
+        return this.#generate(
+          prompt(),
+          message,
           event => (event.type === 'piece' ? push(event.piece) : onPrefill?.(event.done, event.total)),
           AbortSignal.any(signals),
-        ),
+        );
+      },
       () => left.abort(),
     );
   }
@@ -135,16 +134,17 @@ export class Session {
   }
 }
 
-/** The stop strings, checked. */
-function stopsOf(stop: GenerateOptions['stop']): string[] | undefined {
-  const stops = typeof stop === 'string' ? [stop] : stop;
-  if (stops === undefined) {
-    return undefined;
-  }
-  if (!Array.isArray(stops) || stops.some(text => typeof text !== 'string' || text === '')) {
-    throw new PacelineError('invalid-option', 'stop takes strings that are not empty');
-  }
-  return [...stops];
+/** Options, checked, in a form that can be posted, and what stays here. */
+function messageOf(
+  method: string,
+  options: GenerateOptions,
+): GenerateMessage & Pick<GenerateOptions, 'signal' | 'onPrefill'> {
+  const { stop, logitBias, ...rest } = checked(options, GENERATE, { name: 'options', of: method });
+  return {
+    ...rest,
+    stop: typeof stop === 'string' ? [stop] : stop && [...stop],
+    logitBias: logitBias && entries(logitBias),
+  };
 }
 
 /** The biases as pairs: the keys of an object are strings. */

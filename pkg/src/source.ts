@@ -4,6 +4,7 @@
  */
 
 import { PacelineError } from './errors.js';
+import { refuse } from './options/rules.js';
 import type { FileMessage, PortReply, PortRequest, SourceMessage, StoreUse } from './protocol.js';
 import { fileName, shardUrls } from './shards.js';
 import { DEFAULT_DIRECTORY } from './store/directory.js';
@@ -24,28 +25,32 @@ export interface Posted<T> {
  * are posted as they are; a stream is read here, a chunk whenever the worker asks for one.
  *
  * @param store - where the worker keeps what it fetches
+ * @param name - what the source is called in errors
  */
-export function postable(source: Source, store?: StoreUse): Posted<SourceMessage> {
+export function postable(source: Source, store?: StoreUse, name = 'source'): Posted<SourceMessage> {
   if (isStored(source)) {
     const directory = store?.directory ?? DEFAULT_DIRECTORY;
     return { message: { type: 'stored', name: source.stored, directory }, transfer: [], cancel: () => {} };
   }
-  const { message: files, transfer, cancel } = postableFiles(source);
+  const { message: files, transfer, cancel } = postableFiles(source, name);
   const kept = store && files.every(({ type }) => type === 'url');
   return { message: { type: 'files', files, ...(kept && { store }) }, transfer, cancel };
 }
 
 /** The same of files alone. One address of a split model stands for all of its files. */
-export function postableFiles(source: FileSource | readonly FileSource[]): Posted<FileMessage[]> {
+export function postableFiles(
+  source: FileSource | readonly FileSource[],
+  name = 'source',
+): Posted<FileMessage[]> {
   const sources = isAddress(source) ? shardUrls(absolute(source)) : Array.isArray(source) ? source : [source];
   if (sources.length === 0) {
-    throw invalid('no file is given; give the files of the model');
+    refuse(name, source, 'the files of a model', 'source-invalid');
   }
   const posted: Posted<FileMessage>[] = [];
   const cancel = () => posted.forEach(file => file.cancel());
   try {
-    for (const source of sources as readonly FileSource[]) {
-      posted.push(postableFile(source));
+    for (const [i, file] of (sources as readonly FileSource[]).entries()) {
+      posted.push(postableFile(file, Array.isArray(source) ? `${name}[${i}]` : name));
     }
   } catch (error) {
     cancel();
@@ -65,7 +70,7 @@ export function isOnce(source: Source | undefined): boolean {
     : source instanceof Response || source instanceof ReadableStream;
 }
 
-function postableFile(source: FileSource): Posted<FileMessage> {
+function postableFile(source: FileSource, name: string): Posted<FileMessage> {
   if (isAddress(source)) {
     return { message: { type: 'url', url: absolute(source) }, transfer: [], cancel: () => {} };
   }
@@ -79,9 +84,8 @@ function postableFile(source: FileSource): Posted<FileMessage> {
   if (source instanceof ReadableStream) {
     return throughPort(source);
   }
-  throw invalid(
-    'a model source is an address, a File, a Blob, a Response, a ReadableStream, an array of these or { stored: name }',
-  );
+  const allowed = 'an address, a File, a Blob, a Response, a ReadableStream, an array of these or { stored: name }';
+  refuse(name, source, allowed, 'source-invalid');
 }
 
 function isAddress(source: unknown): source is string | URL {
@@ -113,6 +117,9 @@ export function httpError({ url, status, statusText }: Response): PacelineError 
 
 /** The whole of an address: relative ones count from the page. */
 export function absolute(url: string | URL): string {
+  if (typeof url !== 'string' && typeof url?.href !== 'string') {
+    refuse('url', url, 'an address', 'source-invalid');
+  }
   try {
     return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
   } catch {

@@ -51,7 +51,7 @@ export interface LoadOptions {
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Aborts the load: the promise rejects with the signal's reason and everything is freed. */
   signal?: AbortSignal | undefined;
-  /** Makes the worker, for those who bundle `paceline/worker.js` their own way. */
+  /** Makes the worker, a new one each time, for those who bundle `paceline/worker.js` their own way. */
   worker?: (() => Worker) | undefined;
 }
 
@@ -193,7 +193,7 @@ export interface GenerateOptions {
   seed?: number | bigint | undefined;
   /** Ends the text before the first of these strings. The text never has any of it. */
   stop?: string | readonly string[] | undefined;
-  /** Whether tokens tell how likely they were: `Token.logprob`. */
+  /** Whether tokens tell how likely they were, and their bytes: `Token.logprob`, `Token.bytes`. */
   logprobs?: boolean | undefined;
   /** Aborts the generation: iteration and `result` reject with the signal's reason. The engine stays usable. */
   signal?: AbortSignal | undefined;
@@ -212,6 +212,10 @@ export interface Token {
    * `undefined` unless `logprobs` asks for it.
    */
   logprob?: number | undefined;
+  /**
+   * Its own bytes, whatever of them `text` has: none for special tokens; `undefined` unless `logprobs` asks for them.
+   */
+  bytes?: readonly number[] | undefined;
   /** Whether it was drafted and accepted; otherwise it is the target's own. */
   accepted: boolean;
 }

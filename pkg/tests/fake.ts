@@ -5,7 +5,7 @@
 
 import type { Reply, Request } from '../src/protocol.js';
 import type { Backend, BackendEngine, BackendGenerateOptions, StepEvent } from '../src/worker/backend.js';
-import type { EngineInfo, Stats } from '../src/types.js';
+import type { EngineInfo, Stats, Token } from '../src/types.js';
 import { serve } from '../src/worker/serve.js';
 
 export class FakeWorker extends EventTarget implements Pick<Worker, 'postMessage' | 'terminate'> {
@@ -147,6 +147,8 @@ export class FakeEngine implements BackendEngine {
   /** Thrown by the next step. */
   fault: unknown;
   panic: string | undefined;
+  /** What is said, a round an entry, instead of the prompt's letters. */
+  script: Token[][] | undefined;
 
   info(): EngineInfo {
     return INFO;
@@ -207,6 +209,12 @@ export class FakeEngine implements BackendEngine {
       const fault = this.fault;
       this.fault = undefined;
       throw fault;
+    }
+    if (this.script) {
+      const tokens = this.script.shift();
+      return tokens
+        ? { type: 'tokens', tokens, drafted: 0, stats: STATS }
+        : { type: 'finished', reason: 'length', rest: '', stats: STATS };
     }
     const tokens = this.#left.splice(0, Math.min(2, this.#max)).map((id, i) => ({
       id,

@@ -37,7 +37,7 @@ pub enum Error {
         id: u32,
     },
     /// Lenience that needs probabilities where there are none.
-    #[error("exponential lenience needs a temperature above 0; use linear or square")]
+    #[error("lossy: exponential needs a temperature above 0; use linear or square")]
     GreedyExponential,
 }
 

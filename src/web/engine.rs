@@ -118,7 +118,15 @@ impl PacelineEngine {
                 let said = tokens.len() - usize::from(stopped);
                 let token = |(i, id)| {
                     let text = if i < said { stream.push(&self.shared.tokenizer, id) } else { String::new() };
-                    Token { id, text, accepted: i < accepted, logprob: logprobs.get(i).copied() }
+                    let logprob = logprobs.get(i).copied();
+                    let bytes = if i < said { self.shared.tokenizer.token_bytes(id) } else { &[] };
+                    Token {
+                        id,
+                        text,
+                        accepted: i < accepted,
+                        logprob,
+                        bytes: logprob.map(|_| bytes.to_vec()),
+                    }
                 };
                 StepEvent::Tokens {
                     tokens: tokens.into_iter().enumerate().map(token).collect(),
@@ -190,10 +198,12 @@ impl PacelineEngine {
         let length = if reproducible { Gamma::Default } else { Gamma::Auto };
         let drafter = if generator.engine().has_draft() { "ngram+model" } else { "ngram" };
         let defaults = Options::default();
+        // No more than the context holds ever come; sums with the prompt stay within 32 bits.
+        let capacity = generator.engine().capacity();
         generator.start(
             prompt,
             Options {
-                max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens),
+                max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens).min(capacity),
                 gamma: options.gamma.map_or(length, Gamma::from),
                 stop_ids: self.shared.tokenizer.stop_ids().to_vec(),
                 drafter: drafter::by_name(options.drafter.as_deref().unwrap_or(drafter))?,

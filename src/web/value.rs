@@ -159,6 +159,7 @@ pub(super) struct Token {
     pub text: String,
     pub accepted: bool,
     pub logprob: Option<f32>,
+    pub bytes: Option<Vec<u8>>,
 }
 
 /// `Stats`, by the names of JavaScript.
@@ -204,5 +205,6 @@ pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue, Error> {
 
 /// The reverse.
 pub(super) fn from_js<T: serde::de::DeserializeOwned>(value: JsValue) -> Result<T, Error> {
-    Ok(serde_wasm_bindgen::from_value(value)?)
+    let value = serde_wasm_bindgen::Deserializer::from(value);
+    Ok(serde_path_to_error::deserialize(value)?)
 }

@@ -168,6 +168,49 @@ test('log-probabilities are those of the text, streamed or not', async () => {
   assert.deepEqual(streamed, content);
 });
 
+test('a character in several tokens has their log-probabilities, each with its own bytes', async () => {
+  const { bytes, text, content, streamed, usage, stopped } = await page.evaluate(async messages => {
+    const bytes = [...new TextEncoder().encode('😀')];
+    // Nothing but these comes: the tiny model has a token for each byte.
+    const ids = await engine.encode('😀');
+    const logit_bias = Object.fromEntries(ids.map(id => [id, 100]));
+    const request = { messages, max_tokens: 24, temperature: 1, seed: 3, logprobs: true, logit_bias };
+    const { choices, usage } = await engine.chat.completions.create(request);
+    const streamed = [];
+    for await (const chunk of await engine.chat.completions.create({ ...request, stream: true })) {
+      streamed.push(...(chunk.choices[0]?.logprobs?.content ?? []));
+    }
+    const { content } = choices[0].message;
+    const stop = content.slice(2, 4);
+    const cut = await engine.chat.completions.create({ ...request, stop });
+    const stopped = { stop, ...cut.choices[0], usage: cut.usage };
+    return { bytes, text: content, content: choices[0].logprobs.content, streamed, usage, stopped };
+  }, MESSAGES);
+  assert.equal(content.length, usage.completion_tokens);
+  assert.ok(content.every(entry => entry.bytes.length === 1 && bytes.includes(entry.bytes[0])));
+  const decode = entries => new TextDecoder().decode(Uint8Array.from(entries.flatMap(({ bytes }) => bytes)));
+  assert.equal(decode(content), text);
+  assert.deepEqual(streamed, content);
+
+  assert.equal(stopped.message.content, text.slice(0, text.indexOf(stopped.stop)));
+  assert.equal(stopped.logprobs.content.length, stopped.usage.completion_tokens);
+  assert.deepEqual(stopped.logprobs.content, content.slice(0, stopped.usage.completion_tokens));
+});
+
+test('what only the engine knows to be wrong names the option too', async () => {
+  const errors = await page.evaluate(async messages => {
+    const say = options => rejection(engine.chat(messages, options).result);
+    return [
+      await say({ logitBias: { 1000000: 1 } }),
+      await say({ lossy: { kind: 'exponential', epsilon: 0.5 } }),
+    ];
+  }, MESSAGES);
+  assert.equal(errors[0].code, 'logit-bias-range');
+  assert.match(errors[0].message, /^logitBias names token id 1000000/);
+  assert.equal(errors[1].code, 'sampling-range');
+  assert.match(errors[1].message, /^lossy/);
+});
+
 test('the AI SDK generates, streams, stops, counts and aborts', async () => {
   const outcome = await page.evaluate(async messages => {
     const model = ai.paceline(engine, { drafter: 'model', gamma: 3 });

@@ -38,7 +38,7 @@ const EXPECTED = {
     ['target.gguf', true],
   ],
   typed: 'source-http',
-  sdk: 'v4',
+  sdk: 'v3',
 };
 
 const PAGE =

@@ -3,11 +3,12 @@
  * @module
  */
 
+import { messagesOf } from '../options/input.js';
 import type { Run } from '../run.js';
 import type { ChatMessage, EngineInfo, GenerateOptions, Result, Token } from '../types.js';
 import { logprobsOf } from './logprobs.js';
 import { unique } from '../unique.js';
-import { messagesOf, optionsOf } from './request.js';
+import { checkParams, checkRequest, optionsOf } from './request.js';
 import type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -43,7 +44,7 @@ export class ChatCompletions {
    * the generation.
    *
    * @throws {@link PacelineError} `unsupported` for what the engine cannot do: several answers, forms other than
-   * text, tools
+   * text, tools; `invalid-option` for what is unknown or ill-typed
    */
   create(
     params: ChatCompletionCreateParamsNonStreaming,
@@ -59,12 +60,13 @@ export class ChatCompletions {
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
   async create(
     params: ChatCompletionCreateParams,
-    { signal }: CompletionRequestOptions = {},
+    options: CompletionRequestOptions = {},
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    const { signal } = checkRequest(options);
     signal?.throwIfAborted();
+    const messages = messagesOf(checkParams(params).messages, true);
     const info = this.#info();
-    const messages = messagesOf(params.messages);
-    const run = this.#answer(messages, { ...optionsOf(params, info.capacity), signal });
+    const run = this.#answer(messages, { ...optionsOf(params, info.capacity), signal: signal ?? undefined });
     const head = {
       id: `chatcmpl-${unique()}`,
       created: Math.floor(Date.now() / 1000),
@@ -116,7 +118,8 @@ async function* chunks(
   });
   yield chunk({ role: 'assistant', content: '' }, null);
   for await (const { text, tokens } of run) {
-    if (text !== '') {
+    // A token that ends inside a character brings no text, but its log-probability.
+    if (text !== '' || (withLogprobs && tokens.length > 0)) {
       yield chunk({ content: text }, null, withLogprobs ? logprobsOf(tokens) : null);
     }
   }

@@ -6,11 +6,13 @@
 import type { Token } from '../types.js';
 import type { ChatCompletionLogprobs, ChatCompletionTokenLogprob } from './types.js';
 
-/** Those of `tokens` that have text: stop tokens are no part of an answer. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** One entry a token, whatever of its text is shown, and when. */
 export function logprobsOf(tokens: readonly Token[]): ChatCompletionLogprobs {
-  return { content: tokens.filter(token => token.text !== '').map(entry), refusal: null };
+  return { content: tokens.map(entry), refusal: null };
 }
 
-function entry({ text, logprob = 0 }: Token): ChatCompletionTokenLogprob {
-  return { token: text, logprob, bytes: [...new TextEncoder().encode(text)], top_logprobs: [] };
+function entry({ bytes = [], logprob = 0 }: Token): ChatCompletionTokenLogprob {
+  return { token: decoder.decode(Uint8Array.from(bytes)), logprob, bytes: [...bytes], top_logprobs: [] };
 }

@@ -3,26 +3,97 @@
  * @module
  */
 
-import { PacelineError } from '../errors.js';
-import type { ChatMessage, GenerateOptions } from '../types.js';
-import type { ChatCompletionCreateParams, ChatCompletionMessageParam } from './types.js';
+import { checked, nested, only } from '../options/check.js';
+import { NOT_HERE, notHere } from '../options/not-here.js';
+import { flag, refuse, text, unsupported, whole, type Rule, type Table } from '../options/rules.js';
+import { GENERATE } from '../options/tables.js';
+import type { GenerateOptions } from '../types.js';
+import type { CompletionRequestOptions } from './completions.js';
+import type {
+  ChatCompletionCreateParams,
+  ChatCompletionCreateParamsBase,
+  ChatCompletionCreateParamsStreaming,
+} from './types.js';
 
-/** What cannot be carried out, whatever its value; `0`, `false`, `null` and the like ask for nothing. */
-const NEVER: Record<string, string> = {
-  top_logprobs: 'log-probabilities of other tokens',
-  functions: 'calling functions',
-  audio: 'audio',
-  web_search_options: 'web search',
+/** What OpenAI's API has no name for. */
+const SPECULATION: Table<NonNullable<ChatCompletionCreateParamsBase['paceline']>> = only(
+  GENERATE,
+  'drafter',
+  'gamma',
+  'confidence',
+  'verify',
+  'lossy',
+  'inFlight',
+  'topK',
+  'minP',
+  'repeatPenalty',
+  'penaltyWindow',
+);
+
+/** Counts of which only one can be carried out. */
+function onlyCount(option: 'n' | 'top_logprobs', least: number, most: number): Rule {
+  const count = whole(least, most);
+  return (value, name) => {
+    count(value, name);
+    if (value !== least) {
+      throw unsupported(`${name} = ${value}`, NOT_HERE[option]?.remedy ?? '');
+    }
+  };
+}
+
+const responseFormat: Rule = (value, name) => {
+  const type = (value as { type?: unknown } | null)?.type;
+  if (typeof type !== 'string') {
+    refuse(name, value, 'an object { type: "text" }');
+  }
+  notHere('response_format')(value, `${name} ${JSON.stringify(type)}`);
 };
+
+const PARAMS: Table<ChatCompletionCreateParamsStreaming> = {
+  // Read by `messagesOf`.
+  messages: () => {},
+  model: text,
+  max_completion_tokens: GENERATE.maxTokens,
+  max_tokens: GENERATE.maxTokens,
+  temperature: GENERATE.temperature,
+  top_p: GENERATE.topP,
+  seed: GENERATE.seed,
+  stop: GENERATE.stop,
+  logit_bias: GENERATE.logitBias,
+  presence_penalty: GENERATE.presencePenalty,
+  frequency_penalty: GENERATE.frequencyPenalty,
+  n: onlyCount('n', 1, 128),
+  logprobs: flag,
+  top_logprobs: onlyCount('top_logprobs', 0, 20),
+  response_format: responseFormat,
+  tools: notHere('tools'),
+  user: text,
+  paceline: nested(SPECULATION),
+  stream: flag,
+  stream_options: nested({ include_usage: flag }, { nullable: true }),
+};
+
+/** Where an option is that this API calls by no name. */
+const INSIDE = Object.keys(SPECULATION).map(name => `paceline.${name}`);
+
+/** @throws {@link PacelineError} `invalid-option`, `unsupported`, or the code of an option out of its range */
+export function checkParams<T extends ChatCompletionCreateParams>(params: T): T {
+  const of = 'chat.completions.create';
+  return checked(params, PARAMS, { name: 'params', of, nullable: true, inside: INSIDE });
+}
+
+/** The same for what is said about the request itself. */
+export function checkRequest(options: CompletionRequestOptions): CompletionRequestOptions {
+  const of = 'the request';
+  return checked(options, only(GENERATE, 'signal'), { name: 'options', of, nullable: true });
+}
 
 /**
  * The engine's options for a request.
  *
  * @param capacity - positions of the KV cache
- * @throws {@link PacelineError} `unsupported` for what the engine cannot do
  */
 export function optionsOf(params: ChatCompletionCreateParams, capacity: number): GenerateOptions {
-  checkSupported(params);
   const { max_completion_tokens, max_tokens, logit_bias, stop } = params;
   return {
     ...params.paceline,
@@ -36,50 +107,4 @@ export function optionsOf(params: ChatCompletionCreateParams, capacity: number):
     stop: stop ?? undefined,
     logprobs: params.logprobs ?? undefined,
   };
-}
-
-/** The conversation in the engine's terms. */
-export function messagesOf(messages: readonly ChatCompletionMessageParam[]): ChatMessage[] {
-  if (!Array.isArray(messages)) {
-    throw new PacelineError('invalid-option', 'messages is a list of { role, content }');
-  }
-  return messages.map(({ role, content }: ChatCompletionMessageParam) => ({
-    role: role === 'developer' ? 'system' : role,
-    content: textOf(content),
-  }));
-}
-
-function textOf(content: ChatCompletionMessageParam['content']): string {
-  if (typeof content === 'string') {
-    return content;
-  }
-  const parts = content ?? [];
-  const other = parts.find(part => part.type !== 'text');
-  if (other) {
-    throw unsupported(`a message part of type ${JSON.stringify(other.type)}`, 'send text');
-  }
-  return parts.map(part => part.text).join('');
-}
-
-function checkSupported(params: ChatCompletionCreateParams): void {
-  const { n, response_format: format, tools } = params;
-  if (n !== undefined && n !== null && n !== 1) {
-    throw unsupported(`n = ${n}`, 'ask once for each answer');
-  }
-  if (format && format.type !== 'text') {
-    throw unsupported(`response_format ${JSON.stringify(format.type)}`, 'ask for the form in the prompt');
-  }
-  if (tools && tools.length > 0) {
-    throw unsupported('calling tools', 'leave tools out');
-  }
-  for (const [key, what] of Object.entries(NEVER)) {
-    if ((params as unknown as Record<string, unknown>)[key]) {
-      throw unsupported(what, `leave ${key} out`);
-    }
-  }
-}
-
-/** The error for what the engine cannot do. */
-export function unsupported(what: string, remedy: string): PacelineError {
-  return new PacelineError('unsupported', `${what} is not supported; ${remedy}`);
 }

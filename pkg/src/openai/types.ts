@@ -14,15 +14,19 @@ export interface ChatCompletionTextPart {
 /** A message of a conversation. `developer` is read as `system`. */
 export interface ChatCompletionMessageParam {
   role: 'system' | 'developer' | 'user' | 'assistant' | (string & {});
-  content: string | readonly ChatCompletionTextPart[] | null;
-  name?: string;
+  content: string | readonly ChatCompletionTextPart[];
+  /** `null`, as answers have it: there are no refusals. */
+  refusal?: null;
 }
 
-/** What both kinds of requests have. Whatever cannot be carried out is refused with the code `unsupported`. */
+/**
+ * What both kinds of requests have. Whatever else OpenAI's API knows is refused with the code `unsupported` unless it asks
+ * for nothing, as `null`, `false`, 0 and an empty list do; what is unknown or ill-typed with `invalid-option`.
+ */
 export interface ChatCompletionCreateParamsBase {
   messages: readonly ChatCompletionMessageParam[];
   /** Taken from the engine: it has one model. */
-  model?: string;
+  model?: string | null;
   /** Most tokens to generate; by default until the context is full. */
   max_completion_tokens?: number | null;
   /** The older name of `max_completion_tokens`. */
@@ -44,11 +48,11 @@ export interface ChatCompletionCreateParamsBase {
   /** Only 0: other tokens than the generated ones are not told. */
   top_logprobs?: number | null;
   /** Only text. */
-  response_format?:
-    { type: 'text' } | { type: 'json_object' } | { type: 'json_schema'; json_schema: unknown };
+  response_format?: { type: 'text' } | null;
   /** None. */
-  tools?: readonly unknown[];
-  user?: string;
+  tools?: readonly never[] | null;
+  /** For a server's log: nobody reads it here. */
+  user?: string | null;
   /** How to speculate, and what OpenAI's API has no name for. */
   paceline?: Pick<
     GenerateOptions,
@@ -102,15 +106,16 @@ export interface CompletionUsage {
 
 /** How likely a token was: the log of its probability at the request's temperature, before anything was cut off. */
 export interface ChatCompletionTokenLogprob {
+  /** The text of `bytes`; U+FFFD for what is no whole character. */
   token: string;
   logprob: number;
-  /** Of the text, in UTF-8. */
+  /** The token's own, whatever of them is part of the text: none for a stop token. */
   bytes: number[];
   /** Always empty. */
   top_logprobs: [];
 }
 
-/** How likely the tokens of an answer or a piece were. */
+/** How likely the tokens of an answer or a piece were: one entry for each of `usage.completion_tokens`. */
 export interface ChatCompletionLogprobs {
   content: ChatCompletionTokenLogprob[];
   refusal: null;

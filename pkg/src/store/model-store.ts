@@ -6,8 +6,10 @@
 import { Connection } from '../connection.js';
 import { PacelineError } from '../errors.js';
 import { makeStoreWorker } from '../make-worker.js';
-import { absolute, postableFiles } from '../source.js';
+import { checked } from '../options/check.js';
+import { DOWNLOAD, IMPORT, OPEN } from '../options/tables.js';
 import { shardUrls } from '../shards.js';
+import { absolute, postableFiles } from '../source.js';
 import { raw } from '../worker/open.js';
 import { DEFAULT_DIRECTORY } from './directory.js';
 import { openVault } from './open.js';
@@ -58,7 +60,10 @@ export class ModelStore {
    * over HTTPS (or from localhost), or storage is turned off
    */
   static async open(options: { directory?: string } = {}): Promise<ModelStore> {
-    const { directory = DEFAULT_DIRECTORY } = options;
+    const { directory = DEFAULT_DIRECTORY } = checked(options, OPEN, {
+      name: 'options',
+      of: 'ModelStore.open',
+    });
     const { vault, backend } = await openVault(directory);
     return new ModelStore(directory, vault, backend);
   }
@@ -81,7 +86,7 @@ export class ModelStore {
     url: string | URL | readonly (string | URL)[],
     options: DownloadOptions = {},
   ): Promise<StoredModel> {
-    const { onProgress, signal, ...rest } = options;
+    const { onProgress, signal, ...rest } = checked(options, DOWNLOAD, { name: 'options', of: 'download' });
     const urls = isList(url) ? url.map(absolute) : shardUrls(absolute(url));
     if (urls.length === 0) {
       throw new PacelineError('source-invalid', "no address is given; give those of the model's files");
@@ -104,7 +109,7 @@ export class ModelStore {
     source: ImportSource | readonly ImportSource[],
     options: ImportOptions = {},
   ): Promise<StoredModel> {
-    const { onProgress, signal, ...rest } = options;
+    const { onProgress, signal, ...rest } = checked(options, IMPORT, { name: 'options', of: 'import' });
     const { message: files, transfer, cancel } = postableFiles(source);
     try {
       if (inWorker()) {

@@ -110,8 +110,10 @@ function fromPort(port: MessagePort): ReadableStream<Uint8Array> {
             if ('chunk' in data) {
               controller.enqueue(data.chunk);
             } else if ('end' in data) {
+              port.close();
               controller.close();
             } else {
+              port.close();
               controller.error(new Error(data.error));
             }
             resolve();
