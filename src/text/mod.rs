@@ -3,10 +3,10 @@
 mod byte_level;
 mod chat;
 mod ends_of_turn;
-mod fields;
 #[cfg(test)]
 mod fixture;
 mod fnv;
+mod integers;
 mod pre_tokenizers;
 mod python_json;
 mod special;

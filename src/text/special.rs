@@ -2,7 +2,7 @@
 
 use super::ends_of_turn::ends_of_turn;
 use super::vocabulary::{Kind, corrupt};
-use super::{Error, fields};
+use super::{Error, integers};
 use crate::gguf::{self, Metadata};
 
 /// The token in front.
@@ -59,7 +59,7 @@ impl Special {
 
         let bos = ids(metadata, BOS, tokens)?.first().copied();
         bos.into_iter().for_each(|id| name(id, tokens, merges, kinds));
-        let asked = fields::flag(metadata, ADD_BOS)?;
+        let asked = metadata.optional_bool(ADD_BOS)?;
         if asked == Some(true) && bos.is_none() {
             let expected = "the id of a token, which add_bos_token wants in front of every text";
             return Err(gguf::Error::Metadata { key: BOS.into(), expected }.into());
@@ -69,7 +69,7 @@ impl Special {
 
     /// What a user should know about what is not done.
     pub fn warning(metadata: &Metadata) -> Result<Option<String>, Error> {
-        let asked = fields::flag(metadata, ADD_EOS)? == Some(true);
+        let asked = metadata.optional_bool(ADD_EOS)? == Some(true);
         let words = "the file asks for an end token behind every text (add_eos_token); it is left out, since no \
                      answer would begin behind it";
         Ok(asked.then(|| words.into()))
@@ -78,9 +78,7 @@ impl Special {
 
 /// The ids at `key`; none where it is not there, or holds what converters write for "none".
 fn ids(metadata: &Metadata, key: &str, tokens: &[String]) -> Result<Vec<u32>, Error> {
-    let Some(value) = metadata.get(key) else { return Ok(Vec::new()) };
-    let expected = "an unsigned integer";
-    let numbers = fields::integers(value).ok_or(gguf::Error::Metadata { key: key.into(), expected })?;
+    let Some(numbers) = integers::read(metadata, key, "the id of a token")? else { return Ok(Vec::new()) };
     let mut ids = Vec::new();
     for id in numbers.values {
         match usize::try_from(id).ok().and_then(|id| tokens.get(id)) {
@@ -158,7 +156,7 @@ mod tests {
         assert!(error.to_string().contains("bos_token_id"), "{error}");
     }
 
-    /// Bool, and 0 and 1 in every width, mean the same; what else is refused is in `fields.rs`.
+    /// Bool, and 0 and 1 in every width, mean the same; what else is refused is in `gguf/value.rs`.
     #[test]
     fn the_switch_for_bos_is_a_number_too() {
         for (on, off) in [

@@ -7,7 +7,7 @@ use super::fnv::Fnv;
 use super::pre_tokenizers::{self, PreTokenizer, Rule};
 use super::special::Special;
 use super::vocabulary::{self, Kind, corrupt};
-use super::{Error, fields};
+use super::Error;
 use crate::gguf::Metadata;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::unicode::NFC;
@@ -47,21 +47,21 @@ impl Tokenizer {
             let (what, supported) = ("tokenizer model", "gpt2 (byte-level BPE)");
             return Err(Error::Unsupported { what, name: model.into(), supported });
         }
-        let tokens = fields::strings(metadata, "tokenizer.ggml.tokens")?;
+        let tokens = metadata.require_strings("tokenizer.ggml.tokens")?;
         if tokens.is_empty() {
             return Err(corrupt("the vocabulary is empty"));
         }
         let mut warnings = Vec::new();
-        let rule = match fields::string(metadata, "tokenizer.ggml.pre")? {
+        let rule = match metadata.optional_string("tokenizer.ggml.pre")?.filter(|name| !name.is_empty()) {
             Some(name) => Rule::named(name)?,
             None => {
-                let architecture = metadata.string("general.architecture").unwrap_or_default();
+                let architecture = metadata.optional_string("general.architecture")?.unwrap_or_default();
                 let rule = Rule::of_family(architecture, tokens)?;
                 warnings.push(missing_pre(architecture, rule.name()));
                 rule
             }
         };
-        let merges = fields::strings(metadata, "tokenizer.ggml.merges")?;
+        let merges = metadata.require_strings("tokenizer.ggml.merges")?;
         let mut kinds = vocabulary::kinds(metadata, tokens)?;
         let Special { bos, stop_ids } = Special::read(metadata, tokens, merges, &mut kinds, rule.add_bos)?;
         warnings.extend(Special::warning(metadata)?);

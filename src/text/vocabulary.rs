@@ -2,8 +2,8 @@
 
 use super::byte_level;
 use super::fnv::Fnv;
-use super::{Error, fields};
-use crate::gguf::{self, Metadata, Value};
+use super::{Error, integers};
+use crate::gguf::Metadata;
 use tokenizers::models::bpe::{Merges, Vocab};
 
 /// A token's type, `tokenizer.ggml.token_type`.
@@ -24,14 +24,8 @@ pub(super) fn corrupt(what: impl std::fmt::Display) -> Error {
 /// The type of every token; all are normal where the file has no types.
 pub(super) fn kinds(metadata: &Metadata, tokens: &[String]) -> Result<Vec<Kind>, Error> {
     const KEY: &str = "tokenizer.ggml.token_type";
-    let types = match metadata.get(KEY) {
-        None => vec![1; tokens.len()],
-        Some(value) => {
-            let types = matches!(value, Value::Array(_)).then(|| fields::integers(value)).flatten();
-            let expected = "an array of integers";
-            types.ok_or(gguf::Error::Metadata { key: KEY.into(), expected })?.values
-        }
-    };
+    let types = integers::read(metadata, KEY, "an array of integers")?;
+    let types = types.map_or_else(|| vec![1; tokens.len()], |types| types.values);
     if types.len() != tokens.len() {
         return Err(corrupt(format!("there are {} tokens but {} token types", tokens.len(), types.len())));
     }

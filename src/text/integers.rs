@@ -1,39 +1,7 @@
-//! Metadata of a tokenizer: numbers of every width are read, anything else is an error that names the key.
+//! Ids and token types: integers of every width, alone or in arrays. Their type counts: the largest value that it holds is
+//! what some converters write for "none".
 
 use crate::gguf::{Array, Error, Metadata, Value};
-
-fn ill_typed(key: &str, expected: &'static str) -> Error {
-    Error::Metadata { key: key.into(), expected }
-}
-
-/// The string at `key`; an empty one is none.
-pub(super) fn string<'a>(metadata: &'a Metadata, key: &str) -> Result<Option<&'a str>, Error> {
-    match metadata.get(key) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-        Some(_) => Err(ill_typed(key, "a string")),
-    }
-}
-
-/// The strings at `key`.
-pub(super) fn strings<'a>(metadata: &'a Metadata, key: &str) -> Result<&'a [String], Error> {
-    metadata.strings(key).ok_or_else(|| ill_typed(key, "an array of strings"))
-}
-
-/// The switch at `key`: a boolean, or 0 or 1 as a number.
-pub(super) fn flag(metadata: &Metadata, key: &str) -> Result<Option<bool>, Error> {
-    let Some(value) = metadata.get(key) else { return Ok(None) };
-    if let Value::Bool(on) = value {
-        return Ok(Some(*on));
-    }
-    match integers(value).as_ref().map(|numbers| (value, numbers.values.as_slice())) {
-        Some((Value::Array(_), _)) | None => {}
-        Some((_, [0])) => return Ok(Some(false)),
-        Some((_, [1])) => return Ok(Some(true)),
-        Some(_) => {}
-    }
-    Err(ill_typed(key, "a boolean"))
-}
 
 /// Integers, and the largest that their type can hold.
 #[derive(Debug, PartialEq)]
@@ -42,8 +10,19 @@ pub(super) struct Integers {
     pub largest: i64,
 }
 
-/// A number or an array of numbers; none for anything else. Those above `i64::MAX` become it.
-pub(super) fn integers(value: &Value) -> Option<Integers> {
+/// The integers at `key`, one or an array of them; those above `i64::MAX` become it.
+pub(super) fn read(
+    metadata: &Metadata,
+    key: &str,
+    expected: &'static str,
+) -> Result<Option<Integers>, Error> {
+    let Some(value) = metadata.get(key) else { return Ok(None) };
+    let ill_typed = || Error::MetadataType { key: key.into(), expected, found: value.to_string() };
+    integers(value).map(Some).ok_or_else(ill_typed)
+}
+
+/// A number or an array of numbers; none for anything else.
+fn integers(value: &Value) -> Option<Integers> {
     fn all<T: Copy + Into<i64>>(values: &[T], largest: T) -> Option<Integers> {
         Some(Integers { values: values.iter().map(|&v| v.into()).collect(), largest: largest.into() })
     }
@@ -74,48 +53,13 @@ pub(super) fn integers(value: &Value) -> Option<Integers> {
         Value::Array(Array::I32(v)) => all(v, i32::MAX),
         Value::Array(Array::I64(v)) => all(v, i64::MAX),
         Value::Array(Array::U64(v)) => unsigned(v),
-        Value::Array(_) | Value::Bool(_) | Value::String(_) => None,
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn with(value: Value) -> Metadata {
-        Metadata(vec![("key".into(), value)])
-    }
-
-    #[test]
-    fn switches_are_read_from_every_number() {
-        assert_eq!(flag(&Metadata::default(), "key").unwrap(), None);
-        let (no, yes) = (Some(false), Some(true));
-        for (value, expected) in [
-            (Value::Bool(true), yes),
-            (Value::U8(0), no),
-            (Value::U8(1), yes),
-            (Value::I16(1), yes),
-            (Value::U32(0), no),
-            (Value::I64(1), yes),
-            (Value::U64(1), yes),
-            (Value::F32(0.0), no),
-            (Value::F64(1.0), yes),
-        ] {
-            assert_eq!(flag(&with(value.clone()), "key").unwrap(), expected, "{value:?}");
-        }
-        for value in [
-            Value::U8(2),
-            Value::I32(-1),
-            Value::F32(0.5),
-            Value::F32(f32::NAN),
-            Value::String("true".into()),
-            Value::Array(Array::Bool(vec![true])),
-            Value::Array(Array::U8(vec![1])),
-        ] {
-            let error = flag(&with(value.clone()), "key").unwrap_err();
-            assert!(error.to_string().contains("key"), "{value:?}: {error}");
-        }
-    }
 
     #[test]
     fn numbers_of_every_width() {
@@ -152,14 +96,5 @@ mod tests {
         ] {
             assert_eq!(integers(&value), None, "{value:?}");
         }
-    }
-
-    #[test]
-    fn strings_are_strings() {
-        assert_eq!(string(&with(Value::String("a".into())), "key").unwrap(), Some("a"));
-        assert_eq!(string(&with(Value::String(String::new())), "key").unwrap(), None);
-        assert!(string(&with(Value::U32(1)), "key").is_err());
-        assert!(strings(&with(Value::String("a".into())), "key").is_err());
-        assert!(strings(&Metadata::default(), "key").is_err());
     }
 }
