@@ -363,9 +363,9 @@ fn files_that_are_no_models_are_refused() {
         ),
         (
             "an unknown pre-tokenizer",
-            replaced(good.clone(), "smollm", "tekken"),
+            replaced(good.clone(), "smollm", "gemma4"),
             "tokenizer-unsupported",
-            &["\"tekken\"", "use a model with"],
+            &["\"gemma4\"", "use a model with"],
         ),
         (
             "a missing tensor",
@@ -610,7 +610,7 @@ fn drafts_of_another_language_are_refused() {
     let folder = Folder::new();
     let target = folder.file("target.gguf", &target().gguf());
     for (what, bytes) in [
-        ("more tokens", Tiny { vocab: 300, ..self::target() }.gguf()),
+        ("other tokens", replaced(self::target().gguf(), "unused3", "unusedx")),
         ("fewer tokens", Tiny { vocab: 270, ..self::target() }.gguf()),
         ("another pre-tokenizer", replaced(self::target().gguf(), "smollm", "qwen2\0")),
         ("other merges", replaced(self::target().gguf(), "i n", "i s")),

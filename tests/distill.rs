@@ -17,7 +17,7 @@ impl Folder {
         let folder = Self(tempfile::tempdir().unwrap());
         let tiny = Tiny { format: Format::F32, width: 32, head_dim: 8, ff: 64, ..Tiny::default() };
         std::fs::write(folder.path("target.gguf"), tiny.gguf()).unwrap();
-        std::fs::write(folder.path("other.gguf"), Tiny { vocab: 300, ..tiny }.gguf()).unwrap();
+        std::fs::write(folder.path("other.gguf"), Tiny { vocab: 270, ..tiny }.gguf()).unwrap();
         folder
     }
 

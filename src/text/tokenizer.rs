@@ -274,12 +274,14 @@ mod tests {
     }
 
     #[test]
-    fn qwen2_composes_characters() {
+    fn some_families_compose_characters() {
         let encode = |pre: &str| {
             let t = tokenizer(|m| m.set("tokenizer.ggml.pre", Value::String(pre.into())));
             t.unwrap().encode("e\u{301}").unwrap()
         };
-        assert_eq!(encode("qwen2"), [5, 6]);
+        for composing in ["qwen2", "qwen35", "command-r", "olmo"] {
+            assert_eq!(encode(composing), [5, 6], "{composing}");
+        }
         assert_eq!(encode("gpt-2"), [1], "no tokens for the accent's bytes");
     }
 
