@@ -19,7 +19,7 @@ fn engine(pair: &Pair) -> CpuEngine {
         let target = cpu::Model::load(&mut stream, &model, CAPACITY).await.expect("weights");
         let mut stream = Stream::open(&pair.draft[..]).await.expect("a header");
         let draft = Draft::describe(stream.header(), &model.config).expect("a draft");
-        draft.fits(&model.config).expect("a draft for this target");
+        let draft = draft.beside(&model.config).expect("a draft for this target");
         let draft = cpu::Draft::load(&mut stream, &draft, &target, CAPACITY).await.expect("weights");
         CpuEngine::new(Rc::new(target), Some(Rc::new(draft)), CAPACITY)
     })

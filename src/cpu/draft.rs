@@ -91,6 +91,7 @@ impl Draft {
         start: usize,
         which: Logits,
     ) -> Output {
+        let tokens = &self.known(tokens)[..];
         let mut hidden = Vec::new();
         let logits = match &self.fuse {
             None => self.model.forward_chunks(cache, Input::Tokens(tokens), start, which, Some(&mut hidden)),
@@ -113,6 +114,7 @@ impl Draft {
         states: &[f32],
         positions: &[usize],
     ) -> Output {
+        let tokens = &self.known(tokens)[..];
         let Some(fuse) = &self.fuse else { return self.model.forward_batch(caches, tokens, positions) };
         assert!(tokens.len() == caches.len() && positions.len() == caches.len(), "one token a sequence");
         let x = self.fused(fuse, tokens, states);
@@ -122,6 +124,12 @@ impl Draft {
             Output { logits: vec![0.0; tokens.len() * self.config().head_vocab], hidden: Vec::new() };
         self.model.pass(caches, Input::Rows(&x), &places, 0, &mut output.logits, Some(&mut output.hidden));
         output
+    }
+
+    /// `tokens`, with its last id in place of those of the target's that it does not have.
+    fn known(&self, tokens: &[u32]) -> Vec<u32> {
+        let last = self.config().vocab as u32 - 1;
+        tokens.iter().map(|id| (*id).min(last)).collect()
     }
 
     /// `fuse.weight * concat(rms_norm(embedding), rms_norm(state))` of each row.

@@ -17,19 +17,19 @@ pub(super) struct Layer {
     pub q: Projection,
     pub k: Projection,
     pub v: Projection,
-    pub attention_output: Matrix,
+    pub attention_output: Projection,
     pub mlp_norm: Vec<f32>,
-    pub gate: Matrix,
-    pub up: Matrix,
-    pub down: Matrix,
+    pub gate: Projection,
+    pub up: Projection,
+    pub down: Projection,
 }
 
-/// The projection to queries, keys or values, with what some families add to it.
+/// A matrix with what some models add to it.
 pub(super) struct Projection {
     pub matrix: Matrix,
-    /// One number an output (qwen2).
+    /// One number an output.
     pub bias: Option<Vec<f32>>,
-    /// Weight of the norm of each head (qwen3).
+    /// Weight of the norm of each head of queries or keys (qwen3).
     pub norm: Option<Vec<f32>>,
 }
 
@@ -69,9 +69,7 @@ impl Pass<'_> {
 impl Projection {
     fn apply(&self, pass: &Pass<'_>, x: &[f32], quantized: &Activations, out: &mut [f32]) {
         matvec(pass.level, &self.matrix, x, quantized, out);
-        if let Some(bias) = &self.bias {
-            out.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
-        }
+        add_bias(out, self.bias.as_deref());
         if let Some(norm) = &self.norm {
             rms_norm_in_place(pass.level, out, norm, pass.config.rms_eps);
         }
@@ -82,6 +80,13 @@ impl Projection {
 pub(super) fn prepare(level: Level, quantized: &mut Activations, x: &[f32], readers: &[&Matrix]) {
     if let Some(matrix) = readers.iter().find(|m| m.is_quantized()) {
         quantized.quantize(level, x, matrix.columns());
+    }
+}
+
+/// Adds `bias`, if there is one, to each row of `out`.
+pub(super) fn add_bias(out: &mut [f32], bias: Option<&[f32]>) {
+    if let Some(bias) = bias {
+        out.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
     }
 }
 
@@ -132,20 +137,20 @@ impl Layer {
         let context = take(&mut s.context, alive * q_width);
         attend(pass, index, live, caches, q, &mut s.scores, context);
 
-        prepare(level, &mut s.quantized, context, &[&self.attention_output]);
-        matvec(level, &self.attention_output, context, &s.quantized, normed);
+        prepare(level, &mut s.quantized, context, &[&self.attention_output.matrix]);
+        self.attention_output.apply(pass, context, &s.quantized, normed);
         let hidden = &mut s.hidden[live * width..rows * width];
         add(hidden, normed);
 
         rms_norm(level, hidden, &self.mlp_norm, config.rms_eps, normed);
-        prepare(level, &mut s.quantized, normed, &[&self.gate, &self.up]);
+        prepare(level, &mut s.quantized, normed, &[&self.gate.matrix, &self.up.matrix]);
         let gate = take(&mut s.gate, alive * config.ff);
         let up = take(&mut s.up, alive * config.ff);
-        matvec(level, &self.gate, normed, &s.quantized, gate);
-        matvec(level, &self.up, normed, &s.quantized, up);
+        self.gate.apply(pass, normed, &s.quantized, gate);
+        self.up.apply(pass, normed, &s.quantized, up);
         mlp::silu_mul(level, gate, up);
-        prepare(level, &mut s.quantized, gate, &[&self.down]);
-        matvec(level, &self.down, gate, &s.quantized, normed);
+        prepare(level, &mut s.quantized, gate, &[&self.down.matrix]);
+        self.down.apply(pass, gate, &s.quantized, normed);
         add(hidden, normed);
     }
 }

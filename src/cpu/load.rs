@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::draft::{Draft, Fuse};
 use super::layer::{Layer, Projection};
 use super::matrix::Matrix;
-use super::model::Model;
+use super::model::{Head, Model};
 use super::simd::Level;
 use crate::gguf::{Error, Stream, Tensor};
 use crate::model::draft::{Input, Origin};
@@ -26,13 +26,25 @@ fn is_matrix(role: Role) -> bool {
 }
 
 impl Tensors {
-    async fn read<S: ByteSource>(stream: &mut Stream<S>, slots: &[Option<Slot>]) -> Result<Self, Error> {
+    /// Reads all that a model of this configuration has; rows beyond its vocabulary are left out.
+    async fn read<S: ByteSource>(
+        stream: &mut Stream<S>,
+        slots: &[Option<Slot>],
+        config: &Config,
+    ) -> Result<Self, Error> {
         let table: Vec<Tensor> = stream.header().tensors.clone();
         let mut read = Self::default();
         while let Some(window) = stream.next_window().await? {
             let tensor = &table[window.tensor];
             let Some(slot) = slots.get(window.tensor).copied().flatten() else { continue };
-            let (rows, columns) = (tensor.rows(), tensor.columns());
+            let (columns, rows) = (
+                tensor.columns(),
+                match slot.role {
+                    Role::TokenEmbedding => config.vocab.min(tensor.rows()),
+                    Role::Output => config.head_vocab.min(tensor.rows()),
+                    _ => tensor.rows(),
+                },
+            );
             if is_matrix(slot.role) {
                 let matrix =
                     read.matrices.entry(slot).or_insert_with(|| Matrix::new(tensor.format, rows, columns));
@@ -56,19 +68,26 @@ impl Tensors {
         self.vectors.remove(&slot).ok_or_else(|| Error::Header(format!("{slot:?} has no data")))
     }
 
-    /// A projection; `bias` and `norm` name what the family has.
+    /// A projection of a layer, with what the file has to add to it: `bias`, and the norm of its heads.
     fn projection(
         &mut self,
         layer: Option<usize>,
         role: Role,
-        bias: Option<Role>,
+        bias: Role,
         norm: Option<Role>,
     ) -> Result<Projection, Error> {
         Ok(Projection {
             matrix: self.matrix(layer, role)?,
-            bias: bias.map(|role| self.vector(layer, role)).transpose()?,
+            bias: self.vectors.remove(&Slot { layer, role: bias }),
             norm: norm.map(|role| self.vector(layer, role)).transpose()?,
         })
+    }
+
+    /// The head, but for a matrix that it shares.
+    fn head(&mut self, matrix: Option<Matrix>, config: &Config) -> Head {
+        let mut bias = self.vectors.remove(&Slot { layer: None, role: Role::OutputBias });
+        bias.iter_mut().for_each(|bias| bias.truncate(config.head_vocab));
+        Head { matrix, bias }
     }
 }
 
@@ -87,7 +106,7 @@ impl Draft {
             let plain = model::Model { config: description.config.clone(), slots: description.slots.clone() };
             return Ok(Self::plain(Model::load(stream, &plain, capacity).await?));
         }
-        let mut tensors = Tensors::read(stream, &description.slots).await?;
+        let mut tensors = Tensors::read(stream, &description.slots, &description.config).await?;
         let fuse = match description.input {
             Input::Tokens => None,
             Input::Hidden => Some(Fuse {
@@ -101,14 +120,17 @@ impl Draft {
             Origin::Target => target.embedding.clone(),
         };
         let head = match (description.head, &description.ids) {
-            (Origin::Own, _) => tensors.matrix(None, Role::Output)?,
-            (Origin::Target, Some(ids)) => target.head().select(ids),
+            (Origin::Own, _) => {
+                let matrix = tensors.matrix(None, Role::Output)?;
+                tensors.head(Some(matrix), &description.config)
+            }
+            (Origin::Target, Some(ids)) => target.select_head(ids),
             (Origin::Target, None) => {
                 let all: Vec<u32> = (0..target.config.head_vocab as u32).collect();
-                target.head().select(&all)
+                target.select_head(&all)
             }
         };
-        let model = Model::assemble(tensors, description.config.clone(), embedding, Some(head), capacity)?;
+        let model = Model::assemble(tensors, description.config.clone(), embedding, head, capacity)?;
         Ok(Self { model, fuse, ids: description.ids.clone() })
     }
 }
@@ -121,9 +143,10 @@ impl Model {
         capacity: usize,
     ) -> Result<Self, Error> {
         let config = description.config.clone();
-        let mut tensors = Tensors::read(stream, &description.slots).await?;
+        let mut tensors = Tensors::read(stream, &description.slots, &description.config).await?;
         let embedding = Arc::new(tensors.matrix(None, Role::TokenEmbedding)?);
-        let head = if config.tied { None } else { Some(tensors.matrix(None, Role::Output)?) };
+        let matrix = if config.tied { None } else { Some(tensors.matrix(None, Role::Output)?) };
+        let head = tensors.head(matrix, &config);
         Self::assemble(tensors, config, embedding, head, capacity)
     }
 
@@ -131,23 +154,27 @@ impl Model {
         mut tensors: Tensors,
         config: Config,
         embedding: Arc<Matrix>,
-        head: Option<Matrix>,
+        head: Head,
         capacity: usize,
     ) -> Result<Self, Error> {
-        let bias = |role| config.family.qkv_bias.then_some(role);
         let norm = |role| config.family.qk_norm.then_some(role);
         let mut layers = Vec::with_capacity(config.layers);
         for layer in (0..config.layers).map(Some) {
             layers.push(Layer {
                 attention_norm: tensors.vector(layer, Role::AttentionNorm)?,
-                q: tensors.projection(layer, Role::Q, bias(Role::QBias), norm(Role::QNorm))?,
-                k: tensors.projection(layer, Role::K, bias(Role::KBias), norm(Role::KNorm))?,
-                v: tensors.projection(layer, Role::V, bias(Role::VBias), None)?,
-                attention_output: tensors.matrix(layer, Role::AttentionOutput)?,
+                q: tensors.projection(layer, Role::Q, Role::QBias, norm(Role::QNorm))?,
+                k: tensors.projection(layer, Role::K, Role::KBias, norm(Role::KNorm))?,
+                v: tensors.projection(layer, Role::V, Role::VBias, None)?,
+                attention_output: tensors.projection(
+                    layer,
+                    Role::AttentionOutput,
+                    Role::AttentionOutputBias,
+                    None,
+                )?,
                 mlp_norm: tensors.vector(layer, Role::MlpNorm)?,
-                gate: tensors.matrix(layer, Role::Gate)?,
-                up: tensors.matrix(layer, Role::Up)?,
-                down: tensors.matrix(layer, Role::Down)?,
+                gate: tensors.projection(layer, Role::Gate, Role::GateBias, None)?,
+                up: tensors.projection(layer, Role::Up, Role::UpBias, None)?,
+                down: tensors.projection(layer, Role::Down, Role::DownBias, None)?,
             });
         }
         let factors = tensors.vector(None, Role::RopeFactors).ok();

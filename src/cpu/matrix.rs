@@ -168,7 +168,7 @@ impl Matrix {
     pub fn pack(&mut self, first_row: usize, bytes: &[u8]) {
         let row_bytes = self.columns / self.spec.block_len * self.spec.block_bytes;
         let mut codes = vec![0; self.columns];
-        for (row, bytes) in (first_row..).zip(bytes.chunks_exact(row_bytes)) {
+        for (row, bytes) in (first_row..self.rows).zip(bytes.chunks_exact(row_bytes)) {
             let (panel, lane) = (row / PANEL, row % PANEL);
             let at = panel * self.columns;
             let words = || bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));

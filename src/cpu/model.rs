@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Cache;
-use super::layer::{Layer, Pass, Place, prepare};
+use super::layer::{Layer, Pass, Place, add_bias, prepare};
 use super::matrix::Matrix;
 use super::matvec::matvec;
 use super::norm::rms_norm;
@@ -58,13 +58,20 @@ pub struct Model {
     pub(super) level: Level,
     /// Shared with the drafts that read it.
     pub(super) embedding: Arc<Matrix>,
-    /// `None` where the embedding is the head.
-    pub(super) head: Option<Matrix>,
+    pub(super) head: Head,
     pub(super) output_norm: Vec<f32>,
     pub(super) layers: Vec<Layer>,
     /// `[cos, sin]` for each position and rotated pair.
     pub(super) rope: Vec<[f32; 2]>,
     pub(super) capacity: usize,
+}
+
+/// What makes logits of states.
+pub(super) struct Head {
+    /// `None` where it is the embedding.
+    pub matrix: Option<Matrix>,
+    /// One number a row.
+    pub bias: Option<Vec<f32>>,
 }
 
 impl Model {
@@ -86,17 +93,25 @@ impl Model {
     /// Memory of the weight matrices.
     pub fn bytes(&self) -> usize {
         let layer = |l: &Layer| {
-            let matrices =
-                [&l.q.matrix, &l.k.matrix, &l.v.matrix, &l.attention_output, &l.gate, &l.up, &l.down];
-            matrices.iter().map(|m| m.bytes()).sum::<usize>()
+            let projections = [&l.q, &l.k, &l.v, &l.attention_output, &l.gate, &l.up, &l.down];
+            projections.iter().map(|p| p.matrix.bytes()).sum::<usize>()
         };
-        let outside = self.embedding.bytes() + self.head.as_ref().map_or(0, Matrix::bytes);
+        let outside = self.embedding.bytes() + self.head.matrix.as_ref().map_or(0, Matrix::bytes);
         outside + self.layers.iter().map(layer).sum::<usize>()
     }
 
-    /// The head: a row for each id that it predicts.
-    pub(super) fn head(&self) -> &Matrix {
-        self.head.as_ref().unwrap_or(&self.embedding)
+    /// The head's matrix: a row for each id that it predicts.
+    fn head(&self) -> &Matrix {
+        self.head.matrix.as_ref().unwrap_or(&self.embedding)
+    }
+
+    /// A head of the rows `ids` of this one.
+    pub(super) fn select_head(&self, ids: &[u32]) -> Head {
+        let bias = self.head.bias.as_ref();
+        Head {
+            matrix: Some(self.head().select(ids)),
+            bias: bias.map(|bias| ids.iter().map(|id| bias[*id as usize]).collect()),
+        }
     }
 
     /// Row `id` of the token embedding, dequantized to `out` (`width` values).
@@ -218,6 +233,7 @@ impl Model {
                 let head = self.head();
                 prepare(level, &mut scratch.quantized, normed, &[head]);
                 matvec(level, head, normed, &scratch.quantized, logits);
+                add_bias(logits, self.head.bias.as_deref());
             }
         }
         if let Some(owner) = caches.first_mut() {

@@ -123,10 +123,7 @@ impl Model {
                 let table = &table[position * pairs..][..pairs];
                 let n = rms_norm(x, self.tensor(layer, Role::AttentionNorm), c.rms_eps);
                 let project = |role, bias, norm: Option<Role>| {
-                    let mut y = matvec(self.tensor(layer, role), &n);
-                    if let Some(bias) = self.get(layer, bias) {
-                        y.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-                    }
+                    let mut y = self.linear(layer, role, bias, &n);
                     if let Some(weight) = norm.and_then(|norm| self.get(layer, norm)) {
                         y = y.chunks_exact(c.head_dim).flat_map(|y| rms_norm(y, weight, c.rms_eps)).collect();
                     }
@@ -140,16 +137,24 @@ impl Model {
                 keys.extend(k);
                 values.extend(v);
                 let context = attention(&q, &keys, &values, c.heads, c.kv_heads);
-                add(x, &matvec(self.tensor(layer, Role::AttentionOutput), &context));
+                add(x, &self.linear(layer, Role::AttentionOutput, Role::AttentionOutputBias, &context));
                 let n = rms_norm(x, self.tensor(layer, Role::MlpNorm), c.rms_eps);
-                let gate = matvec(self.tensor(layer, Role::Gate), &n);
-                let up = matvec(self.tensor(layer, Role::Up), &n);
-                add(x, &matvec(self.tensor(layer, Role::Down), &silu_mul(&gate, &up)));
+                let gate = self.linear(layer, Role::Gate, Role::GateBias, &n);
+                let up = self.linear(layer, Role::Up, Role::UpBias, &n);
+                add(x, &self.linear(layer, Role::Down, Role::DownBias, &silu_mul(&gate, &up)));
             }
         }
-        let head = self.get(None, Role::Output).unwrap_or(embedding);
+        let head = if c.tied { Role::TokenEmbedding } else { Role::Output };
         let norm = self.tensor(None, Role::OutputNorm);
-        hidden.iter().flat_map(|x| matvec(head, &rms_norm(x, norm, c.rms_eps))).collect()
+        let logits = |x: &Vec<f32>| self.linear(None, head, Role::OutputBias, &rms_norm(x, norm, c.rms_eps));
+        hidden.iter().flat_map(logits).collect()
+    }
+
+    /// `weight * x + bias`, where the model has a bias there.
+    fn linear(&self, layer: Option<usize>, weight: Role, bias: Role, x: &[f32]) -> Vec<f32> {
+        let mut y = matvec(self.tensor(layer, weight), x);
+        add(&mut y, self.get(layer, bias).unwrap_or_default());
+        y
     }
 }
 

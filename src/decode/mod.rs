@@ -74,6 +74,15 @@ pub enum Error {
     /// No device of that name.
     #[error("there is no device {0:?}; use auto, webgpu or cpu")]
     UnknownDevice(String),
+    /// Logits that are no numbers: the weights are finite, what is computed of them is not.
+    #[error(
+        "the model computes no finite number behind {tokens} tokens of context: its weights overflow; use another file of \
+         it, in another format"
+    )]
+    Numerics {
+        /// Tokens that the faulty row predicts from.
+        tokens: usize,
+    },
     /// A step without a generation.
     #[error("no generation is under way, or it failed; start one first")]
     NotStarted,
@@ -93,6 +102,7 @@ impl Error {
             Self::UnknownVerifier { .. } => "verifier-unknown",
             Self::Sampling(e) => e.code(),
             Self::UnknownDevice(_) => "device-unknown",
+            Self::Numerics { .. } => "model-numerics",
             Self::NotStarted => "not-started",
         }
     }

@@ -50,6 +50,17 @@ pub enum Error {
         /// The formats that we read.
         supported: String,
     },
+    /// A weight that is no number.
+    #[error(
+        "row {row} of tensor {tensor} has a weight that is NaN or infinite; the model was trained or converted wrongly, \
+         use another file of it"
+    )]
+    NotFinite {
+        /// The tensor's name.
+        tensor: String,
+        /// Which of its rows.
+        row: usize,
+    },
 }
 
 impl Error {
@@ -64,6 +75,7 @@ impl Error {
             Self::Header(_) => "gguf-header",
             Self::Metadata { .. } => "gguf-metadata",
             Self::Format { .. } => "gguf-format",
+            Self::NotFinite { .. } => "model-numerics",
         }
     }
 }

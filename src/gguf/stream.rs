@@ -46,7 +46,8 @@ impl<S: ByteSource> Stream<S> {
         &self.header
     }
 
-    /// The next rows in file order; `None` when every tensor has been read. The bytes are valid until the next call.
+    /// The next rows in file order; `None` when every tensor has been read. The bytes are valid until the next call, and
+    /// every weight in them is a finite number.
     pub async fn next_window(&mut self) -> Result<Option<Window<'_>>, Error> {
         let Some(&index) = self.order.get(self.done) else { return Ok(None) };
         let tensor = &self.header.tensors[index];
@@ -59,6 +60,10 @@ impl<S: ByteSource> Stream<S> {
         let (first_row, row_bytes) = (self.row, tensor.row_bytes());
         let rows = (WINDOW_BYTES / row_bytes).max(1).min(tensor.rows() - first_row);
         let bytes = self.reader.slice(rows * row_bytes).await?;
+        if let Some(block) = tensor.format.not_finite(bytes) {
+            let row = first_row + block * tensor.format.spec().block_bytes / row_bytes;
+            return Err(Error::NotFinite { tensor: tensor.name.clone(), row });
+        }
         self.row += rows;
         if self.row == tensor.rows() {
             (self.done, self.row) = (self.done + 1, 0);

@@ -1,10 +1,10 @@
 //! A weight matrix in GPU memory, in parts where one binding cannot see all of it.
 
-use minijinja::context;
+use std::ops::Range;
 
 use super::layout::{BLOCK, Layout, Order};
-use super::plan::{Plan, Step};
-use super::{Device, Error};
+use super::plan::Plan;
+use super::{Device, Error, ops};
 use crate::gguf::Format;
 
 /// `rows` outputs of `columns` inputs each.
@@ -23,6 +23,13 @@ pub(super) struct Part {
     pub codes: wgpu::Buffer,
     /// `None` where codes are the weights themselves.
     pub params: Option<wgpu::Buffer>,
+}
+
+impl Part {
+    /// Its rows in the matrix.
+    fn range(&self) -> Range<usize> {
+        self.first_row..self.first_row + self.rows
+    }
 }
 
 impl Matrix {
@@ -93,20 +100,22 @@ impl Matrix {
         }
     }
 
-    /// A matrix of the rows `ids` of this one, copied on the device.
-    pub(super) fn select(&self, device: &Device, what: &str, ids: &[u32]) -> Result<Self, Error> {
-        let selected = Self::new(device, what, self.layout, self.order, [self.columns, ids.len()], true)?;
-        let ids = device.storage_with("rows to select", ids)?;
+    /// A matrix of `rows` rows of this one, those at `ids`, copied on the device.
+    pub(super) fn select(
+        &self,
+        device: &Device,
+        what: &str,
+        rows: usize,
+        ids: &wgpu::Buffer,
+    ) -> Result<Self, Error> {
+        let selected = Self::new(device, what, self.layout, self.order, [self.columns, rows], true)?;
+        let word_major = self.order == Order::WordMajor;
         let mut plan = Plan::default();
         for to in &selected.parts {
             for part in &self.parts {
                 let mut copy = |source: &wgpu::Buffer, copy: &wgpu::Buffer, words: usize| {
-                    let word_major = u32::from(self.order == Order::WordMajor);
-                    let rows = [part.first_row, part.rows, to.first_row, to.rows].map(|n| n as u32);
-                    let shape = device.uniform(&[&[words as u32, word_major], &rows[..]].concat());
-                    let buffers = [(0, &shape), (1, &ids), (2, source), (3, copy)];
-                    let groups = [words.div_ceil(64), to.rows];
-                    plan.steps.push(Step::new(device, "gather.wgsl", &context! {}, &buffers, groups)?);
+                    let (source, copy) = ((source, part.range()), (copy, to.range()));
+                    plan.steps.push(ops::gather(device, ids, words, word_major, source, copy)?);
                     Ok::<_, Error>(())
                 };
                 copy(&part.codes, &to.codes, self.blocks() * self.layout.quads() * 4)?;
@@ -115,9 +124,7 @@ impl Matrix {
                 }
             }
         }
-        let mut encoder = device.encoder();
-        plan.encode(device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
-        device.submit(encoder);
+        plan.run(device);
         Ok(selected)
     }
 

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::layout::Layout;
 use super::matrix::Matrix;
-use super::ops::padded;
+use super::ops::{self, padded};
+use super::plan::Plan;
 use super::{Device, Error, Variant};
 use crate::gguf::{self, Header};
 use crate::model::draft::{Input, Origin};
@@ -17,7 +18,7 @@ pub struct Model {
     pub(super) config: Config,
     pub(super) variant: Variant,
     pub(super) embedding: Rc<Matrix>,
-    pub(super) head: Rc<Matrix>,
+    pub(super) head: Projection,
     pub(super) output_gain: wgpu::Buffer,
     pub(super) layers: Vec<Layer>,
     /// `[position, pair]` of cosine and sine.
@@ -33,7 +34,7 @@ pub struct Model {
 pub(super) struct Fuse {
     pub embedding_gain: wgpu::Buffer,
     pub hidden_gain: wgpu::Buffer,
-    pub matrix: Rc<Matrix>,
+    pub projection: Projection,
     pub embedding_width: usize,
     pub hidden_width: usize,
 }
@@ -46,18 +47,24 @@ pub(super) struct Ids {
     pub vocab: usize,
 }
 
+/// A matrix, with a number for each of its rows where the model has any.
+#[derive(Clone)]
+pub(super) struct Projection {
+    pub matrix: Rc<Matrix>,
+    pub bias: Option<wgpu::Buffer>,
+}
+
 pub(super) struct Layer {
     pub attention_gain: wgpu::Buffer,
     /// Rows of q, then k, then v.
-    pub qkv: Rc<Matrix>,
-    pub qkv_bias: Option<wgpu::Buffer>,
+    pub qkv: Projection,
     /// Gains of q's and k's heads.
     pub head_gains: Option<wgpu::Buffer>,
-    pub attention_output: Rc<Matrix>,
+    pub attention_output: Projection,
     pub mlp_gain: wgpu::Buffer,
     /// Rows of the gate, then of the up projection.
-    pub gate_up: Rc<Matrix>,
-    pub down: Rc<Matrix>,
+    pub gate_up: Projection,
+    pub down: Projection,
 }
 
 /// Where a tensor's rows go.
@@ -83,8 +90,7 @@ impl Model {
         let model::Model { config, slots } = description;
         let mut builder = Builder::new(device, stream.header(), config, slots, variant)?;
         let embedding = builder.matrix(None, &[Role::TokenEmbedding], true)?;
-        let head =
-            if config.tied { Rc::clone(&embedding) } else { builder.matrix(None, &[Role::Output], true)? };
+        let head = builder.head(config.tied.then_some(&embedding))?;
         let model = builder.allocate(embedding, head, capacity)?;
         let targets = builder.targets;
         model.fill(stream, &targets).await
@@ -105,17 +111,16 @@ impl Model {
             Origin::Target => Rc::clone(&target.embedding),
         };
         let head = match (description.head, &description.ids) {
-            (Origin::Own, _) if config.tied => Rc::clone(&embedding),
-            (Origin::Own, _) => builder.matrix(None, &[Role::Output], true)?,
-            (Origin::Target, Some(ids)) => Rc::new(target.head.select(device, "the draft's head", ids)?),
-            (Origin::Target, None) => Rc::clone(&target.head),
+            (Origin::Own, _) => builder.head(config.tied.then_some(&embedding))?,
+            (Origin::Target, Some(ids)) => target.head.select(device, ids)?,
+            (Origin::Target, None) => target.head.clone(),
         };
         let fuse = match description.input {
             Input::Tokens => None,
             Input::Hidden => Some(Fuse {
                 embedding_gain: builder.vector(None, &[Role::FuseEmbeddingNorm])?,
                 hidden_gain: builder.vector(None, &[Role::FuseHiddenNorm])?,
-                matrix: builder.matrix(None, &[Role::Fuse], false)?,
+                projection: Projection { matrix: builder.matrix(None, &[Role::Fuse], false)?, bias: None },
                 embedding_width: description.embedding_width(),
                 hidden_width: description.target_width,
             }),
@@ -149,7 +154,10 @@ impl Model {
                     matrix.write_rows(&device, first + window.first_row, format, window.bytes);
                 }
                 Target::Values(buffer, first) => {
-                    device.write(buffer, *first as u64, bytemuck::cast_slice(&values()))
+                    let mut values = values();
+                    // The head's biases of rows that are not loaded.
+                    values.truncate(buffer.size() as usize / 4 - first);
+                    device.write(buffer, *first as u64, bytemuck::cast_slice(&values));
                 }
                 Target::RopeFactors => factors = Some(values()),
                 Target::Nowhere => {}
@@ -180,8 +188,30 @@ impl Model {
     /// Bytes of weights in GPU memory.
     pub fn bytes(&self) -> u64 {
         let layers = self.layers.iter().flat_map(|l| [&l.qkv, &l.attention_output, &l.gate_up, &l.down]);
-        let head = if Rc::ptr_eq(&self.head, &self.embedding) { 0 } else { self.head.bytes() };
-        layers.map(|m| m.bytes()).sum::<u64>() + self.embedding.bytes() + head
+        let head = &self.head.matrix;
+        let head = if Rc::ptr_eq(head, &self.embedding) { 0 } else { head.bytes() };
+        layers.map(|p| p.matrix.bytes()).sum::<u64>() + self.embedding.bytes() + head
+    }
+}
+
+impl Projection {
+    /// One of the rows `ids` of this one.
+    fn select(&self, device: &Device, ids: &[u32]) -> Result<Self, Error> {
+        let (what, rows) = ("the draft's head", device.storage_with("rows to select", ids)?);
+        let matrix = Rc::new(self.matrix.select(device, what, ids.len(), &rows)?);
+        let Some(all) = &self.bias else { return Ok(Self { matrix, bias: None }) };
+        let bias = device.storage(what, ids.len() as u64)?;
+        let mut plan = Plan::default();
+        plan.steps.push(ops::gather(
+            device,
+            &rows,
+            1,
+            false,
+            (all, 0..self.matrix.rows),
+            (&bias, 0..ids.len()),
+        )?);
+        plan.run(device);
+        Ok(Self { matrix, bias: Some(bias) })
     }
 }
 
@@ -223,7 +253,7 @@ impl<'a> Builder<'a> {
         Ok(Self { device, header, config, slots, variant, targets })
     }
 
-    fn allocate(&mut self, embedding: Rc<Matrix>, head: Rc<Matrix>, capacity: usize) -> Result<Model, Error> {
+    fn allocate(&mut self, embedding: Rc<Matrix>, head: Projection, capacity: usize) -> Result<Model, Error> {
         let config = self.config.clone();
         let output_gain = self.vector(None, &[Role::OutputNorm])?;
         if let Some(i) = model::position(self.slots, None, Role::RopeFactors) {
@@ -248,16 +278,15 @@ impl<'a> Builder<'a> {
     fn layer(&mut self, layer: usize) -> Result<Layer, Error> {
         let l = Some(layer);
         let family = self.config.family;
-        let bias = [Role::QBias, Role::KBias, Role::VBias];
+        let qkv = [(Role::Q, Role::QBias), (Role::K, Role::KBias), (Role::V, Role::VBias)];
         Ok(Layer {
             attention_gain: self.vector(l, &[Role::AttentionNorm])?,
-            qkv: self.matrix(l, &[Role::Q, Role::K, Role::V], false)?,
-            qkv_bias: family.qkv_bias.then(|| self.vector(l, &bias)).transpose()?,
+            qkv: self.projection(l, &qkv)?,
             head_gains: family.qk_norm.then(|| self.vector(l, &[Role::QNorm, Role::KNorm])).transpose()?,
-            attention_output: self.matrix(l, &[Role::AttentionOutput], false)?,
+            attention_output: self.projection(l, &[(Role::AttentionOutput, Role::AttentionOutputBias)])?,
             mlp_gain: self.vector(l, &[Role::MlpNorm])?,
-            gate_up: self.matrix(l, &[Role::Gate, Role::Up], false)?,
-            down: self.matrix(l, &[Role::Down], false)?,
+            gate_up: self.projection(l, &[(Role::Gate, Role::GateBias), (Role::Up, Role::UpBias)])?,
+            down: self.projection(l, &[(Role::Down, Role::DownBias)])?,
         })
     }
 
@@ -276,7 +305,14 @@ impl<'a> Builder<'a> {
         let tensors: Vec<_> = indices.iter().map(|&i| &self.header.tensors[i]).collect();
         let layout = tensors.iter().map(|t| Layout::of(t.format)).reduce(Layout::join);
         let Some(layout) = layout else { return Err(Error::Device("a matrix of no tensors".into())) };
-        let (columns, rows) = (tensors[0].columns(), tensors.iter().map(|t| t.rows()).sum());
+        let rows = |tensor: &&gguf::Tensor, role: &Role| match role {
+            // Rows beyond the vocabulary are not loaded.
+            Role::TokenEmbedding => tensor.rows().min(self.config.vocab),
+            Role::Output => tensor.rows().min(self.config.head_vocab),
+            _ => tensor.rows(),
+        };
+        let rows = tensors.iter().zip(roles).map(|(tensor, role)| rows(tensor, role)).sum();
+        let columns = tensors[0].columns();
         let what = &tensors[0].name;
         let order = self.variant.order();
         let matrix = Rc::new(Matrix::new(self.device, what, layout, order, [columns, rows], may_split)?);
@@ -286,6 +322,49 @@ impl<'a> Builder<'a> {
             first += tensor.rows();
         }
         Ok(matrix)
+    }
+
+    /// One matrix of the rows of several, each with the role of its bias.
+    fn projection(&mut self, layer: Option<usize>, roles: &[(Role, Role)]) -> Result<Projection, Error> {
+        let matrices: Vec<Role> = roles.iter().map(|(matrix, _)| *matrix).collect();
+        let matrix = self.matrix(layer, &matrices, false)?;
+        let mut first = 0;
+        let mut rows = Vec::new();
+        for (&i, &(_, bias)) in self.tensors(layer, &matrices)?.iter().zip(roles) {
+            rows.push((first, bias));
+            first += self.header.tensors[i].rows();
+        }
+        Ok(Projection { matrix, bias: self.bias(layer, &rows, first)? })
+    }
+
+    /// The head: a matrix of its own, or the embedding where it is tied.
+    fn head(&mut self, tied: Option<&Rc<Matrix>>) -> Result<Projection, Error> {
+        let matrix = match tied {
+            Some(embedding) => Rc::clone(embedding),
+            None => self.matrix(None, &[Role::Output], true)?,
+        };
+        let rows = matrix.rows;
+        Ok(Projection { matrix, bias: self.bias(None, &[(0, Role::OutputBias)], rows)? })
+    }
+
+    /// The biases of a matrix of `rows` rows, each with the first row that it is of; zeros for those that the model does
+    /// not have, and nothing where it has none of them.
+    fn bias(
+        &mut self,
+        layer: Option<usize>,
+        biases: &[(usize, Role)],
+        rows: usize,
+    ) -> Result<Option<wgpu::Buffer>, Error> {
+        let found = biases
+            .iter()
+            .filter_map(|&(first, role)| Some((first, model::position(self.slots, layer, role)?)));
+        let found: Vec<_> = found.collect();
+        let Some(&(_, i)) = found.first() else { return Ok(None) };
+        let buffer = self.device.storage(&self.header.tensors[i].name, rows as u64)?;
+        for (first, i) in found {
+            self.targets[i] = Target::Values(buffer.clone(), first);
+        }
+        Ok(Some(buffer))
     }
 
     /// The values of `roles`, one after the other, padded to whole blocks.

@@ -1,5 +1,7 @@
 //! The kernels as operations: each turns shapes and buffers into the steps of a plan.
 
+use std::ops::Range;
+
 use minijinja::{Value, context};
 
 use super::layout::BLOCK;
@@ -15,22 +17,19 @@ pub(super) fn padded(columns: usize) -> usize {
 
 /// What a matvec does with its sums.
 #[derive(Clone, Copy)]
-pub(super) enum Epilogue<'a> {
+pub(super) enum Epilogue {
     /// `y = sum`
     Store,
-    /// `y = sum + bias`
-    Bias(&'a wgpu::Buffer),
     /// `y += sum`
     Residual,
     /// `y = silu(gate) * up`
     SiluGate,
 }
 
-impl Epilogue<'_> {
+impl Epilogue {
     fn file(self) -> &'static str {
         match self {
             Self::Store => "epilogues/store.wgsl",
-            Self::Bias(_) => "epilogues/bias.wgsl",
             Self::Residual => "epilogues/residual.wgsl",
             Self::SiluGate => "epilogues/silu_gate.wgsl",
         }
@@ -47,7 +46,7 @@ impl Epilogue<'_> {
     }
 }
 
-/// `y[m, n] = epilogue(sum_k w[n, k] * norm(x)[m, k])`.
+/// `y[m, n] = epilogue(sum_k w[n, k] * norm(x)[m, k] + bias[n])`.
 pub(super) struct Matvec<'a> {
     pub matrix: &'a Matrix,
     /// Rows of x that a workgroup shares a load of weights for, and how many such tiles there are.
@@ -61,7 +60,9 @@ pub(super) struct Matvec<'a> {
     pub y: &'a wgpu::Buffer,
     /// f32 between rows of y.
     pub y_stride: usize,
-    pub epilogue: Epilogue<'a>,
+    /// One number a row of the matrix, where it has any.
+    pub bias: Option<&'a wgpu::Buffer>,
+    pub epilogue: Epilogue,
     pub variant: Variant,
     pub positions: Positions<'a>,
 }
@@ -113,6 +114,7 @@ impl Matvec<'_> {
             lanes,
             workgroup => self.variant.workgroup(),
             norm => self.norm.is_some(),
+            bias => self.bias.is_some(),
             coarse_batches => device.break_batch_invariance,
             epilogue => context! { file => self.epilogue.file() },
             ..weights_context(matrix)
@@ -121,9 +123,7 @@ impl Matvec<'_> {
         let mut buffers = vec![(0, &shape), (1, self.x), (2, self.y), (7, state), (8, pass)];
         buffers.extend(part_buffers(part));
         buffers.extend(self.norm.map(|(gain, _)| (5, gain)));
-        if let Epilogue::Bias(bias) = self.epilogue {
-            buffers.push((6, bias));
-        }
+        buffers.extend(self.bias.map(|bias| (6, bias)));
         let step =
             Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), self.tiles])?;
         let rows = (self.rows * self.tiles) as u64;
@@ -224,6 +224,23 @@ impl Fuse<'_> {
         let step = Step::new(device, "fuse.wgsl", &context! {}, &buffers, [2, self.rows])?;
         Ok(step.costing("fuse", (self.rows * (e + h) * 8) as u64, (self.rows * (e + h) * 4) as u64))
     }
+}
+
+/// Copies the rows `ids` of a table of `words` words a row: those among the rows of it that `source` holds, to the rows of
+/// the copy that `copy` holds. `word_major`: whether words of neighbouring rows are neighbours.
+pub(super) fn gather(
+    device: &Device,
+    ids: &wgpu::Buffer,
+    words: usize,
+    word_major: bool,
+    source: (&wgpu::Buffer, Range<usize>),
+    copy: (&wgpu::Buffer, Range<usize>),
+) -> Result<Step, Error> {
+    let ((source, from), (copy, to)) = (source, copy);
+    let rows = [from.start, from.len(), to.start, to.len()].map(|n| n as u32);
+    let shape = device.uniform(&[&[words as u32, u32::from(word_major)], &rows[..]].concat());
+    let buffers = [(0, &shape), (1, ids), (2, source), (3, copy)];
+    Step::new(device, "gather.wgsl", &context! {}, &buffers, [words.div_ceil(64), to.len()])
 }
 
 /// `logits[m, v] = said[m, draft_id[v]]` for `rows` rows.

@@ -77,4 +77,11 @@ impl Plan {
         }
         device.count(|c| c.dispatches += self.steps.len() as u64);
     }
+
+    /// Submits every step by itself.
+    pub(super) fn run(&self, device: &Device) {
+        let mut encoder = device.encoder();
+        self.encode(device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        device.submit(encoder);
+    }
 }

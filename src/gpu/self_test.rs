@@ -84,6 +84,7 @@ impl<'a> Bench<'a> {
             norm: None,
             y: &self.y,
             y_stride: ROWS,
+            bias: None,
             epilogue: Epilogue::Store,
             variant: self.variant,
             positions: Positions { state: &self.state, pass: &pass },

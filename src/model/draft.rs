@@ -130,26 +130,37 @@ impl Draft {
             && self.ids.is_none()
     }
 
-    /// Whether it can run beside `target`.
+    /// It, as it runs beside `target`: what it says beyond the target's ids is cut off, and is never proposed. Ids mean the
+    /// same to both where their [tokenizers are compatible](crate::text::Tokenizer::compatible); how far vocabularies are
+    /// padded differs between models of one series. Rows of its file beyond [`Config::vocab`] and [`Config::head_vocab`] are
+    /// not loaded, and ids beyond [`Config::vocab`] read as the last one.
     ///
     /// # Errors
     /// What does not fit, in words.
-    pub fn fits(&self, target: &Config) -> Result<(), String> {
-        let draft = &self.config;
-        if draft.vocab < target.vocab || draft.vocab > target.vocab && !self.is_plain() {
-            return Err(format!("it reads {} token ids, the target {}", draft.vocab, target.vocab));
-        }
+    pub fn beside(mut self, target: &Config) -> Result<Self, String> {
         if self.target_width != target.width {
             let (theirs, ours) = (self.target_width, target.width);
             return Err(format!("it was made for a target of width {theirs}, this one has {ours}"));
         }
-        let said =
-            self.ids.as_ref().map_or(draft.head_vocab, |ids| ids.last().map_or(0, |id| *id as usize + 1));
-        let most = if self.head == Origin::Target { target.head_vocab } else { target.vocab };
-        if said > most {
-            return Err(format!("it predicts {said} token ids, the target has {most}"));
+        let config = &mut self.config;
+        if self.embedding == Origin::Target {
+            config.vocab = target.vocab;
+        } else {
+            config.vocab = config.vocab.min(target.vocab);
         }
-        Ok(())
+        let most = if self.head == Origin::Target { target.head_vocab } else { target.vocab };
+        config.head_vocab = match &mut self.ids {
+            Some(ids) => {
+                ids.retain(|id| (*id as usize) < most);
+                ids.len()
+            }
+            None if self.head == Origin::Target => most,
+            None => config.head_vocab.min(most),
+        };
+        if config.head_vocab == 0 {
+            return Err("it predicts none of the target's token ids".into());
+        }
+        Ok(self)
     }
 
     /// The index of the tensor with `role` in `layer` (`None` for tensors outside the layers) in the header.
@@ -214,6 +225,10 @@ impl Draft {
         set("{}.attention.layer_norm_rms_epsilon", Value::F32(c.rms_eps));
         set("{}.rope.dimension_count", size(c.rope.dim));
         set("{}.rope.freq_base", Value::F32(c.rope.base as f32));
+        if c.rope.scale != 1.0 {
+            set("{}.rope.scaling.type", text("linear"));
+            set("{}.rope.scaling.factor", Value::F32(c.rope.scale as f32));
+        }
         set(VERSION_KEY, Value::U32(VERSION));
         set(INPUT, text(if self.input == Input::Hidden { "hidden" } else { "tokens" }));
         let origin = |origin| text(if origin == Origin::Own { "own" } else { "target" });

@@ -63,6 +63,12 @@ pub enum Error {
     /// A tensor that must be there is not.
     #[error("tensor {0} is missing; the file is incomplete, download it again")]
     MissingTensor(String),
+    /// A tensor that the family does not have: leaving it out would give another text.
+    #[error(
+        "tensor {0} is none that a model of this kind has; the file is of a variant that is not supported, or its \
+         block_count is wrong"
+    )]
+    UnreadTensor(String),
     /// A tensor has another shape than the hyper-parameters ask for.
     #[error(
         "tensor {name} has shape {found:?} where {expected:?} is needed; the file is corrupt or of another kind"
@@ -88,6 +94,7 @@ impl Error {
             Self::Architecture { .. } => "model-architecture",
             Self::RopeScaling(_) => "model-rope-scaling",
             Self::MissingTensor(_) => "model-missing-tensor",
+            Self::UnreadTensor(_) => "model-unread-tensor",
             Self::Shape { .. } => "model-shape",
             Self::Config(_) => "model-config",
         }

@@ -45,6 +45,8 @@ pub struct Tiny {
     pub format: Format,
     /// Formats of single roles, instead of `format`, or of F32 for norms and biases.
     pub formats: Vec<(Role, Format)>,
+    /// Biases that the file has beyond those of its family.
+    pub biases: Vec<Role>,
     /// Another seed, other weights.
     pub seed: u64,
 }
@@ -81,6 +83,7 @@ impl Default for Tiny {
             tied: true,
             format: Format::Q4_1,
             formats: Vec::new(),
+            biases: Vec::new(),
             seed: 1,
         }
     }
@@ -97,6 +100,18 @@ const CHAT_TEMPLATE: &str = "{% for message in messages %}{{ '<|im_start|>' + me
     message['content'] + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}\
     {{ '<|im_start|>assistant\n' }}{% endif %}";
 
+/// Every bias that a model can have.
+pub const BIASES: [Role; 8] = [
+    Role::QBias,
+    Role::KBias,
+    Role::VBias,
+    Role::AttentionOutputBias,
+    Role::GateBias,
+    Role::UpBias,
+    Role::DownBias,
+    Role::OutputBias,
+];
+
 impl Tiny {
     /// Special tokens and one token a byte.
     pub const MIN_VOCAB: usize = SPECIAL.len() + 256;
@@ -109,13 +124,12 @@ impl Tiny {
         let config = self.config();
         let mut writer = Writer::default();
         writer.metadata = self.metadata(&config);
-        for (slot, name, shape, _) in wanted(&config) {
-            let left_out = match slot.role {
-                Role::Output => self.tied,
-                Role::RopeFactors => !self.rope_factors,
-                _ => false,
+        for (slot, name, shape, needed) in wanted(&config) {
+            let here = match slot.role {
+                Role::RopeFactors => self.rope_factors,
+                role => needed || self.biases.contains(&role),
             };
-            if !left_out {
+            if here {
                 let format = self.format_of(slot.role, &shape);
                 let values = self.values(&name, slot.role, &shape);
                 writer.tensor_f32(name, &shape, format, &values);
@@ -191,7 +205,7 @@ impl Tiny {
     fn values(&self, name: &str, role: Role, shape: &[usize]) -> Vec<f32> {
         let (middle, spread) = match role {
             Role::RopeFactors => (2.5, 1.5),
-            Role::QBias | Role::KBias | Role::VBias => (0.0, 0.3),
+            role if role.is_bias() => (0.0, 0.3),
             _ if shape.len() == 1 => (1.0, 0.2),
             _ => (0.0, (3.0 / shape[0] as f32).sqrt()),
         };

@@ -21,6 +21,7 @@ mod pick;
 pub mod random;
 mod renormalise;
 mod settings;
+mod sound;
 mod threshold;
 
 pub use adjust::adjust;
@@ -31,6 +32,7 @@ pub use log_probability::log_probability;
 pub use pick::{draw, overlap, pick};
 pub use renormalise::renormalise;
 pub use settings::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling};
+pub use sound::sound;
 pub use threshold::{fixed, threshold};
 
 /// Probability 1.

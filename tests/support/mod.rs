@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 pub mod devices;
+pub mod edit;
 pub mod law;
 pub mod lossless;
 pub mod slow;

@@ -13,7 +13,7 @@ use crate::decode::verifier::{
 use crate::decode::{Counters, Engine, EngineInfo, Error, Proposal, Round, Rules};
 use crate::model::Config;
 use crate::sampling::random::{Draw, Draws, Philox, Stream};
-use crate::sampling::{ONE, UNSAYABLE, adjust, log_probability, probabilities};
+use crate::sampling::{ONE, UNSAYABLE, adjust, log_probability, probabilities, sound};
 
 /// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
 const FILL_ROWS: usize = 64;
@@ -135,6 +135,19 @@ pub struct CpuEngine {
 struct Drafted {
     tokens: Vec<u32>,
     rows: Vec<Vec<u32>>,
+}
+
+impl Drafted {
+    /// Ends the proposal where the target's logits (rows of `width`) behind it are not [`sound`], and says whether they are
+    /// anywhere: only if all that is left is accepted does that row decide anything. What is left follows from the tokens
+    /// before, so the law stays the target's (ALGORITHMS 1.2, L3).
+    fn end_at_fault(&mut self, logits: &mut Vec<f32>, width: usize) -> bool {
+        let Some(fault) = logits.chunks_exact(width).position(|row| !sound(row)) else { return false };
+        self.tokens.truncate(fault);
+        self.rows.truncate(fault);
+        logits.truncate((fault + 1) * width);
+        true
+    }
 }
 
 impl CpuEngine {
@@ -378,7 +391,7 @@ impl Engine for CpuEngine {
         let length = self.context.len();
         let room = (self.capacity - length - 1).min(self.max_proposal());
         let began = Instant::now();
-        let drafted = match proposal {
+        let mut drafted = match proposal {
             Proposal::None => Drafted::default(),
             Proposal::Tokens(mut tokens) => {
                 tokens.truncate(room);
@@ -392,7 +405,12 @@ impl Engine for CpuEngine {
         rows.extend_from_slice(&drafted.tokens);
         let mut logits = self.target.forward(&rows, Logits::All);
         self.adjust(&drafted, &mut logits);
+        let faulty = drafted.end_at_fault(&mut logits, self.config().head_vocab);
         let (verdict, overlaps, excess) = self.verify(&drafted, &logits);
+        if faulty && verdict.accepted == drafted.tokens.len() {
+            self.keep_read(length - 1);
+            return Err(Error::Numerics { tokens: length + verdict.accepted }.into());
+        }
 
         let mut tokens = drafted.tokens[..verdict.accepted].to_vec();
         tokens.push(verdict.next);

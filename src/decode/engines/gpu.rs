@@ -136,6 +136,9 @@ impl Engine for GpuEngine {
 
     async fn collect(&mut self) -> Result<Round, crate::Error> {
         let outcome = self.session.collect().await?;
+        if outcome.faulty {
+            return Err(Error::Numerics { tokens: self.len() }.into());
+        }
         Ok(Round {
             tokens: outcome.tokens,
             drafted: outcome.drafted,

@@ -121,8 +121,8 @@ impl<S: ByteSource> Opened<S, Model> {
         let describe = |header: &Header| Draft::describe(header, &self.model.config);
         let draft = Opened::open(source, describe).await.map_err(Error::of_draft)?;
         draft.tokenizer.compatible(&self.tokenizer).map_err(DecodeError::TokenizerMismatch)?;
-        draft.model.fits(&self.model.config).map_err(DecodeError::DraftMismatch)?;
-        Ok(draft)
+        let model = draft.model.beside(&self.model.config).map_err(DecodeError::DraftMismatch)?;
+        Ok(Opened { model, ..draft })
     }
 
     async fn load_gpu<D: ByteSource>(

@@ -97,6 +97,8 @@ pub enum Codec {
         bits: u32,
         /// Whether `scale` and `min` are exact in half precision, so that the GPU may keep them so.
         half_params: bool,
+        /// Where the half-precision numbers of a block stand, in bytes: its weights are finite where these are.
+        halves: &'static [usize],
         /// Unpacks one block: `block_len` codes in the row's order, `block_len / group` pairs `[scale, min]`.
         unpack: fn(&[u8], &mut [i8], &mut [[f32; 2]]),
     },
@@ -144,6 +146,15 @@ impl Format {
                 }
             }
         }
+    }
+
+    /// The first block of `bytes` with a weight that is NaN or infinite.
+    pub fn not_finite(self, bytes: &[u8]) -> Option<usize> {
+        let spec = self.spec();
+        bytes.chunks_exact(spec.block_bytes).position(|block| match spec.codec {
+            Codec::Float { decode } => !decode(block).is_finite(),
+            Codec::Groups { halves, .. } => halves.iter().any(|at| !parts::half_at(block, *at).is_finite()),
+        })
     }
 
     /// Turns f32 values into whole blocks, rounded to nearest: a plain quantizer, without the searches and the

@@ -13,7 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 10,
     block_len: LEN,
     block_bytes: 84,
-    codec: Codec::Groups { group: 16, bits: 4, half_params: false, unpack },
+    codec: Codec::Groups { group: 16, bits: 4, half_params: false, halves: &[80, 82], unpack },
     quantize,
 };
 

@@ -14,7 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 11,
     block_len: LEN,
     block_bytes: 110,
-    codec: Codec::Groups { group: 16, bits: 4, half_params: false, unpack },
+    codec: Codec::Groups { group: 16, bits: 4, half_params: false, halves: &[108], unpack },
     quantize,
 };
 

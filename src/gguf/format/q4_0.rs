@@ -12,7 +12,7 @@ pub(super) const SPEC: Spec = Spec {
     block_len: 32,
     block_bytes: 18,
     // `-8 * d` leaves half precision only where |d| > 8188.
-    codec: Codec::Groups { group: 32, bits: 4, half_params: true, unpack },
+    codec: Codec::Groups { group: 32, bits: 4, half_params: true, halves: &[0], unpack },
     quantize,
 };
 

@@ -11,7 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 3,
     block_len: 32,
     block_bytes: 20,
-    codec: Codec::Groups { group: 32, bits: 4, half_params: true, unpack },
+    codec: Codec::Groups { group: 32, bits: 4, half_params: true, halves: &[0, 2], unpack },
     quantize,
 };
 

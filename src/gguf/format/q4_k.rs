@@ -13,7 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 12,
     block_len: LEN,
     block_bytes: 144,
-    codec: Codec::Groups { group: 32, bits: 4, half_params: false, unpack },
+    codec: Codec::Groups { group: 32, bits: 4, half_params: false, halves: &[0, 2], unpack },
     quantize,
 };
 

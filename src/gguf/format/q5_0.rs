@@ -12,7 +12,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 6,
     block_len: 32,
     block_bytes: 22,
-    codec: Codec::Groups { group: 32, bits: 8, half_params: true, unpack },
+    codec: Codec::Groups { group: 32, bits: 8, half_params: true, halves: &[0], unpack },
     quantize,
 };
 

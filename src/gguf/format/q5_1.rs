@@ -12,7 +12,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 7,
     block_len: 32,
     block_bytes: 24,
-    codec: Codec::Groups { group: 32, bits: 8, half_params: true, unpack },
+    codec: Codec::Groups { group: 32, bits: 8, half_params: true, halves: &[0, 2], unpack },
     quantize,
 };
 

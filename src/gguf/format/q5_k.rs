@@ -13,7 +13,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 13,
     block_len: LEN,
     block_bytes: 176,
-    codec: Codec::Groups { group: 32, bits: 8, half_params: false, unpack },
+    codec: Codec::Groups { group: 32, bits: 8, half_params: false, halves: &[0, 2], unpack },
     quantize,
 };
 

@@ -15,7 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 14,
     block_len: LEN,
     block_bytes: 210,
-    codec: Codec::Groups { group: 16, bits: 8, half_params: false, unpack },
+    codec: Codec::Groups { group: 16, bits: 8, half_params: false, halves: &[208], unpack },
     quantize,
 };
 

@@ -11,7 +11,7 @@ pub(super) const SPEC: Spec = Spec {
     id: 8,
     block_len: 32,
     block_bytes: 34,
-    codec: Codec::Groups { group: 32, bits: 8, half_params: true, unpack },
+    codec: Codec::Groups { group: 32, bits: 8, half_params: true, halves: &[0], unpack },
     quantize,
 };
 

@@ -88,7 +88,7 @@ fn quantizing_loses_little() {
 #[test]
 fn groups_are_affine_and_codes_fit() {
     for spec in &FORMATS {
-        let Codec::Groups { group, bits, half_params, unpack } = spec.codec else { continue };
+        let Codec::Groups { group, bits, half_params, unpack, .. } = spec.codec else { continue };
         assert!(spec.block_len <= MAX_BLOCK_LEN && spec.block_len / group <= MAX_BLOCK_GROUPS);
         let mut rng = fastrand::Rng::with_seed(3);
         for values in random(256 * 16, 5).chunks(spec.block_len) {

@@ -14,7 +14,7 @@
 @group(0) @binding(5) var<storage, read> logits: array<f32>; // [M, vocab]
 
 fn accepts(m: u32, token: u32, best: u32) -> bool {
-  if (token == best) { return true; }
+  if (token == best || best == FAULTY) { return token == best; }
   let row = m * shape.vocab;
   return token < shape.vocab && logits[row + token] >= logits[row + best] + bitcast<f32>(sampling.lenience);
 }
@@ -45,5 +45,9 @@ fn main(@builtin(local_invocation_index) m: u32) {
   }
   result.overlaps[accepted] = 0u;
   result.excess[accepted] = 0u;
+  if (predicted[accepted] == FAULTY) {
+    commit_fault();
+    return;
+  }
   commit(accepted, predicted[accepted]);
 }

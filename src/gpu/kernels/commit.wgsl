@@ -33,6 +33,12 @@ fn commit(accepted: u32, next: u32) {
   result.halted = halt;
 }
 
+// The row that the target's own token would come from is no row of numbers: nothing is committed any more.
+fn commit_fault() {
+  state.halted = vec2<u32>(FAULT);
+  commit_nothing();
+}
+
 // A round after the last one.
 fn commit_nothing() {
   result.accepted = 0u;

@@ -24,5 +24,6 @@ fn main() {
   }
 {%- endif %}
   state.cursor += 1u;
-  tokens[state.cursor] = predicted_id(0u);
+  // Whatever a faulty draft proposes: it changes no text.
+  tokens[state.cursor] = min(predicted_id(0u), shape.vocab - 1u);
 }

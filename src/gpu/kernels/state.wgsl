@@ -11,4 +11,5 @@ struct State {
 }
 const STOPPED = 1u;  // a stop token was committed
 const FULL = 2u;     // the context has reached its limit
+const FAULT = 4u;   // the target's logits are not finite (sampling/sound.rs)
 const UNSURE = 3u;   // the draft would rather not go on (halted.y only)

@@ -8,6 +8,7 @@
 @group(0) @binding(7) var<storage, read_write> state: State;
 {% include "philox.wgsl" %}
 {% include "weight.wgsl" %}
+{% include "faulty.wgsl" %}
 @group(0) @binding(2) var<storage, read_write> tokens: array<u32>;
 @group(0) @binding(5) var<storage, read> sums: array<vec4<u32>>;
 @group(0) @binding(6) var<storage, read> sampling: Sampling;
@@ -34,17 +35,24 @@ fn sum_of(i: u32) -> vec4<u32> {
   return sum;
 }
 
-// How many proposals are kept, and Pi there.
-fn accepted() -> vec2<u32> {
+// Where the proposal ends: at its end, or at the first row that is faulty (decode/engines/cpu.rs: end_at_fault).
+fn last_row() -> u32 {
+  var i = 0u;
+  while (i < state.drafted && target_rows[i * shape.vocab] != FAULTY) { i++; }
+  return i;
+}
+
+// How many of the first `drafted` proposals are kept, and Pi there.
+fn accepted(drafted: u32) -> vec2<u32> {
 {%- if block %}
   var best = vec2<u32>(0u, ONE);
   var pi = ONE;
-  for (var i = 1u; i <= state.drafted; i++) {
+  for (var i = 1u; i <= drafted; i++) {
     let x = tokens[state.length + i];
     pi = extended(pi, p(i - 1u, x), q(i - 1u, x, x));
     let word = random_word(state.length + i, ACCEPT);
     var keep = word >> 1u < pi;
-    if (i < state.drafted) {
+    if (i < drafted) {
       let sum = sum_of(i).xy;
       let all = plus(sum, times_one(ONE - pi));
       keep = less(scaled(all, word), sum) || (all.x | all.y) == 0u;
@@ -54,7 +62,7 @@ fn accepted() -> vec2<u32> {
   return best;
 {%- else %}
   var i = 0u;
-  while (i < state.drafted) {
+  while (i < drafted) {
     let x = tokens[state.length + 1u + i];
     let word = random_word(state.length + 1u + i, ACCEPT);
     if (product(word, q(i, x, x)).y >= lenient(p(i, x))) { break; }
@@ -65,8 +73,9 @@ fn accepted() -> vec2<u32> {
 }
 
 fn choose() -> Choice {
-  let kept = accepted();
+  let kept = accepted(last_row());
   var choice: Choice;
+  if (target_rows[kept.x * shape.vocab] == FAULTY) { return choice; }
   choice.row = kept.x;
   choice.pi = kept.y;
   choice.proposed = tokens[state.length + 1u + kept.x];
@@ -89,6 +98,7 @@ fn main(@builtin(local_invocation_index) local: u32) {
       chosen.going = 0u;
     } else {
       chosen = choose();
+      if (chosen.going == 0u) { commit_fault(); }
     }
   }
   let choice = workgroupUniformLoad(&chosen);

@@ -9,7 +9,11 @@ struct VerifyShape {
 @group(0) @binding(1) var<storage, read> target_rows: array<u32>; // [M, vocab]
 @group(0) @binding(3) var<storage, read> draft_rows: array<u32>;  // [gamma, draft_vocab]
 
-fn p(i: u32, x: u32) -> u32 { return target_rows[i * shape.vocab + x]; }
+// 0 for an id that the target reads but never says.
+fn p(i: u32, x: u32) -> u32 {
+  if (x >= shape.vocab) { return 0u; }
+  return target_rows[i * shape.vocab + x];
+}
 
 // The draft's probability of x at step i, where it proposed `proposed`.
 fn q(i: u32, x: u32, proposed: u32) -> u32 {

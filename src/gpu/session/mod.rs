@@ -29,6 +29,9 @@ pub const MAX_ROWS: usize = 16;
 /// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
 
+/// `state.wgsl`: why a sequence is halted when the target's logits were not finite.
+const FAULT: usize = 4;
+
 /// Words of `state.wgsl`.
 pub(super) const STATE_WORDS: usize = 12;
 
@@ -39,6 +42,8 @@ pub struct Outcome {
     pub drafted: usize,
     /// Accepted proposals.
     pub accepted: usize,
+    /// Whether the target's logits were not finite, so that nothing could be committed (`sampling/sound.rs`).
+    pub faulty: bool,
     /// They, then the target's own token, up to a stop token or the limit; none after that.
     pub tokens: Vec<u32>,
     /// `sum min(f(p), q)` at each row that was put to the test, in units of 2^-31.
@@ -338,10 +343,10 @@ impl Session {
     /// A call that is dropped while it waits changes nothing.
     pub async fn collect(&mut self) -> Result<Outcome, Error> {
         let Some(words) = self.ring.collect(&self.device).await? else { return Ok(Outcome::default()) };
-        let [accepted, committed, length, _halted, drafted, epoch] =
+        let [accepted, committed, length, halted, drafted, epoch] =
             [0, 1, 2, 3, 4, 5].map(|i| words[i] as usize);
         if committed == 0 {
-            return Ok(Outcome::default());
+            return Ok(Outcome { faulty: halted == FAULT, ..Outcome::default() });
         }
         if committed > MAX_ROWS || accepted > drafted || length + 1 != self.length + committed {
             let header = &words[..RESULT_HEADER];
@@ -364,6 +369,7 @@ impl Session {
         Ok(Outcome {
             draft_ms: if drafted > 0 { draft_ms } else { 0.0 },
             verify_ms,
+            faulty: false,
             drafted,
             accepted,
             tokens: words[RESULT_HEADER..][..committed].to_vec(),

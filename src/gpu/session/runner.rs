@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{MAX_ROWS, PREFILL_ROWS};
-use crate::gpu::model::{Fuse, Ids, Model};
+use crate::gpu::model::{Fuse, Ids, Model, Projection};
 use crate::gpu::ops::{self, Attention, CACHE_SLACK, Epilogue, Matvec, Positions, Rope, padded};
 use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
@@ -183,10 +183,11 @@ impl Runner {
         let c = &model.config;
         let rows = pass.rows();
         let tile = tile(rows);
-        let matvec = |matrix, x, norm, y, y_stride, epilogue| {
-            let tiles = rows / tile;
-            let variant = model.variant;
-            Matvec { matrix, rows: tile, tiles, x, x_row: 0, norm, y, y_stride, epilogue, variant, positions }
+        let matvec = |projection: &Projection, x, norm, y, y_stride, epilogue| {
+            let (matrix, bias) = (&*projection.matrix, projection.bias.as_ref());
+            let (tiles, variant) = (rows / tile, model.variant);
+            let (rows, x_row) = (tile, 0);
+            Matvec { matrix, rows, tiles, x, x_row, norm, y, y_stride, bias, epilogue, variant, positions }
                 .steps(device)
         };
         let embed = |x| ops::embed(device, &model.embedding, rows, positions, &shared.tokens, x);
@@ -208,15 +209,14 @@ impl Runner {
                 };
                 plan.steps.push(fusing.step(device)?);
                 let width = padded(c.width);
-                plan.steps.extend(matvec(&fuse.matrix, fused, None, &self.x, width, Epilogue::Store)?);
+                plan.steps.extend(matvec(&fuse.projection, fused, None, &self.x, width, Epilogue::Store)?);
             }
             _ => plan.steps.extend(embed(&self.x)?),
         }
         for (layer, [keys, values]) in model.layers.iter().zip(&self.caches) {
             let qkv_width = c.q_width() + 2 * c.kv_width();
-            let epilogue = layer.qkv_bias.as_ref().map_or(Epilogue::Store, Epilogue::Bias);
             let norm = Some((&layer.attention_gain, c.rms_eps));
-            plan.steps.extend(matvec(&layer.qkv, &self.x, norm, &self.qkv, qkv_width, epilogue)?);
+            plan.steps.extend(matvec(&layer.qkv, &self.x, norm, &self.qkv, qkv_width, Epilogue::Store)?);
             let rope = Rope {
                 config: c,
                 rows,
@@ -269,7 +269,7 @@ impl Runner {
         let model = &*self.model;
         let vocab = model.law_width();
         let head = Matvec {
-            matrix: &model.head,
+            matrix: &model.head.matrix,
             rows: tile(rows),
             tiles: rows / tile(rows),
             x: &self.x,
@@ -277,6 +277,7 @@ impl Runner {
             norm: Some((&model.output_gain, model.config.rms_eps)),
             y: self.said.as_ref().unwrap_or(&self.logits),
             y_stride: model.config.head_vocab,
+            bias: model.head.bias.as_ref(),
             epilogue: Epilogue::Store,
             variant: model.variant,
             positions,

@@ -104,7 +104,7 @@ pub async fn load<S: ByteSource>(
         .compatible(&target.tokenizer)
         .map_err(crate::decode::Error::TokenizerMismatch)?;
     let draft = describe(header, target.model.config())?;
-    draft.fits(target.model.config()).map_err(crate::decode::Error::DraftMismatch)?;
+    let draft = draft.beside(target.model.config()).map_err(crate::decode::Error::DraftMismatch)?;
     let capacity = capacity.min(draft.config.context);
     Ok((cpu::Draft::load(&mut stream, &draft, &target.model, capacity).await?, draft))
 }
@@ -121,6 +121,11 @@ pub fn describe(header: &crate::gguf::Header, target: &Config) -> Result<Draft, 
     }
     if draft.tensor(None, Role::RopeFactors).is_some() {
         return Err(Error::Shape("a draft that learns has no rope factors".into()).into());
+    }
+    if let Some(slot) = draft.slots.iter().flatten().find(|slot| slot.role.is_bias()) {
+        return Err(
+            Error::Shape(format!("a draft that learns has no biases, and this one has {slot:?}")).into()
+        );
     }
     Ok(draft)
 }

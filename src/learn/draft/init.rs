@@ -32,8 +32,9 @@ pub fn wanted(draft: &Draft, layers: &[usize]) -> impl Fn(&Slot) -> bool {
 /// The fused row begins as the sum of both normalised inputs' halves.
 pub fn from_target(draft: &Draft, target: &Weights, layers: &[usize], seed: u64) -> Weights {
     let mut weights = Weights::random(draft, seed);
+    let needed = draft.wanted().into_iter().filter(|(.., needed)| *needed);
     let shapes: Vec<(Slot, usize)> =
-        draft.wanted().into_iter().map(|(slot, _, shape, _)| (slot, shape.iter().product())).collect();
+        needed.map(|(slot, _, shape, _)| (slot, shape.iter().product())).collect();
     for (slot, count) in &shapes {
         let layer = slot.layer.map(|layer| layers[layer]);
         let values = match slot.role {

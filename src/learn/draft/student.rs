@@ -93,9 +93,12 @@ impl Student {
     /// # Errors
     /// [`Error::Shape`] where the draft does not fit the target or a tensor is missing.
     pub fn new(draft: Draft, weights: &Weights, target: &cpu::Model, device: &Device) -> Result<Self, Error> {
-        draft
-            .fits(target.config())
-            .map_err(|why| Error::Shape(format!("the draft does not fit the target: {why}")))?;
+        let beside = draft.clone().beside(target.config());
+        let beside =
+            beside.map_err(|why| Error::Shape(format!("the draft does not fit the target: {why}")))?;
+        if beside != draft {
+            return Err(Error::Shape("the draft was made for a target of another vocabulary".into()));
+        }
         let net = Net::new(&draft, weights, &device.clone().autodiff());
         let net = net.ok_or_else(|| Error::Shape("the draft's weights are incomplete".into()))?;
         let frozen = Frozen::of(&draft, target, device);

@@ -1,0 +1,64 @@
+//! Drafts whose vocabulary is longer or shorter than the target's: they run, and change no token.
+
+mod support;
+
+use paceline::decode::{AnyEngine, Gamma, Generator, Options, drafter, verifier};
+use paceline::gguf::Format;
+use paceline::model::tiny::Tiny;
+use paceline::sampling::Sampling;
+use support::devices::{DEVICES, engine};
+use support::{generate, lossless};
+
+fn target() -> Tiny {
+    Tiny { layers: 3, ..Tiny::default() }
+}
+
+/// Drafts like the target, with so many tokens; their heads are their embeddings, or not.
+fn drafts() -> impl Iterator<Item = Tiny> {
+    let sizes = [(280, true), (280, false), (309, true), (309, false)];
+    sizes.into_iter().map(|(vocab, tied)| {
+        let biases = if tied { vec![paceline::model::Role::OutputBias] } else { vec![] };
+        Tiny { layers: 2, vocab, head_vocab: vocab, tied, biases, format: Format::Q8_0, ..target() }
+    })
+}
+
+fn options(drafter: &str, sampling: &Sampling, verifier: &str) -> Options {
+    Options {
+        max_tokens: 24,
+        gamma: Gamma::Fixed(4),
+        drafter: drafter::by_name(drafter).expect("a drafter"),
+        sampling: sampling.clone(),
+        verifier: verifier::by_name(verifier).expect("a verifier"),
+        ..Options::default()
+    }
+}
+
+#[test]
+fn a_longer_or_shorter_draft_changes_no_token() {
+    let target = target();
+    // Every id of the target's: those of the end are unknown to the shorter drafts.
+    let prompts: Vec<Vec<u32>> = lossless::prompts(target.vocab as u32).split_off(32);
+    assert!(prompts.iter().flatten().any(|id| *id >= 280));
+    for device in DEVICES {
+        let mut plain: Generator<AnyEngine> = Generator::new(engine(device, &target.gguf(), None));
+        for draft in drafts() {
+            let mut drafted = Generator::new(engine(device, &target.gguf(), Some(&draft.gguf())));
+            let mut accepted = 0;
+            for prompt in &prompts {
+                let greedy = Sampling::default();
+                let expected = generate(&mut plain, prompt, options("none", &greedy, "token")).0;
+                let said = generate(&mut drafted, prompt, options("model", &greedy, "token")).0;
+                assert_eq!(said, expected, "{device:?}, {draft:?}");
+                accepted += drafted.stats().accepted;
+                for verifier in ["token", "block"] {
+                    // Hot: ids of the end are likely too.
+                    let hot = Sampling { temperature: 5.0, seed: 7, ..Sampling::default() };
+                    let said = generate(&mut drafted, prompt, options("model", &hot, verifier)).0;
+                    assert!(said.len() == 24 && said.iter().all(|id| *id < 288), "{device:?}, {said:?}");
+                }
+            }
+            println!("{device:?}: {accepted} accepted");
+            assert!(accepted > 20, "{device:?}: {accepted} accepted of {draft:?}");
+        }
+    }
+}

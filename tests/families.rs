@@ -1,0 +1,96 @@
+//! Random models of every family, with random biases, heads and ropes, on both devices: what they say, and how likely it
+//! was, is what the forward pass of `fixtures/forward.py` computes.
+
+mod support;
+
+use paceline::decode::{Event, Generator, Options};
+use paceline::gguf::Format;
+use paceline::model::Role;
+use paceline::model::tiny::{BIASES, Tiny};
+use support::devices::{DEVICES, engine};
+
+/// A line of `fixtures/forward.json`.
+#[derive(Debug, serde::Deserialize)]
+struct Case {
+    family: String,
+    layers: usize,
+    width: usize,
+    heads: usize,
+    kv_heads: usize,
+    head_dim: usize,
+    rope_dim: usize,
+    rope_scale: f32,
+    rope_factors: bool,
+    ff: usize,
+    vocab: usize,
+    head_vocab: usize,
+    tied: bool,
+    biases: Vec<String>,
+    seed: u64,
+    prompt: Vec<u32>,
+    /// Ids and their log-probabilities.
+    said: Vec<(u32, f32)>,
+}
+
+impl Case {
+    fn tiny(&self) -> Tiny {
+        let family = paceline::model::family::FAMILIES.iter().find(|family| family.name == self.family);
+        Tiny {
+            family: family.expect("a family").name,
+            layers: self.layers,
+            width: self.width,
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            head_dim: self.head_dim,
+            rope_dim: Some(self.rope_dim),
+            rope_scale: self.rope_scale,
+            rope_factors: self.rope_factors,
+            ff: self.ff,
+            vocab: self.vocab,
+            head_vocab: self.head_vocab,
+            context: 64,
+            tied: self.tied,
+            format: Format::F32,
+            formats: Vec::new(),
+            biases: self.biases.iter().map(|name| bias(name)).collect(),
+            seed: self.seed,
+        }
+    }
+}
+
+fn bias(name: &str) -> Role {
+    let names = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "output"];
+    let at = names.iter().position(|known| *known == name);
+    BIASES[at.unwrap_or_else(|| panic!("there is no bias {name}"))]
+}
+
+/// Generates greedily: ids with their log-probabilities.
+fn said(generator: &mut Generator<impl paceline::decode::Engine>, case: &Case) -> Vec<(u32, f32)> {
+    let options = Options { max_tokens: case.said.len(), logprobs: true, ..Options::default() };
+    generator.start(&case.prompt, options).expect("a prompt that fits");
+    let mut said = Vec::new();
+    loop {
+        match pollster::block_on(generator.step()).expect("a step") {
+            Event::Prefill { .. } => {}
+            Event::Tokens { tokens, logprobs, .. } => said.extend(tokens.into_iter().zip(logprobs)),
+            Event::Finished(_) => return said,
+        }
+    }
+}
+
+#[test]
+fn every_family_says_what_the_papers_compute() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("fixtures/forward.json")).expect("cases");
+    assert!(BIASES.iter().all(|role| cases.iter().any(|case| case.tiny().biases.contains(role))));
+    for device in DEVICES {
+        for case in &cases {
+            let mut generator = Generator::new(engine(device, &case.tiny().gguf(), None));
+            let said = said(&mut generator, case);
+            let ids = |said: &[(u32, f32)]| said.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+            assert_eq!(ids(&said), ids(&case.said), "{device:?}, {case:?}");
+            for ((_, found), (_, expected)) in said.iter().zip(&case.said) {
+                assert!((found - expected).abs() < 2e-3, "{device:?}, {case:?}: {found}, not {expected}");
+            }
+        }
+    }
+}
