@@ -53,6 +53,8 @@ export type ErrorCode =
   | 'model-missing-tensor'
   | 'model-shape'
   | 'model-config'
+  | 'model-numerics'
+  | 'model-unread-tensor'
   | 'gpu-no-adapter'
   | 'gpu-no-device'
   | 'gpu-too-large'
