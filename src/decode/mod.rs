@@ -45,7 +45,10 @@ pub enum Error {
     #[error("no draft model is loaded; load one, or use the n-gram drafter")]
     NoDraft,
     /// A token id that the target does not have.
-    #[error("token id {id} is not below the target's {vocab}; encode the prompt with the target's tokenizer")]
+    #[error(
+        "token id {id} is beyond the {vocab} ids that the target reads; encode the prompt with the target's tokenizer, and \
+         where that has more tokens than the target, leave the token's text out"
+    )]
     TokenRange {
         /// The id.
         id: u32,

@@ -3,11 +3,11 @@
 //! Byte-level BPE (`tokenizer.ggml.model` = `gpt2`) with the pre-tokenizers of `pre_tokenizers.rs`. SentencePiece
 //! and WordPiece models are not built here.
 
+use super::Error;
 use super::fnv::Fnv;
 use super::pre_tokenizers::{self, PreTokenizer, Rule};
 use super::special::Special;
 use super::vocabulary::{self, Kind, corrupt};
-use super::Error;
 use crate::gguf::Metadata;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::unicode::NFC;

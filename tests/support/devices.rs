@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use paceline::decode::AnyEngine;
-use paceline::decode::engines::{Device, LoadOptions, Loaded, load};
+use paceline::decode::engines::{Device, LoadOptions, Loaded, load, load_shards};
 use paceline::gpu::Tuning;
 
 /// Every device that a model must say the same on.
@@ -19,9 +19,25 @@ thread_local! {
 /// # Panics
 /// When they cannot be loaded: a GPU test that finds no adapter fails.
 pub fn loaded(device: Device, target: &[u8], draft: Option<&[u8]>) -> Loaded {
-    let options = LoadOptions { device, tuning: TUNING.with_borrow(Clone::clone), ..LoadOptions::default() };
-    let loading = load(target, draft, &options);
-    let loaded = pollster::block_on(loading).expect("a model and a device: run `cargo xtask setup`");
+    let options = options(device);
+    kept(pollster::block_on(load(target, draft, &options)))
+}
+
+/// As [`loaded`], from all files of a target.
+///
+/// # Panics
+/// As [`loaded`].
+pub fn loaded_shards(device: Device, target: &[Vec<u8>]) -> Loaded {
+    let (target, options) = (target.iter().map(Vec::as_slice).collect(), options(device));
+    kept(pollster::block_on(load_shards(target, None::<Vec<&[u8]>>, &options)))
+}
+
+fn options(device: Device) -> LoadOptions {
+    LoadOptions { device, tuning: TUNING.with_borrow(Clone::clone), ..LoadOptions::default() }
+}
+
+fn kept(loaded: Result<Loaded, paceline::Error>) -> Loaded {
+    let loaded = loaded.expect("a model and a device: run `cargo xtask setup`");
     TUNING.set(loaded.tuning.clone());
     loaded
 }

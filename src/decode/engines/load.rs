@@ -118,6 +118,17 @@ impl<S: ByteSource, M> Opened<S, M> {
 }
 
 impl<S: ByteSource> Opened<S, Model> {
+    /// What a user should know about how the file was understood.
+    fn warnings(&self) -> Vec<String> {
+        let (tokens, rows) = (self.tokenizer.vocab_size(), self.model.config.vocab);
+        let beyond = format!(
+            "the tokenizer has {tokens} tokens and the model's embedding {rows} rows: a text with a token from {rows} on is \
+             refused, and none is ever generated"
+        );
+        let beyond = (tokens > rows).then_some(beyond);
+        self.tokenizer.warnings().iter().cloned().chain(beyond).collect()
+    }
+
     /// Opens a draft that proposes in this target's language.
     async fn open_draft<D: ByteSource>(&self, sources: Vec<D>) -> Result<Opened<D, Draft>, Error> {
         let describe = |header: &Header| Draft::describe(header, &self.model.config);
@@ -206,8 +217,8 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let about = target.about(|model| &model.config);
     let draft = draft.map(|draft| draft.about(|draft| &draft.config));
+    let warnings = target.warnings();
     let tokenizer = target.tokenizer;
-    let warnings = tokenizer.warnings().to_vec();
     Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, fallback, warnings })
 }
 
