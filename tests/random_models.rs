@@ -138,17 +138,16 @@ proptest! {
         let error = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let size = expected.iter().fold(1.0_f32, |size, x| size.max(x.abs()));
         prop_assert!(error < 1e-3 * size, "error {error} of logits up to {size}");
-        // The negative control: a bias that is left out is found.
-        if let Some(role) = case.tiny.biases.iter().find(|role| **role != Role::KBias) {
-            let without = Tiny { biases: case.tiny.biases.iter().copied().filter(|r| r != role).collect(), ..case.tiny.clone() };
-            let other = Case { tiny: without, ..case.clone() };
-            if other.tiny.family != "qwen2" || !matches!(role, Role::QBias | Role::VBias) {
-                let (mut stream, description) = described(&other.files());
-                let other = block_on(reference::Model::load(&mut stream, &description)).expect("weights");
-                let other = other.forward(&case.tokens);
-                let error = found.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                prop_assert!(error > 1e-2 * size || case.tokens.len() < 2, "without {role:?} the error is {error}");
-            }
+        // The negative control: without a bias the logits are others. (Those of q and k may hardly be seen, and qwen2 needs v's.)
+        let seen = |role: &&Role| !matches!(role, Role::QBias | Role::KBias | Role::VBias);
+        if let Some(role) = case.tiny.biases.iter().find(seen) {
+            let mut other = case.clone();
+            other.tiny.biases.retain(|kept| kept != role);
+            let (mut stream, description) = described(&other.files());
+            let other = block_on(reference::Model::load(&mut stream, &description)).expect("weights");
+            let other = other.forward(&case.tokens);
+            let error = found.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            prop_assert!(error > 1e-2 * size, "without {role:?} the error is {error} of {size}");
         }
     }
 }
