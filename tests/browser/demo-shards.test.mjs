@@ -33,7 +33,6 @@ test('files of a split model are picked, loaded and kept as one', async t => {
     NAMES.map(name => join(folder, name)),
   );
   assert.match(await page.textContent('#target option:checked'), /^split\.gguf · .* · 9 files$/);
-  await load(page);
   await page.click('.row:has-text("split.gguf") >> text=Keep');
   await page.waitForSelector('.row:has-text("in this browser")');
   await page.reload();
@@ -59,6 +58,9 @@ test('dropped files are as many models as they are', async t => {
   assert.match(await page.textContent('#target option:checked'), /^split\.gguf/);
   assert.match(await page.textContent('#draft option:checked'), /^split-draft\.gguf .* 2 files$/);
   await load(page);
+  await page.click('#code summary');
+  const code = await page.textContent('#code pre');
+  assert.match(code, /target: \[\.\.\.files\]\.slice\(0, 9\),\s+draft: \[\.\.\.files\]\.slice\(9, 11\),/);
   assert.deepEqual(site.problems, []);
 });
 

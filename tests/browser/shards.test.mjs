@@ -183,7 +183,7 @@ describe('a split model says the same', () => {
   });
 
   test('where its download broke off and went on', async () => {
-    files[TARGET[5]].dropAfter = 65536;
+    files[TARGET[8]].dropAfter = 65536;
     const { error, list } = await page.evaluate(
       async target => ({ error: await rejection(store.download(target)), list: await store.list() }),
       `/${TARGET[0]}`,
@@ -191,11 +191,11 @@ describe('a split model says the same', () => {
     assert.equal(error.code, 'source-io');
     assert.equal(list.length, 1);
     assert.equal(list[0].complete, false);
-    files[TARGET[5]].dropAfter = Infinity;
+    files[TARGET[8]].dropAfter = Infinity;
     const { ids } = await page.evaluate(target => says({ target }), `/${TARGET[0]}`);
     assert.deepEqual(ids, [expected]);
-    assert.deepEqual(files[TARGET[4]].asked, [''], 'what had come was not fetched again');
-    assert.match(files[TARGET[5]].asked[1], /^bytes=[1-9]\d*-$/);
+    assert.deepEqual(files[TARGET[7]].asked, [''], 'what had come was not fetched again');
+    assert.equal(files[TARGET[8]].asked.length, 2);
   });
 
   test('where the store has changed: it is fetched again', async () => {
