@@ -251,7 +251,7 @@ fn a_broken_part_is_named() {
         let html = b"<html>404</html>".to_vec();
         let error = read_named(&[(0, &files[0]), (1, &files[1]), (2, &html)], 3, trickles).unwrap_err();
         assert_eq!(error.code(), "gguf-magic");
-        assert!(error.to_string().starts_with("model-00003-of-00003.gguf: this is not"), "{error}");
+        assert!(error.to_string().starts_with("model-00003-of-00003.gguf: this is a web page"), "{error}");
     }
 }
 

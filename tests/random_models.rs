@@ -143,7 +143,8 @@ proptest! {
         if let Some(role) = case.tiny.biases.iter().find(seen) {
             let mut other = case.clone();
             other.tiny.biases.retain(|kept| kept != role);
-            let (mut stream, description) = described(&other.files());
+            let files = other.files();
+            let (mut stream, description) = described(&files);
             let other = block_on(reference::Model::load(&mut stream, &description)).expect("weights");
             let other = other.forward(&case.tokens);
             let error = found.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
