@@ -1,20 +1,14 @@
-//! The chat template that a GGUF file carries (Jinja), rendered by `minijinja` as `transformers` would with
-//! Jinja2. Templates are untrusted: their work and memory are bounded by fuel.
+//! The chat template that a GGUF file carries, rendered as `transformers` would. Templates are untrusted: their
+//! work and memory are bounded by fuel.
 
 use super::Error;
-use super::python_json::to_python_json;
-use super::strftime::strftime_now;
+use super::jinja::{self, Fuel, Template, Value};
 use crate::gguf::Metadata;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde, Value};
-use minijinja::{Environment, ErrorKind, context};
 
-/// Fuel of a rendering, whatever the messages: about that many instructions or 64 bytes each.
+/// Fuel of a rendering, whatever the messages: about that many steps or 64 bytes each.
 const FUEL: u64 = 1_000_000;
 /// More fuel for each byte of the messages: some templates walk through them several times.
 const FUEL_PER_BYTE: u64 = 4;
-/// Nesting while rendering, a macro call counting for about ten; wasm stacks are small.
-const DEPTH: usize = 200;
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -28,7 +22,7 @@ pub struct Message {
 /// A chat template that compiles.
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
-    source: String,
+    template: Template,
     bos: Option<String>,
     eos: Option<String>,
 }
@@ -40,13 +34,13 @@ impl ChatTemplate {
     /// [`Error::NoTemplate`] where there is none, [`Error::Template`] where it is not a template.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self, Error> {
         let source = metadata.string("tokenizer.chat_template").ok_or(Error::NoTemplate)?;
-        environment(0).and_then(|e| e.template_from_str(source).map(drop)).map_err(failed)?;
+        let template = Template::parse(source).map_err(failed)?;
         let token = |key| {
             let id = metadata.uint(key)?;
             metadata.strings("tokenizer.ggml.tokens")?.get(usize::try_from(id).ok()?).cloned()
         };
         Ok(Self {
-            source: source.into(),
+            template,
             bos: token("tokenizer.ggml.bos_token_id"),
             eos: token("tokenizer.ggml.eos_token_id"),
         })
@@ -59,41 +53,29 @@ impl ChatTemplate {
     /// work than any honest template.
     pub fn render(&self, messages: &[Message]) -> Result<String, Error> {
         let bytes: usize = messages.iter().map(|m| m.role.len() + m.content.len()).sum();
-        let values = context! {
-            messages => Serde(messages),
-            add_generation_prompt => true,
-            tools => Value::from(()),
-            documents => Value::from(()),
-            bos_token => self.bos.as_deref().map_or(Value::UNDEFINED, Value::from),
-            eos_token => self.eos.as_deref().map_or(Value::UNDEFINED, Value::from),
-        };
-        let fuel = FUEL + FUEL_PER_BYTE * bytes as u64;
-        environment(fuel).and_then(|e| e.render_str(&self.source, values)).map_err(failed)
+        let fuel = Fuel::new(FUEL + FUEL_PER_BYTE * bytes as u64);
+        self.variables(messages, &fuel).and_then(|v| self.template.render(v, fuel)).map_err(failed)
+    }
+
+    fn variables(&self, messages: &[Message], fuel: &Fuel) -> jinja::Result<Vec<(&'static str, Value)>> {
+        let messages = messages.iter().map(|message| {
+            let pairs = [("role", &message.role), ("content", &message.content)];
+            Value::dict(pairs.map(|(key, text)| (Value::text(key), Value::text(&**text))).into(), fuel)
+        });
+        let mut variables = vec![
+            ("messages", Value::list(messages.collect::<jinja::Result<_>>()?, fuel)?),
+            ("add_generation_prompt", Value::Bool(true)),
+            ("tools", Value::None),
+            ("documents", Value::None),
+        ];
+        let tokens = [("bos_token", &self.bos), ("eos_token", &self.eos)];
+        let tokens = tokens.into_iter().filter_map(|(name, token)| Some((name, Value::text(token.as_deref()?))));
+        variables.extend(tokens);
+        Ok(variables)
     }
 }
 
-/// Jinja as `transformers` sets it up.
-fn environment(fuel: u64) -> Result<Environment<'static>, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.set_recursion_limit(DEPTH);
-    environment.set_fuel(Some(fuel));
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-    });
-    environment.add_function("strftime_now", |format: String| {
-        strftime_now(&format).map_err(|words| minijinja::Error::new(ErrorKind::InvalidOperation, words))
-    });
-    environment.add_filter("tojson", |value: &Value, options: Kwargs| {
-        let indent = options.get("indent")?;
-        to_python_json(value, indent)
-            .map_err(|e| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string()))
-    });
-    Ok(environment)
-}
-
-fn failed(error: minijinja::Error) -> Error {
+fn failed(error: jinja::Error) -> Error {
     Error::Template(error.to_string())
 }
 

@@ -3,8 +3,8 @@
 mod byte_level;
 mod chat;
 mod fnv;
+mod jinja;
 mod pre_tokenizers;
-mod python_json;
 mod stream;
 mod strftime;
 mod tokenizer;
