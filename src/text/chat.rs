@@ -69,7 +69,8 @@ impl ChatTemplate {
             ("documents", Value::None),
         ];
         let tokens = [("bos_token", &self.bos), ("eos_token", &self.eos)];
-        let tokens = tokens.into_iter().filter_map(|(name, token)| Some((name, Value::text(token.as_deref()?))));
+        let tokens =
+            tokens.into_iter().filter_map(|(name, token)| Some((name, Value::text(token.as_deref()?))));
         variables.extend(tokens);
         Ok(variables)
     }

@@ -48,7 +48,7 @@ pub(super) struct For {
 }
 
 #[derive(Debug)]
-pub(super) struct Macro {
+pub(in super::super) struct Macro {
     pub(super) name: Arc<str>,
     pub(super) parameters: Vec<(Arc<str>, Option<Expression>)>,
     /// Whether the body looks at `varargs`, `kwargs`, `caller`.

@@ -4,7 +4,7 @@
 use super::numbers::{exponential, float};
 use super::operators::as_float;
 use super::value::Value;
-use super::{Fuel, Result, fail, repr};
+use super::{Fuel, Result, fail};
 
 /// How a value is laid out.
 #[derive(Debug, Default, Clone)]
@@ -68,11 +68,9 @@ impl Spec {
         self.check(fuel)?;
         let unknown =
             |kind: char| fail(format!("Unknown format code '{kind}' for object of type '{}'", value.kind()));
-        let plain = self.kind.is_none() && self.width == 0 && self.precision.is_none();
         match (value, self.kind) {
             (Value::Str(text), None | Some('s')) => Ok(self.of_text(text)),
             (Value::Str(_), Some(kind)) => unknown(kind),
-            (Value::Bool(_), None) => Ok(self.of_text(&repr::text(value, fuel)?)),
             (Value::Bool(_) | Value::Int(_), None | Some('d' | 'b' | 'o' | 'x' | 'X' | 'n' | 'c')) => {
                 self.of_int(value.as_int().unwrap_or(0))
             }
@@ -82,7 +80,6 @@ impl Spec {
                 }
                 Some(kind) => unknown(kind),
             },
-            _ if plain && self.align.is_none() => Ok(repr::text(value, fuel)?.to_string()),
             _ => fail(format!("unsupported format string passed to {}.__format__", value.kind())),
         }
     }

@@ -145,8 +145,10 @@ impl Interpreter {
             StatementKind::Filter(filters, body) => {
                 let text = self.captured(body, scope)?;
                 let value = self.suffixes(Value::text(text), filters, scope)?;
-                let text = repr::text(&value, &self.fuel)?;
-                self.print(&text, out)?;
+                let Some(text) = value.as_str() else {
+                    return fail(format!("a filter block makes text, not {}", value.kind()));
+                };
+                self.print(text, out)?;
             }
             StatementKind::Scope(body) => return self.body(body, &Scope::inside(scope), out),
             StatementKind::Block(body) => {
@@ -203,7 +205,8 @@ impl Interpreter {
         Ok(())
     }
 
-    /// A loop over `items`, `level` deep in itself.
+    /// A loop over `items`, `level` deep in itself. Its `else` follows unless a body ran to its end: not after
+    /// a `break` or a `continue` alone, as in Jinja2.
     fn repeat(
         &mut self,
         statement: &Arc<For>,
@@ -215,6 +218,7 @@ impl Interpreter {
         let ran = if statement.uses_loop {
             let items = self.filtered(statement, items, scope)?;
             let count = items.len();
+            let mut ran = false;
             let recursion = Recursion { statement: statement.clone(), scope: scope.clone() };
             let state = Loop::new(items, level, statement.recursive.then_some(recursion));
             let state = Rc::new(Object::Loop(state));
@@ -224,11 +228,13 @@ impl Interpreter {
                 let inner = Scope::inside(scope);
                 self.assign(&statement.target, item, &inner)?;
                 inner.set(&"loop".into(), Value::Object(state.clone()));
-                if self.body(&statement.body, &inner, out)? == Flow::Break {
-                    break;
+                match self.body(&statement.body, &inner, out)? {
+                    Flow::Next => ran = true,
+                    Flow::Break => break,
+                    Flow::Continue => {}
                 }
             }
-            count > 0
+            ran
         } else {
             let mut ran = false;
             for item in items {
@@ -240,9 +246,10 @@ impl Interpreter {
                 {
                     continue;
                 }
-                ran = true;
-                if self.body(&statement.body, &inner, out)? == Flow::Break {
-                    break;
+                match self.body(&statement.body, &inner, out)? {
+                    Flow::Next => ran = true,
+                    Flow::Break => break,
+                    Flow::Continue => {}
                 }
             }
             ran

@@ -1,8 +1,9 @@
 //! Methods of Python's own types.
 
 use super::arguments::{Arguments, optional_int};
+use super::subscript::Places;
 use super::value::{Kind, Object, Value};
-use super::{Fuel, Result, compare, fail, str_methods, subscript};
+use super::{Fuel, Result, compare, fail, str_methods};
 use std::rc::Rc;
 
 const OF_LISTS: [&str; 3] = ["copy", "count", "index"];
@@ -78,8 +79,10 @@ pub(super) fn call(value: &Value, name: &str, arguments: Arguments, fuel: &Fuel)
                 let [wanted, start, stop] = arguments.bind(name, ["value", "start", "stop"], 1)?;
                 let wanted = wanted.unwrap_or(Value::None);
                 let parts = [optional_int(start.as_ref())?, optional_int(stop.as_ref())?, None];
-                let (start, _, count) = subscript::places(parts, sequence.items.len())?;
-                for (index, item) in sequence.items.iter().enumerate().skip(start as usize).take(count) {
+                let places = Places::new(parts, sequence.items.len())?;
+                for (index, item) in
+                    sequence.items.iter().enumerate().skip(places.start as usize).take(places.count)
+                {
                     if compare::equal(item, &wanted, fuel)? {
                         return Ok(Value::Int(index as i64));
                     }

@@ -30,6 +30,8 @@ mod value;
 
 #[cfg(test)]
 mod deserialize;
+#[cfg(test)]
+mod tests;
 
 pub(super) use fuel::Fuel;
 pub(super) use value::Value;

@@ -238,11 +238,11 @@ impl Parser {
     }
 
     fn repetition(&mut self) -> Result<StatementKind> {
-        let target = self.target(false, "in")?;
+        let target = self.target(false)?;
         if !self.skip_name("in") {
             return self.unexpected("'in'");
         }
-        let iterable = self.tuple_until("recursive", false)?;
+        let iterable = self.tuple(false, false)?;
         let condition = if self.skip_name("if") { Some(self.expression()?) } else { None };
         let recursive = self.skip_name("recursive");
         let names = self.names.len();
@@ -261,7 +261,7 @@ impl Parser {
     }
 
     fn assignment(&mut self) -> Result<StatementKind> {
-        let target = self.target(true, "")?;
+        let target = self.target(true)?;
         if self.skip_operator("=") {
             return Ok(StatementKind::Set(target, self.tuple(true, false)?));
         }
@@ -279,7 +279,7 @@ impl Parser {
             if !variables.is_empty() {
                 self.expect_operator(",")?;
             }
-            let target = self.target(false, "")?;
+            let target = self.target(false)?;
             self.expect_operator("=")?;
             variables.push((target, self.expression()?));
         }
@@ -350,11 +350,11 @@ impl Parser {
     }
 
     /// What can be assigned to: names and tuples of them, and attributes of namespaces where `attributes`.
-    fn target(&mut self, attributes: bool, end: &str) -> Result<Target> {
+    fn target(&mut self, attributes: bool) -> Result<Target> {
         let mut targets = Vec::new();
         let mut is_tuple = false;
         loop {
-            if matches!(self.token(), Token::BlockEnd) || self.is_operator(")") || self.is_name(end) {
+            if matches!(self.token(), Token::BlockEnd) || self.is_operator(")") {
                 break;
             }
             targets.push(self.single_target(attributes)?);
@@ -375,7 +375,7 @@ impl Parser {
 
     fn single_target(&mut self, attributes: bool) -> Result<Target> {
         if self.skip_operator("(") {
-            let target = self.nested(|parser| parser.target(attributes, ""))?;
+            let target = self.nested(|parser| parser.target(attributes))?;
             self.expect_operator(")")?;
             return Ok(target);
         }

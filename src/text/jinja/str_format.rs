@@ -64,6 +64,9 @@ impl Formatter<'_> {
             Some(other) => return fail(format!("Unknown conversion specifier '{other}'")),
         };
         let spec = if spec.contains(['{', '}']) { self.format(spec, levels - 1)? } else { spec.into() };
+        if spec.is_empty() {
+            return repr::text(&value, self.fuel).map(|text| text.to_string());
+        }
         Spec::parse(&spec)?.apply(&value, self.fuel)
     }
 

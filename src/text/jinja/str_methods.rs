@@ -2,8 +2,9 @@
 
 use super::arguments::{Arguments, flag, int, optional_int, text};
 use super::lexer::is_space;
+use super::subscript::Places;
 use super::value::Value;
-use super::{Fuel, Result, fail, repr, str_format, subscript};
+use super::{Fuel, Result, fail, repr, str_format};
 
 pub(super) const NAMES: [&str; 44] = [
     "capitalize",
@@ -181,7 +182,11 @@ fn is(value: &str, name: &str) -> Option<bool> {
         "isalnum" => all(char::is_alphanumeric),
         "isalpha" => all(char::is_alphabetic),
         "isascii" => value.is_ascii(),
-        "isdecimal" | "isdigit" | "isnumeric" => all(char::is_numeric),
+        "isnumeric" => all(char::is_numeric),
+        "isdigit" => all(|c| c.is_numeric() && !is_fraction(c)),
+        "isdecimal" => {
+            all(|c| c.is_numeric() && !is_fraction(c) && !"¹²³".contains(c) && !('⁰'..='₉').contains(&c))
+        }
         "isspace" => all(is_space),
         "isprintable" => value.chars().all(repr::is_printable),
         "isidentifier" => all(|c| c.is_alphanumeric() || c == '_') && !value.starts_with(char::is_numeric),
@@ -190,6 +195,11 @@ fn is(value: &str, name: &str) -> Option<bool> {
         "istitle" => value.chars().any(is_cased) && title(value) == value,
         _ => return None,
     })
+}
+
+/// Fractions and Roman numerals.
+fn is_fraction(character: char) -> bool {
+    matches!(character, '¼'..='¾' | '\u{2150}'..='\u{218b}')
 }
 
 fn is_cased(character: char) -> bool {
@@ -207,12 +217,15 @@ fn swap_case(character: char) -> String {
 /// `str.capitalize`.
 pub(super) fn capitalize(value: &str) -> String {
     let mut characters = value.chars();
-    let first = characters.next().map(|first| title_case(first)).unwrap_or_default();
+    let first = characters.next().map(title_case).unwrap_or_default();
     first + &characters.as_str().to_lowercase()
 }
 
 /// A first letter as it stands in a title: what becomes two letters has one of them small.
 fn title_case(first: char) -> String {
+    if let Some(title) = "ǅǈǋǲ".chars().find(|title| title.to_lowercase().eq(first.to_lowercase())) {
+        return title.into();
+    }
     let mut upper = first.to_uppercase();
     let mut title: String = upper.next().into_iter().collect();
     title.extend(upper.flat_map(char::to_lowercase));
@@ -242,8 +255,8 @@ fn search(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<
     let (first, count) = if whole {
         (0, length)
     } else {
-        let (first, _, count) = subscript::places([start, stop, None], length)?;
-        (first as usize, count)
+        let places = Places::new([start, stop, None], length)?;
+        (places.start as usize, places.count)
     };
     let byte = |index: usize| value.char_indices().nth(index).map_or(value.len(), |(at, _)| at);
     let part = if whole { value } else { &value[byte(first)..byte(first + count)] };

@@ -117,51 +117,66 @@ fn own_attribute(value: &Value, name: &Arc<str>, fuel: &Fuel) -> Result<Option<V
     Ok(has.then(|| Value::object(Object::Method(value.clone(), name.clone()))))
 }
 
-/// Where a slice of Python starts, its step, and how many places it has.
-pub(super) fn places(parts: [Option<i64>; 3], length: usize) -> Result<(i64, i64, usize)> {
-    let length = length as i64;
-    let step = parts[2].unwrap_or(1);
-    if step == 0 {
-        return fail("slice step cannot be zero");
+/// The places that a slice of Python takes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    pub(super) start: i64,
+    stop: i64,
+    step: i64,
+    pub(super) count: usize,
+}
+
+impl Places {
+    /// Of start, stop and step in a sequence of `length`.
+    pub(super) fn new(parts: [Option<i64>; 3], length: usize) -> Result<Self> {
+        let length = length as i64;
+        let step = parts[2].unwrap_or(1);
+        if step == 0 {
+            return fail("slice step cannot be zero");
+        }
+        let (low, high) = if step > 0 { (0, length) } else { (-1, length - 1) };
+        let place = |part: Option<i64>, default: i64| match part {
+            None => default,
+            Some(index) if index < 0 => index.saturating_add(length).max(low),
+            Some(index) => index.min(high),
+        };
+        let (first, last) = if step > 0 { (low, high) } else { (high, low) };
+        let (start, stop) = (place(parts[0], first), place(parts[1], last));
+        let span = if step > 0 { stop - start } else { start - stop };
+        let count = if span > 0 { (span as u64 - 1) / step.unsigned_abs() + 1 } else { 0 };
+        Ok(Self { start, stop, step, count: count as usize })
     }
-    let (low, high) = if step > 0 { (0, length) } else { (-1, length - 1) };
-    let place = |part: Option<i64>, default: i64| match part {
-        None => default,
-        Some(index) if index < 0 => index.saturating_add(length).max(low),
-        Some(index) => index.min(high),
-    };
-    let (first, last) = if step > 0 { (low, high) } else { (high, low) };
-    let (start, stop) = (place(parts[0], first), place(parts[1], last));
-    let span = if step > 0 { stop - start } else { start - stop };
-    let count = if span > 0 { (span as u64 - 1) / step.unsigned_abs() + 1 } else { 0 };
-    Ok((start, step, count as usize))
+
+    fn indexes(self) -> impl Iterator<Item = usize> {
+        (0..self.count).map(move |place| (self.start + self.step * place as i64) as usize)
+    }
 }
 
 pub(super) fn slice(value: &Value, parts: [Option<i64>; 3], fuel: &Fuel) -> Result<Value> {
     match value.defined()? {
         Value::Str(text) => {
             let length = value.len(fuel)?;
-            let (start, step, count) = places(parts, length)?;
+            let places = Places::new(parts, length)?;
             fuel.bytes(text.len())?;
-            if step == 1 {
-                let chars = text.chars().skip(start as usize).take(count);
-                return Ok(Value::text(chars.collect::<String>()));
+            if places.step == 1 {
+                let characters = text.chars().skip(places.start as usize).take(places.count);
+                return Ok(Value::text(characters.collect::<String>()));
             }
             fuel.product(length, size_of::<char>())?;
             let characters: Vec<char> = text.chars().collect();
-            let chars = indexes(start, step, count).map(|index| characters[index]);
-            Ok(Value::text(chars.collect::<String>()))
+            let characters = places.indexes().map(|index| characters[index]);
+            Ok(Value::text(characters.collect::<String>()))
         }
         Value::Sequence(sequence) if !matches!(sequence.kind, Kind::Keys | Kind::Values | Kind::Items) => {
-            let (start, step, count) = places(parts, sequence.items.len())?;
-            fuel.values(count)?;
-            let items = indexes(start, step, count).map(|index| sequence.items[index].clone());
+            let places = Places::new(parts, sequence.items.len())?;
+            fuel.values(places.count)?;
+            let items = places.indexes().map(|index| sequence.items[index].clone());
             let kind = match sequence.kind {
                 Kind::Group => Kind::Tuple,
-                Kind::Range { start: from, step: by, .. } => Kind::Range {
-                    start: from + start * by,
-                    stop: from + (start + step * count as i64) * by,
-                    step: by * step,
+                Kind::Range { start, step, .. } => Kind::Range {
+                    start: start + places.start * step,
+                    stop: start + places.stop * step,
+                    step: step.saturating_mul(places.step),
                 },
                 kind => kind,
             };
@@ -170,10 +185,6 @@ pub(super) fn slice(value: &Value, parts: [Option<i64>; 3], fuel: &Fuel) -> Resu
         Value::Dict(_) => fail("unhashable type: 'slice'"),
         _ => fail(format!("'{}' object is not subscriptable", value.kind())),
     }
-}
-
-fn indexes(start: i64, step: i64, count: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |place| (start + step * place as i64) as usize)
 }
 
 /// The attribute that a filter names by a path like `function.name` or a number.

@@ -151,7 +151,7 @@ impl Value {
         Self::Str(text.into())
     }
 
-    pub(in super::super) fn sequence(kind: Kind, items: Vec<Value>, fuel: &Fuel) -> Result<Self> {
+    pub(super) fn sequence(kind: Kind, items: Vec<Value>, fuel: &Fuel) -> Result<Self> {
         fuel.values(items.len())?;
         let depth = nested(items.iter().map(Value::depth))?;
         Ok(Self::Sequence(Rc::new(Sequence { kind, items, depth })))

@@ -29,7 +29,6 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
             arguments.bind(name, [], 0)?;
             match value {
                 Value::Iterator(_) => fail("'generator' object is not reversible"),
-                Value::Undefined(_) => fail("an undefined value is not reversible"),
                 _ => Ok(value.iterate(fuel)?.pop().unwrap_or_else(|| nothing("last"))),
             }
         }

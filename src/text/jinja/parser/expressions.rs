@@ -23,21 +23,10 @@ impl Parser {
 
     /// An expression, or several with commas between them as a tuple. Without `conditionals` an `if` ends it.
     pub(super) fn tuple(&mut self, conditionals: bool, in_brackets: bool) -> Result<Expression> {
-        self.tuple_of(conditionals, in_brackets, "")
-    }
-
-    /// A tuple that the name `end` ends.
-    pub(super) fn tuple_until(&mut self, end: &str, conditionals: bool) -> Result<Expression> {
-        self.tuple_of(conditionals, false, end)
-    }
-
-    fn tuple_of(&mut self, conditionals: bool, in_brackets: bool, end: &str) -> Result<Expression> {
         let mut items = Vec::new();
         let mut is_tuple = false;
         loop {
-            let ends = matches!(self.token(), Token::VariableEnd | Token::BlockEnd)
-                || self.is_operator(")")
-                || (!end.is_empty() && self.is_name(end));
+            let ends = matches!(self.token(), Token::VariableEnd | Token::BlockEnd) || self.is_operator(")");
             if ends {
                 break;
             }
