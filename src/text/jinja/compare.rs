@@ -134,7 +134,7 @@ fn contains(container: &Value, value: &Value, fuel: &Fuel) -> Result<bool> {
         Value::Dict(dict) => Ok(dict.get(value, fuel)?.is_some()),
         Value::Sequence(sequence) => any_equal(sequence.items.iter(), value, fuel),
         Value::Iterator(iterator) => {
-            while let Some(next) = { iterator.left.borrow_mut().pop_front() } {
+            while let Some(next) = iterator.next()? {
                 if equal(&next, value, fuel)? {
                     return Ok(true);
                 }

@@ -10,6 +10,8 @@ use super::{Fuel, Result, fail};
 #[derive(Debug, Default, Clone)]
 pub(super) struct Spec {
     pub(super) fill: Option<char>,
+    /// Zeros fill numbers, after their sign, where nothing else is said.
+    pub(super) zeros: bool,
     /// One of `<`, `>`, `^`, `=`.
     pub(super) align: Option<char>,
     /// One of `+`, `-`, a space.
@@ -45,9 +47,7 @@ impl Spec {
         spec.sign = take("+- ", &mut rest);
         take("z", &mut rest);
         spec.alternate = take("#", &mut rest).is_some();
-        if take("0", &mut rest).is_some() && spec.align.is_none() {
-            (spec.fill, spec.align) = (spec.fill.or(Some('0')), Some('='));
-        }
+        spec.zeros = spec.fill.is_none() && take("0", &mut rest).is_some();
         spec.width = digits(&mut rest)?.unwrap_or(0);
         spec.grouping = take(",_", &mut rest);
         if take(".", &mut rest).is_some() {
@@ -69,19 +69,40 @@ impl Spec {
         let unknown =
             |kind: char| fail(format!("Unknown format code '{kind}' for object of type '{}'", value.kind()));
         match (value, self.kind) {
-            (Value::Str(text), None | Some('s')) => Ok(self.of_text(text)),
+            (Value::Str(text), None | Some('s')) => {
+                let of_numbers = self.sign.is_some() || self.alternate || self.grouping.is_some();
+                if of_numbers || self.align == Some('=') {
+                    return fail("a sign, '#', '=', ',' and '_' are not allowed in the format of a string");
+                }
+                Ok(self.of_text(text))
+            }
             (Value::Str(_), Some(kind)) => unknown(kind),
             (Value::Bool(_) | Value::Int(_), None | Some('d' | 'b' | 'o' | 'x' | 'X' | 'n' | 'c')) => {
+                if self.precision.is_some() {
+                    return fail("Precision not allowed in integer format specifier");
+                }
+                self.check_grouping()?;
                 self.of_int(value.as_int().unwrap_or(0))
             }
             (Value::Bool(_) | Value::Int(_) | Value::Float(_), kind) => match kind {
                 None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' | 'n') => {
+                    self.check_grouping()?;
                     Ok(self.of_float(as_float(value).unwrap_or(0.0)))
                 }
                 Some(kind) => unknown(kind),
             },
             _ => fail(format!("unsupported format string passed to {}.__format__", value.kind())),
         }
+    }
+
+    fn check_grouping(&self) -> Result<()> {
+        let fits = match (self.grouping, self.kind) {
+            (None, kind) => kind != Some('c') || (self.sign.is_none() && !self.alternate),
+            (_, Some('c' | 'n')) => false,
+            (Some(','), Some('b' | 'o' | 'x' | 'X')) => false,
+            _ => true,
+        };
+        if fits { Ok(()) } else { fail("the format specifier has parts that do not go together") }
     }
 
     /// Pays for the width and the precision.
@@ -112,29 +133,39 @@ impl Spec {
             Some('b') => ("0b", format!("{magnitude:b}")),
             _ => ("", magnitude.to_string()),
         };
-        let prefix = if self.alternate { prefix } else { "" };
-        let zeros = self.precision.unwrap_or(0).saturating_sub(digits.len());
-        let digits = "0".repeat(zeros) + &digits;
+        Ok(self.of_digits(value < 0, if self.alternate { prefix } else { "" }, &digits))
+    }
+
+    /// The digits of a whole number.
+    pub(super) fn of_digits(&self, negative: bool, prefix: &str, digits: &str) -> String {
+        let digits = format!("{digits:0>least$}", least = self.precision.unwrap_or(0));
+        let sign = format!("{}{prefix}", self.sign_of(negative));
         let size = if matches!(self.kind, Some('x' | 'X' | 'o' | 'b')) { 4 } else { 3 };
-        let sign = self.sign_of(value < 0);
-        Ok(self.pad(&format!("{sign}{prefix}"), &self.grouped(&digits, size), '>'))
+        let grouped = self.grouped(&digits, size, sign.len());
+        self.pad(&sign, &grouped, '>')
     }
 
     pub(super) fn of_float(&self, value: f64) -> String {
         let magnitude = value.abs();
         let precision = self.precision.unwrap_or(6);
         let upper = self.kind.is_some_and(|kind| kind.is_ascii_uppercase());
-        let mut digits = if !magnitude.is_finite() {
-            if magnitude.is_nan() { "nan".into() } else { "inf".into() }
+        let point = self.alternate;
+        let mut digits = if magnitude.is_nan() {
+            "nan".into()
+        } else if magnitude.is_infinite() {
+            "inf".into()
         } else {
             match self.kind {
-                Some('e' | 'E') => scientific(magnitude, precision),
-                Some('f' | 'F') => fixed(magnitude, precision, self.alternate),
-                Some('%') => fixed(magnitude * 100.0, precision, self.alternate) + "%",
-                Some(_) => general(magnitude, precision.max(1), self.alternate, false),
+                Some('e' | 'E') => scientific(magnitude, precision, point),
+                Some('f' | 'F') => fixed(magnitude, precision, point),
+                Some('%') => fixed(magnitude * 100.0, precision, point) + "%",
+                Some(_) => general(magnitude, precision.max(1), point, false),
                 None => match self.precision {
-                    Some(precision) => general(magnitude, precision.max(1), self.alternate, true),
-                    None => float(magnitude),
+                    Some(precision) => general(magnitude, precision.max(1), point, true),
+                    None => match float(magnitude) {
+                        written if point && !written.contains('.') => written.replace('e', ".e"),
+                        written => written,
+                    },
                 },
             }
         };
@@ -143,7 +174,8 @@ impl Spec {
         }
         let sign = self.sign_of(value.is_sign_negative() && !value.is_nan());
         let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-        let grouped = self.grouped(&digits[..end], 3) + &digits[end..];
+        let (whole, rest) = digits.split_at(end);
+        let grouped = self.grouped(whole, 3, sign.len() + rest.len()) + rest;
         self.pad(sign, &grouped, '>')
     }
 
@@ -156,11 +188,20 @@ impl Spec {
         }
     }
 
-    fn grouped(&self, digits: &str, size: usize) -> String {
-        let Some(separator) = self.grouping else { return digits.into() };
+    /// `digits` in groups of `size`, with as many zeros before them as fill the width beside `others`.
+    fn grouped(&self, digits: &str, size: usize, others: usize) -> String {
+        let Some(separator) = self.grouping.filter(|_| !digits.is_empty()) else { return digits.into() };
+        let mut count = digits.len();
+        let zeros = self.fill == Some('0') || (self.fill.is_none() && self.zeros);
+        if zeros && matches!(self.align, None | Some('=')) {
+            while count + (count - 1) / size + others < self.width {
+                count += 1;
+            }
+        }
+        let digits = format!("{digits:0>count$}");
         let mut grouped = String::new();
         for (index, digit) in digits.char_indices() {
-            if index > 0 && (digits.len() - index) % size == 0 {
+            if index > 0 && (count - index).is_multiple_of(size) {
                 grouped.push(separator);
             }
             grouped.push(digit);
@@ -171,8 +212,9 @@ impl Spec {
     /// `sign` and `text` in the width; between them where the alignment is `=`.
     fn pad(&self, sign: &str, text: &str, default: char) -> String {
         let missing = self.width.saturating_sub(sign.chars().count() + text.chars().count());
-        let fill = |count: usize| std::iter::repeat_n(self.fill.unwrap_or(' '), count).collect::<String>();
-        match self.align.unwrap_or(default) {
+        let fill = self.fill.unwrap_or(if self.zeros { '0' } else { ' ' });
+        let fill = |count: usize| std::iter::repeat_n(fill, count).collect::<String>();
+        match self.align.unwrap_or(if self.zeros && default == '>' { '=' } else { default }) {
             '<' => format!("{sign}{text}{}", fill(missing)),
             '^' => format!("{}{sign}{text}{}", fill(missing / 2), fill(missing - missing / 2)),
             '=' => format!("{sign}{}{text}", fill(missing)),
@@ -197,23 +239,25 @@ fn fixed(value: f64, precision: usize, point: bool) -> String {
     if point && precision == 0 { digits + "." } else { digits }
 }
 
-fn scientific(value: f64, precision: usize) -> String {
+fn scientific(value: f64, precision: usize, point: bool) -> String {
     let written = format!("{value:.precision$e}");
     let (mantissa, exponent) = written.split_once('e').unwrap_or((&written, "0"));
-    exponential(mantissa, exponent.parse().unwrap_or(0), 'e')
+    let point = if point && precision == 0 { "." } else { "" };
+    exponential(&format!("{mantissa}{point}"), exponent.parse().unwrap_or(0), 'e')
 }
 
-/// C's `%g`; with a digit after the point where `as_float`.
-fn general(value: f64, precision: usize, keep_zeros: bool, as_float: bool) -> String {
+/// C's `%g`, with the zeros at its end where `point`; with a digit after the point where `as_float`.
+fn general(value: f64, precision: usize, point: bool, as_float: bool) -> String {
     let written = format!("{value:.*e}", precision - 1);
     let (mantissa, exponent) = written.split_once('e').unwrap_or((&written, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trim = |digits: &str| match digits.contains('.') && !keep_zeros {
-        true => digits.trim_end_matches('0').trim_end_matches('.').to_string(),
-        false => digits.to_string(),
+    let trim = |digits: &str| match (digits.contains('.'), point) {
+        (true, false) => digits.trim_end_matches('0').trim_end_matches('.').to_string(),
+        (false, true) => format!("{digits}."),
+        _ => digits.to_string(),
     };
     let limit = precision as i32 - i32::from(as_float);
-    if exponent < -4 || exponent >= limit.max(if as_float { 0 } else { 1 }) {
+    if exponent < -4 || exponent >= limit.max(i32::from(!as_float)) {
         return exponential(&trim(mantissa), exponent, 'e');
     }
     let decimals = (precision as i32 - 1 - exponent).max(0) as usize;

@@ -12,14 +12,18 @@ pub(in super::super) fn float(value: f64) -> String {
         }
         .into();
     }
-    let scientific = format!("{value:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let shortest = format!("{value:e}");
+    let count = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    // Of two that are as short and as near, Python takes the even one.
+    let even = format!("{value:.*e}", count - 1);
+    let scientific = if even.parse() == Ok(value) { even } else { shortest };
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
-        let plain = value.to_string();
-        return if plain.contains('.') { plain } else { plain + ".0" };
+        let decimals = (count as i32 - 1 - exponent).max(1) as usize;
+        return format!("{value:.decimals$}");
     }
-    exponential(digits, exponent, 'e')
+    exponential(mantissa, exponent, 'e')
 }
 
 /// A mantissa and an exponent of at least two digits.

@@ -124,7 +124,9 @@ fn of_floats(left: f64, operator: Operator, right: f64) -> Result<f64> {
         Operator::Divide => left / right,
         Operator::Modulo => remainder(),
         Operator::FloorDivide => {
-            let quotient = (left - remainder()) / right;
+            let rest = left % right;
+            let less = rest != 0.0 && (rest < 0.0) != (right < 0.0);
+            let quotient = (left - rest) / right - f64::from(less);
             let floor = quotient.floor();
             if quotient - floor > 0.5 { floor + 1.0 } else { floor }
         }

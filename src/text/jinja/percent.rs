@@ -122,6 +122,7 @@ fn conversion(characters: &mut Chars, values: &mut Values, fuel: &Fuel) -> Resul
     if matches!(kind, 's' | 'r' | 'a' | 'c') {
         // Strings are padded with spaces, on the left.
         spec.fill = None;
+        spec.precision = spec.precision.filter(|_| kind != 'c');
         spec.align = Some(if left { '<' } else { '>' });
     }
     match kind {
@@ -135,13 +136,14 @@ fn conversion(characters: &mut Chars, values: &mut Values, fuel: &Fuel) -> Resul
         },
         'd' | 'i' | 'u' => {
             spec.kind = Some('d');
-            let int = match value.defined()? {
-                Value::Float(float) if float.is_finite() => Some(*float as i64),
-                _ => value.as_int(),
-            };
-            match int {
-                Some(int) => spec.of_int(int),
-                None => fail(format!("%{kind} format: a real number is required, not {}", value.kind())),
+            match value.defined()? {
+                Value::Float(float) if float.is_finite() => {
+                    Ok(spec.of_digits(*float <= -1.0, "", &format!("{:.0}", float.trunc().abs())))
+                }
+                value => match value.as_int() {
+                    Some(int) => spec.of_int(int),
+                    None => fail(format!("%{kind} format: a real number is required, not {}", value.kind())),
+                },
             }
         }
         'x' | 'X' | 'o' => match value.defined()?.as_int() {

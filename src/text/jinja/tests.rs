@@ -146,6 +146,34 @@ fn deep_nesting_is_an_error() {
     assert_eq!(render(&long, &BTreeMap::new()).unwrap(), "ok");
 }
 
+/// The deepest that templates may nest, in half the stack that WebAssembly has.
+#[test]
+fn the_deepest_nesting_fits_a_small_stack() {
+    let deepest = || {
+        let messages = [
+            "{% macro f(n) %}{% if n %}{% for x in [1] %}{{ (f(n + 1)) ~ 'x' }}{% endfor %}{% endif %}{% endmacro %}{{ f(1) }}",
+            "{% for x in [1] recursive %}{% if x %}{{ (loop([x]) | upper) ~ 'y' }}{% endif %}{% endfor %}",
+            "{% macro f() %}{% call g() %}{{ f() }}{% endcall %}{% endmacro %}{% macro g() %}{{ caller() }}{% endmacro %}{{ f() }}",
+        ];
+        for source in messages {
+            assert!(error(source).contains("recursion"), "{}", error(source));
+        }
+        for (open, close) in
+            [("(", ")"), ("[", "]"), ("{1:", "}"), ("not ", ""), ("f(x=", ")"), ("(1 if 1 else ", ")")]
+        {
+            for depth in 0..100 {
+                let _ = render(
+                    &format!("{{{{ {}1{} }}}}", open.repeat(depth), close.repeat(depth)),
+                    &BTreeMap::new(),
+                );
+            }
+        }
+        let list = "{% set n = namespace(x=[1]) %}{% for i in range(98) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x | tojson }}{{ n.x }}";
+        assert_eq!(render(list, &BTreeMap::new()).unwrap().len(), 4 * 99 + 2);
+    };
+    std::thread::Builder::new().stack_size(512 * 1024).spawn(deepest).unwrap().join().unwrap();
+}
+
 proptest! {
     #[test]
     fn no_template_panics(source in "([ -~\n]|\\{\\{|\\}\\}|\\{%|%\\}|\\{#|#\\}|é|😀|[a-z]{1,6}\\(|\\|[a-z]+){0,40}") {

@@ -6,7 +6,7 @@ use super::ast::{For, Macro};
 use super::fuel::Fuel;
 use super::looping::Loop;
 use super::scope::Scope;
-use super::{Result, compare, fail};
+use super::{Error, Result, compare, fail};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -64,8 +64,19 @@ pub(in super::super) struct Dict {
 
 #[derive(Debug)]
 pub(in super::super) struct Iterator {
-    pub(super) left: RefCell<VecDeque<Value>>,
+    left: RefCell<VecDeque<Value>>,
+    /// What the generator fails on, once it is asked.
+    failure: Option<Error>,
     depth: usize,
+}
+
+impl Iterator {
+    pub(super) fn next(&self) -> Result<Option<Value>> {
+        match &self.failure {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.left.borrow_mut().pop_front()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -169,11 +180,15 @@ impl Value {
         Dict::new(pairs, fuel).map(|dict| Self::Dict(Rc::new(dict)))
     }
 
-    /// What a generator of Python would yield.
-    pub(super) fn iterator(items: Vec<Value>, fuel: &Fuel) -> Result<Self> {
+    /// What a generator of Python would yield; it fails when it is asked, not when it is made.
+    pub(super) fn iterator(items: Result<Vec<Value>>, fuel: &Fuel) -> Result<Self> {
+        let (items, failure) = match items {
+            Ok(items) => (items, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         fuel.values(items.len())?;
         let depth = nested(items.iter().map(Value::depth))?;
-        Ok(Self::Iterator(Rc::new(Iterator { left: RefCell::new(items.into()), depth })))
+        Ok(Self::Iterator(Rc::new(Iterator { left: RefCell::new(items.into()), failure, depth })))
     }
 
     pub(super) fn object(object: Object) -> Self {
@@ -275,7 +290,10 @@ impl Value {
                 fuel.values(dict.pairs.len())?;
                 Ok(dict.pairs.iter().map(|(key, _)| key.clone()).collect())
             }
-            Self::Iterator(iterator) => Ok(iterator.left.take().into()),
+            Self::Iterator(iterator) => match &iterator.failure {
+                Some(error) => Err(error.clone()),
+                None => Ok(iterator.left.take().into()),
+            },
             _ => fail(format!("'{}' object is not iterable", self.kind())),
         }
     }

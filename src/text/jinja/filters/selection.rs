@@ -6,11 +6,13 @@ use super::super::{Fuel, Result, fail, subscript, tests_of};
 
 pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     if !value.is_true() {
-        return Value::iterator(Vec::new(), fuel);
+        return Value::iterator(Ok(Vec::new()), fuel);
     }
-    let items = value.iterate(fuel)?;
-    let kept = if name == "map" { map(items, arguments, fuel) } else { select(name, items, arguments, fuel) };
-    Value::iterator(kept?, fuel)
+    let kept = value.iterate(fuel).and_then(|items| match name {
+        "map" => map(items, arguments, fuel),
+        _ => select(name, items, arguments, fuel),
+    });
+    Value::iterator(kept, fuel)
 }
 
 fn map(items: Vec<Value>, mut arguments: Arguments, fuel: &Fuel) -> Result<Vec<Value>> {

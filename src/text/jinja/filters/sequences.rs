@@ -20,8 +20,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
         "first" => {
             arguments.bind(name, [], 0)?;
             if let Value::Iterator(iterator) = value {
-                let first = iterator.left.borrow_mut().pop_front();
-                return Ok(first.unwrap_or_else(|| nothing("first")));
+                return Ok(iterator.next()?.unwrap_or_else(|| nothing("first")));
             }
             Ok(value.iterate(fuel)?.into_iter().next().unwrap_or_else(|| nothing("first")))
         }
@@ -39,15 +38,16 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
             }
             let is_generator = matches!(value, Value::Iterator(_));
             let items = value.iterate(fuel)?.into_iter().rev().collect();
-            if is_generator { Value::list(items, fuel) } else { Value::iterator(items, fuel) }
+            if is_generator { Value::list(items, fuel) } else { Value::iterator(Ok(items), fuel) }
         }
         "items" => {
             arguments.bind(name, [], 0)?;
-            match value {
-                Value::Undefined(_) => Value::iterator(Vec::new(), fuel),
-                Value::Dict(_) => Value::iterator(pairs(value, fuel)?, fuel),
+            let items = match value {
+                Value::Undefined(_) => Ok(Vec::new()),
+                Value::Dict(_) => pairs(value, fuel),
                 _ => fail("Can only get item pairs from a mapping."),
-            }
+            };
+            Value::iterator(items, fuel)
         }
         "join" => {
             let [separator, attribute] = arguments.bind(name, ["d", "attribute"], 0)?;
@@ -81,44 +81,72 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
         "groupby" => group(value, arguments, fuel),
         "unique" => {
             let [case, attribute] = arguments.bind(name, ["case_sensitive", "attribute"], 0)?;
-            let key =
-                Key { attribute: attribute.unwrap_or(Value::None), default: None, case: flag(case.as_ref()) };
-            let mut seen: Vec<Value> = Vec::new();
-            let mut kept = Vec::new();
-            for item in value.iterate(fuel)? {
-                let found = key.of(&item, fuel)?;
-                found.check_hashable()?;
-                let is_seen = |seen: &[Value]| -> Result<bool> {
-                    seen.iter().try_fold(false, |same, one| Ok(same || compare::equal(one, &found, fuel)?))
-                };
-                if !is_seen(&seen)? {
-                    seen.push(found);
-                    kept.push(item);
-                }
-            }
-            Value::iterator(kept, fuel)
+            let key = Key::new(attribute, None, case.as_ref());
+            Value::iterator(unique(value, &key, fuel), fuel)
         }
         "batch" => {
             let [size, fill] = arguments.bind(name, ["linecount", "fill_with"], 1)?;
-            let size = usize::try_from(int(size.as_ref())?.unwrap_or(0)).unwrap_or(0);
-            let fill = fill.filter(|fill| !matches!(fill, Value::None));
-            let mut batches = Vec::new();
-            let items = value.iterate(fuel)?;
-            if size == 0 && !items.is_empty() {
-                return fail("batch takes a number above 0");
-            }
-            for batch in items.chunks(size.max(1)) {
-                let mut batch = batch.to_vec();
-                if let Some(fill) = &fill {
-                    fuel.values(size)?;
-                    batch.resize(size, fill.clone());
-                }
-                batches.push(Value::list(batch, fuel)?);
-            }
-            Value::iterator(batches, fuel)
+            Value::iterator(batches(value, int(size.as_ref())?, fill, fuel), fuel)
         }
-        _ => slice(value, arguments, fuel),
+        _ => {
+            let [slices, fill] = arguments.bind("slice", ["slices", "fill_with"], 1)?;
+            Value::iterator(columns(value, int(slices.as_ref())?, fill, fuel), fuel)
+        }
     }
+}
+
+fn unique(value: &Value, key: &Key, fuel: &Fuel) -> Result<Vec<Value>> {
+    let mut seen: Vec<Value> = Vec::new();
+    let mut kept = Vec::new();
+    for item in value.iterate(fuel)? {
+        let found = key.of(&item, fuel)?;
+        found.check_hashable()?;
+        let is_seen = seen.iter().try_fold(false, |same, one| Ok(same || compare::equal(one, &found, fuel)?));
+        if !is_seen? {
+            seen.push(found);
+            kept.push(item);
+        }
+    }
+    Ok(kept)
+}
+
+/// Lists of `size` values; `fill` completes the last.
+fn batches(value: &Value, size: Option<i64>, fill: Option<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
+    let size = usize::try_from(size.unwrap_or(0)).unwrap_or(0);
+    let fill = fill.filter(|fill| !matches!(fill, Value::None));
+    let items = value.iterate(fuel)?;
+    if size == 0 && !items.is_empty() {
+        return fail("batch takes a number above 0");
+    }
+    let lists = items.chunks(size.max(1)).map(|batch| {
+        let mut batch = batch.to_vec();
+        if let Some(fill) = &fill {
+            fuel.values(size)?;
+            batch.resize(size, fill.clone());
+        }
+        Value::list(batch, fuel)
+    });
+    lists.collect()
+}
+
+/// As many lists as `slices`, as even as can be; `fill` evens out the shorter ones.
+fn columns(value: &Value, slices: Option<i64>, fill: Option<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
+    let fill = fill.filter(|fill| !matches!(fill, Value::None));
+    let items = value.iterate(fuel)?;
+    let slices = usize::try_from(slices.unwrap_or(0)).unwrap_or(0);
+    if slices == 0 {
+        return fail("slice takes a number above 0");
+    }
+    fuel.values(slices)?;
+    let (each, more) = (items.len() / slices, items.len() % slices);
+    let mut rest = &items[..];
+    let lists = (0..slices).map(|index| {
+        let (column, after) = rest.split_at(each + usize::from(index < more));
+        rest = after;
+        let fill = fill.iter().filter(|_| index >= more);
+        Value::list(column.iter().chain(fill).cloned().collect(), fuel)
+    });
+    lists.collect()
 }
 
 fn nothing(which: &str) -> Value {
@@ -143,6 +171,11 @@ struct Key {
 }
 
 impl Key {
+    fn new(attribute: Option<Value>, default: Option<Value>, case_sensitive: Option<&Value>) -> Self {
+        let default = default.filter(|default| !matches!(default, Value::None));
+        Self { attribute: attribute.unwrap_or(Value::None), default, case: flag(case_sensitive) }
+    }
+
     fn of(&self, item: &Value, fuel: &Fuel) -> Result<Value> {
         let found = path_or(item, &self.attribute, self.default.as_ref(), fuel)?;
         Ok(if self.case { found } else { ignore_case(found) })
@@ -151,7 +184,7 @@ impl Key {
 
 fn extreme(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     let [case, attribute] = arguments.bind(name, ["case_sensitive", "attribute"], 0)?;
-    let key = Key { attribute: attribute.unwrap_or(Value::None), default: None, case: flag(case.as_ref()) };
+    let key = Key::new(attribute, None, case.as_ref());
     let mut best: Option<(Value, Value)> = None;
     for item in value.iterate(fuel)? {
         let found = key.of(&item, fuel)?;
@@ -201,8 +234,7 @@ fn dict_sort(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> 
 fn group(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     let [attribute, default, case] =
         arguments.bind("groupby", ["attribute", "default", "case_sensitive"], 1)?;
-    let default = default.filter(|default| !matches!(default, Value::None));
-    let mut key = Key { attribute: attribute.unwrap_or(Value::None), default, case: flag(case.as_ref()) };
+    let mut key = Key::new(attribute, default, case.as_ref());
     let keyed = value.iterate(fuel)?.into_iter().map(|item| Ok((key.of(&item, fuel)?, item)));
     let sorted = compare::sort(keyed.collect::<Result<_>>()?, false, fuel)?;
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
@@ -220,25 +252,4 @@ fn group(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
         Value::sequence(Kind::Group, vec![name, Value::list(items, fuel)?], fuel)
     });
     Value::list(tuples.collect::<Result<_>>()?, fuel)
-}
-
-fn slice(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
-    let [slices, fill] = arguments.bind("slice", ["slices", "fill_with"], 1)?;
-    let fill = fill.filter(|fill| !matches!(fill, Value::None));
-    let items = value.iterate(fuel)?;
-    let slices = usize::try_from(int(slices.as_ref())?.unwrap_or(0)).unwrap_or(0);
-    if slices == 0 {
-        return fail("slice takes a number above 0");
-    }
-    fuel.values(slices)?;
-    let (each, more) = (items.len() / slices, items.len() % slices);
-    let mut rest = &items[..];
-    let mut columns = Vec::new();
-    for index in 0..slices {
-        let (column, after) = rest.split_at(each + usize::from(index < more));
-        rest = after;
-        let fill = fill.iter().filter(|_| index >= more);
-        columns.push(Value::list(column.iter().chain(fill).cloned().collect(), fuel)?);
-    }
-    Value::iterator(columns, fuel)
 }
