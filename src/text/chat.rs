@@ -23,9 +23,20 @@ pub struct Message {
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
     template: Template,
-    bos: Option<String>,
-    eos: Option<String>,
+    /// The special tokens that the file names, as variables.
+    tokens: Vec<(&'static str, String)>,
 }
+
+/// Special tokens: the names that templates know them by, and the keys of their ids.
+const TOKENS: [(&str, &str); 7] = [
+    ("bos_token", "tokenizer.ggml.bos_token_id"),
+    ("eos_token", "tokenizer.ggml.eos_token_id"),
+    ("unk_token", "tokenizer.ggml.unknown_token_id"),
+    ("sep_token", "tokenizer.ggml.seperator_token_id"),
+    ("pad_token", "tokenizer.ggml.padding_token_id"),
+    ("cls_token", "tokenizer.ggml.cls_token_id"),
+    ("mask_token", "tokenizer.ggml.mask_token_id"),
+];
 
 impl ChatTemplate {
     /// Compiles `tokenizer.chat_template`.
@@ -39,11 +50,8 @@ impl ChatTemplate {
             let id = metadata.uint(key)?;
             metadata.strings("tokenizer.ggml.tokens")?.get(usize::try_from(id).ok()?).cloned()
         };
-        Ok(Self {
-            template,
-            bos: token("tokenizer.ggml.bos_token_id"),
-            eos: token("tokenizer.ggml.eos_token_id"),
-        })
+        let tokens = TOKENS.iter().filter_map(|(name, key)| Some((*name, token(key)?))).collect();
+        Ok(Self { template, tokens })
     }
 
     /// The prompt for `messages`, ready for the assistant's answer (`add_generation_prompt`).
@@ -68,10 +76,7 @@ impl ChatTemplate {
             ("tools", Value::None),
             ("documents", Value::None),
         ];
-        let tokens = [("bos_token", &self.bos), ("eos_token", &self.eos)];
-        let tokens =
-            tokens.into_iter().filter_map(|(name, token)| Some((name, Value::text(token.as_deref()?))));
-        variables.extend(tokens);
+        variables.extend(self.tokens.iter().map(|(name, token)| (*name, Value::text(&**token))));
         Ok(variables)
     }
 }
@@ -130,6 +135,27 @@ mod tests {
             "{% if messages[0].role == 'system' %}{{ raise_exception('no system role here') }}{% endif %}";
         assert!(error(source).contains("no system role here"));
         assert!(error("{{ strftime_now('%Q') }}").contains("%Q"));
+    }
+
+    #[test]
+    fn an_error_says_once_what_failed_and_where() {
+        let expected =
+            "the file's chat template failed: 'dict object' has no attribute 'name' (line 2 of the template)";
+        assert_eq!(error("{{ messages[0].role }}\n{{ messages[0].name.first }}"), expected);
+        let broken = template("\n\n{% if true %}").unwrap_err();
+        let expected = "the file's chat template failed: unexpected end of template, expected the tag 'elif' or \
+            'else' or 'endif' (line 3 of the template)";
+        assert_eq!(broken.to_string(), expected);
+        assert_eq!(broken.of_template().to_string(), expected);
+    }
+
+    #[test]
+    fn ends_of_lines_in_the_template_are_one_but_not_in_messages() {
+        let message = Message { role: "user".into(), content: "a\r\nb\r".into() };
+        let template = template(
+            "{% for m in messages %}\r\n  {% if m %}\r\n{{ m.content }}\r|\r\n  {% endif %}\r\n{% endfor %}\r\n",
+        );
+        assert_eq!(template.unwrap().render(&[message]).unwrap(), "a\r\nb\r\n|\n");
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 #[derive(Deserialize)]
 struct Recorded {
     contexts: BTreeMap<String, BTreeMap<String, Value>>,
-    /// A template, and for names of contexts the text, or nothing where there was an error.
-    templates: Vec<(String, Vec<(String, Option<String>)>)>,
+    templates: Vec<(String, Vec<Rendering>)>,
 }
+
+/// The name of a context and the text, or nothing where there was an error.
+type Rendering = (String, Option<String>);
 
 const FUEL: u64 = 1_000_000;
 
