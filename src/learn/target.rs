@@ -62,10 +62,7 @@ impl Target {
     /// # Errors
     /// [`text::Error::NoTemplate`], [`text::Error::Template`].
     pub fn template(&self) -> Result<&ChatTemplate, text::Error> {
-        self.template.as_ref().map_err(|e| match e {
-            text::Error::NoTemplate => text::Error::NoTemplate,
-            other => text::Error::Template(other.to_string()),
-        })
+        self.template.as_ref().map_err(text::Error::of_template)
     }
 
     /// Token ids of a question in a chat, ready for the answer.

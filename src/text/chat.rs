@@ -1,20 +1,14 @@
-//! The chat template that a GGUF file carries (Jinja), rendered by `minijinja` as `transformers` would with
-//! Jinja2. Templates are untrusted: their work and memory are bounded by fuel.
+//! The chat template that a GGUF file carries, rendered as `transformers` would. Templates are untrusted: their
+//! work and memory are bounded by fuel.
 
 use super::Error;
-use super::python_json::to_python_json;
-use super::strftime::strftime_now;
+use super::jinja::{self, Fuel, Template, Value};
 use crate::gguf::Metadata;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde, Value};
-use minijinja::{Environment, ErrorKind, context};
 
-/// Fuel of a rendering, whatever the messages: about that many instructions or 64 bytes each.
+/// Fuel of a rendering, whatever the messages: about that many steps or 64 bytes each.
 const FUEL: u64 = 1_000_000;
 /// More fuel for each byte of the messages: some templates walk through them several times.
 const FUEL_PER_BYTE: u64 = 4;
-/// Nesting while rendering, a macro call counting for about ten; wasm stacks are small.
-const DEPTH: usize = 200;
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -28,10 +22,21 @@ pub struct Message {
 /// A chat template that compiles.
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
-    source: String,
-    bos: Option<String>,
-    eos: Option<String>,
+    template: Template,
+    /// The special tokens that the file names, as variables.
+    tokens: Vec<(&'static str, String)>,
 }
+
+/// Special tokens: the names that templates know them by, and the keys of their ids.
+const TOKENS: [(&str, &str); 7] = [
+    ("bos_token", "tokenizer.ggml.bos_token_id"),
+    ("eos_token", "tokenizer.ggml.eos_token_id"),
+    ("unk_token", "tokenizer.ggml.unknown_token_id"),
+    ("sep_token", "tokenizer.ggml.seperator_token_id"),
+    ("pad_token", "tokenizer.ggml.padding_token_id"),
+    ("cls_token", "tokenizer.ggml.cls_token_id"),
+    ("mask_token", "tokenizer.ggml.mask_token_id"),
+];
 
 impl ChatTemplate {
     /// Compiles `tokenizer.chat_template`.
@@ -40,16 +45,13 @@ impl ChatTemplate {
     /// [`Error::NoTemplate`] where there is none, [`Error::Template`] where it is not a template.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self, Error> {
         let source = metadata.string("tokenizer.chat_template").ok_or(Error::NoTemplate)?;
-        environment(0).and_then(|e| e.template_from_str(source).map(drop)).map_err(failed)?;
+        let template = Template::parse(source).map_err(failed)?;
         let token = |key| {
             let id = metadata.uint(key)?;
             metadata.strings("tokenizer.ggml.tokens")?.get(usize::try_from(id).ok()?).cloned()
         };
-        Ok(Self {
-            source: source.into(),
-            bos: token("tokenizer.ggml.bos_token_id"),
-            eos: token("tokenizer.ggml.eos_token_id"),
-        })
+        let tokens = TOKENS.iter().filter_map(|(name, key)| Some((*name, token(key)?))).collect();
+        Ok(Self { template, tokens })
     }
 
     /// The prompt for `messages`, ready for the assistant's answer (`add_generation_prompt`).
@@ -59,41 +61,27 @@ impl ChatTemplate {
     /// work than any honest template.
     pub fn render(&self, messages: &[Message]) -> Result<String, Error> {
         let bytes: usize = messages.iter().map(|m| m.role.len() + m.content.len()).sum();
-        let values = context! {
-            messages => Serde(messages),
-            add_generation_prompt => true,
-            tools => Value::from(()),
-            documents => Value::from(()),
-            bos_token => self.bos.as_deref().map_or(Value::UNDEFINED, Value::from),
-            eos_token => self.eos.as_deref().map_or(Value::UNDEFINED, Value::from),
-        };
-        let fuel = FUEL + FUEL_PER_BYTE * bytes as u64;
-        environment(fuel).and_then(|e| e.render_str(&self.source, values)).map_err(failed)
+        let fuel = Fuel::new(FUEL + FUEL_PER_BYTE * bytes as u64);
+        self.variables(messages, &fuel).and_then(|v| self.template.render(v, fuel)).map_err(failed)
+    }
+
+    fn variables(&self, messages: &[Message], fuel: &Fuel) -> jinja::Result<Vec<(&'static str, Value)>> {
+        let messages = messages.iter().map(|message| {
+            let pairs = [("role", &message.role), ("content", &message.content)];
+            Value::dict(pairs.map(|(key, text)| (Value::text(key), Value::text(&**text))).into(), fuel)
+        });
+        let mut variables = vec![
+            ("messages", Value::list(messages.collect::<jinja::Result<_>>()?, fuel)?),
+            ("add_generation_prompt", Value::Bool(true)),
+            ("tools", Value::None),
+            ("documents", Value::None),
+        ];
+        variables.extend(self.tokens.iter().map(|(name, token)| (*name, Value::text(&**token))));
+        Ok(variables)
     }
 }
 
-/// Jinja as `transformers` sets it up.
-fn environment(fuel: u64) -> Result<Environment<'static>, minijinja::Error> {
-    let mut environment = Environment::new();
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.set_recursion_limit(DEPTH);
-    environment.set_fuel(Some(fuel));
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |message: String| -> Result<Value, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-    });
-    environment.add_function("strftime_now", |format: String| {
-        strftime_now(&format).map_err(|words| minijinja::Error::new(ErrorKind::InvalidOperation, words))
-    });
-    environment.add_filter("tojson", |value: &Value, options: Kwargs| {
-        let indent = options.get("indent")?;
-        to_python_json(value, indent)
-            .map_err(|e| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string()))
-    });
-    Ok(environment)
-}
-
-fn failed(error: minijinja::Error) -> Error {
+fn failed(error: jinja::Error) -> Error {
     Error::Template(error.to_string())
 }
 
@@ -147,6 +135,27 @@ mod tests {
             "{% if messages[0].role == 'system' %}{{ raise_exception('no system role here') }}{% endif %}";
         assert!(error(source).contains("no system role here"));
         assert!(error("{{ strftime_now('%Q') }}").contains("%Q"));
+    }
+
+    #[test]
+    fn an_error_says_once_what_failed_and_where() {
+        let expected =
+            "the file's chat template failed: 'dict object' has no attribute 'name' (line 2 of the template)";
+        assert_eq!(error("{{ messages[0].role }}\n{{ messages[0].name.first }}"), expected);
+        let broken = template("\n\n{% if true %}").unwrap_err();
+        let expected = "the file's chat template failed: unexpected end of template, expected the tag 'elif' or \
+            'else' or 'endif' (line 3 of the template)";
+        assert_eq!(broken.to_string(), expected);
+        assert_eq!(broken.of_template().to_string(), expected);
+    }
+
+    #[test]
+    fn ends_of_lines_in_the_template_are_one_but_not_in_messages() {
+        let message = Message { role: "user".into(), content: "a\r\nb\r".into() };
+        let template = template(
+            "{% for m in messages %}\r\n  {% if m %}\r\n{{ m.content }}\r|\r\n  {% endif %}\r\n{% endfor %}\r\n",
+        );
+        assert_eq!(template.unwrap().render(&[message]).unwrap(), "a\r\nb\r\n|\n");
     }
 
     #[test]

@@ -7,8 +7,8 @@ mod ends_of_turn;
 mod fixture;
 mod fnv;
 mod integers;
+mod jinja;
 mod pre_tokenizers;
-mod python_json;
 mod special;
 mod stream;
 mod strftime;
@@ -51,6 +51,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a template failed on, once more: it is kept for all who ask for the template.
+    pub(crate) fn of_template(&self) -> Self {
+        match self {
+            Self::NoTemplate => Self::NoTemplate,
+            Self::Template(words) => Self::Template(words.clone()),
+            other => Self::Template(other.to_string()),
+        }
+    }
+
     /// A stable, machine-readable name.
     pub fn code(&self) -> &'static str {
         match self {

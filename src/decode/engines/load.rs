@@ -85,10 +85,7 @@ impl Loaded {
     /// # Errors
     /// [`text::Error::NoTemplate`], [`text::Error::Template`].
     pub fn chat_ids(&self, messages: &[Message]) -> Result<Vec<u32>, text::Error> {
-        let template = self.template.as_ref().map_err(|e| match e {
-            text::Error::NoTemplate => text::Error::NoTemplate,
-            other => text::Error::Template(other.to_string()),
-        })?;
+        let template = self.template.as_ref().map_err(text::Error::of_template)?;
         self.tokenizer.encode(&template.render(messages)?)
     }
 }

@@ -1,0 +1,147 @@
+//! What a template consists of. Chains of operators are flat, so that only real nesting nests.
+
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) line: u32,
+    pub(super) kind: StatementKind,
+}
+
+pub(super) type Body = Vec<Statement>;
+
+#[derive(Debug)]
+pub(super) enum StatementKind {
+    Text(String),
+    Print(Expression),
+    /// The branches in order, then the `else`.
+    If(Vec<(Expression, Body)>, Body),
+    For(Arc<For>),
+    Set(Target, Expression),
+    /// `{% set x | filters %}…{% endset %}`.
+    Capture(Target, Vec<(u32, Suffix)>, Body),
+    With(Vec<(Target, Expression)>, Body),
+    Macro(Arc<Macro>),
+    /// A call, and the macro that is its `caller`.
+    Call(Expression, Arc<Macro>),
+    Filter(Vec<(u32, Suffix)>, Body),
+    /// `{% generation %}`: as transparent as a scope is.
+    Scope(Body),
+    /// `{% block %}`: sees the template's own variables alone.
+    Block(Body),
+    Break,
+    Continue,
+    /// A tag that needs other templates.
+    Load(String),
+}
+
+#[derive(Debug)]
+pub(super) struct For {
+    pub(super) target: Target,
+    pub(super) iterable: Expression,
+    pub(super) condition: Option<Expression>,
+    pub(super) recursive: bool,
+    /// Whether the body looks at `loop`.
+    pub(super) uses_loop: bool,
+    pub(super) body: Body,
+    pub(super) otherwise: Body,
+}
+
+#[derive(Debug)]
+pub(in super::super) struct Macro {
+    pub(super) name: Arc<str>,
+    pub(super) parameters: Vec<(Arc<str>, Option<Expression>)>,
+    /// Whether the body looks at `varargs`, `kwargs`, `caller`.
+    pub(super) varargs: bool,
+    pub(super) kwargs: bool,
+    pub(super) caller: bool,
+    pub(super) body: Body,
+}
+
+#[derive(Debug)]
+pub(super) enum Target {
+    Name(Arc<str>),
+    Tuple(Vec<Target>),
+    /// `{% set namespace.attribute = … %}`.
+    Attribute(Arc<str>, Arc<str>),
+}
+
+#[derive(Debug)]
+pub(super) enum Expression {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Arc<str>),
+    Name(Arc<str>),
+    List(Vec<Expression>),
+    Tuple(Vec<Expression>),
+    Dict(Vec<(Expression, Expression)>),
+    Not(Box<Expression>),
+    Negative(Box<Expression>),
+    Positive(Box<Expression>),
+    And(Vec<Expression>),
+    Or(Vec<Expression>),
+    Concat(Vec<Expression>),
+    Compare(Box<Expression>, Vec<(Comparison, Expression)>),
+    /// From left to right.
+    Arithmetic(Box<Expression>, Vec<(Operator, Expression)>),
+    Conditional(Box<Conditional>),
+    /// Subscripts, calls, filters and tests in order, each with its line.
+    Postfix(Box<Expression>, Vec<(u32, Suffix)>),
+}
+
+#[derive(Debug)]
+pub(super) struct Conditional {
+    pub(super) condition: Expression,
+    pub(super) then: Expression,
+    pub(super) otherwise: Option<Expression>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    In,
+    NotIn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    FloorDivide,
+    Modulo,
+    Power,
+}
+
+#[derive(Debug)]
+pub(super) enum Suffix {
+    Attribute(Arc<str>),
+    Item(Expression),
+    /// Start, stop, step.
+    Slice([Option<Expression>; 3]),
+    Call(CallArguments),
+    Filter(Arc<str>, CallArguments),
+    Test {
+        name: Arc<str>,
+        negated: bool,
+        arguments: CallArguments,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct CallArguments {
+    pub(super) positional: Vec<Expression>,
+    pub(super) named: Vec<(Arc<str>, Expression)>,
+    /// `*expression`.
+    pub(super) more: Option<Expression>,
+    /// `**expression`.
+    pub(super) more_named: Option<Expression>,
+}

@@ -1,0 +1,42 @@
+//! Where variables live.
+
+use super::value::Value;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+#[derive(Debug, Default)]
+pub(in super::super) struct Scope {
+    pub(super) names: RefCell<Vec<(Arc<str>, Value)>>,
+    parent: Option<Rc<Scope>>,
+}
+
+impl Scope {
+    pub(super) fn inside(parent: &Rc<Self>) -> Rc<Self> {
+        Rc::new(Self { names: RefCell::default(), parent: Some(parent.clone()) })
+    }
+
+    pub(super) fn set(&self, name: &Arc<str>, value: Value) {
+        let mut names = self.names.borrow_mut();
+        match names.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => names.push((name.clone(), value)),
+        }
+    }
+
+    /// The value of `name` here or around, and how many scopes were looked at.
+    pub(super) fn get(&self, name: &str) -> (Option<Value>, usize) {
+        let mut scope = self;
+        let mut looked = 1;
+        loop {
+            if let Some((_, value)) = scope.names.borrow().iter().find(|(known, _)| **known == *name) {
+                return (Some(value.clone()), looked);
+            }
+            match &scope.parent {
+                Some(parent) => scope = parent,
+                None => return (None, looked),
+            }
+            looked += 1;
+        }
+    }
+}
