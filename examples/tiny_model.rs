@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(model) = arguments.next() {
         let real = pollster::block_on(Stream::open(FileSource::open(Path::new(&model))?))?;
         let real = &real.header().metadata;
-        let vocab = real.strings("tokenizer.ggml.tokens").ok_or("the model has no tokenizer")?.len();
+        let vocab = real.require_strings("tokenizer.ggml.tokens")?.len();
         let small =
             Tiny { layers: 1, width: 32, ff: 32, heads: 1, kv_heads: 1, head_dim: 32, vocab, ..target };
         let borrowed = |metadata: &mut Metadata| {

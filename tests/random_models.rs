@@ -75,7 +75,7 @@ fn retyped(value: &Value, kind: usize) -> Value {
         Value::U32(v) => f64::from(*v),
         Value::I32(v) => f64::from(*v),
         Value::F32(v) => f64::from(*v),
-        Value::Bool(on) if kind % 2 == 0 => return Value::U8((*on).into()),
+        Value::Bool(on) if kind.is_multiple_of(2) => return Value::U8((*on).into()),
         _ => return value.clone(),
     };
     let whole = number.fract() == 0.0 && number >= 0.0;

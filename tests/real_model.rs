@@ -14,7 +14,7 @@ fn smollm2_is_read_whole() {
     let mut stream = block_on(Stream::open(FileSource::open(&path).unwrap())).unwrap();
     let header = stream.header().clone();
     assert_eq!((header.version, header.tensors.len(), header.alignment), (3, 272, 32));
-    assert_eq!(header.metadata.strings("tokenizer.ggml.tokens").unwrap().len(), 49152);
+    assert_eq!(header.metadata.require_strings("tokenizer.ggml.tokens").unwrap().len(), 49152);
 
     let mut bytes = vec![0; header.tensors.len()];
     let mut last_rows = vec![Vec::new(); header.tensors.len()];

@@ -137,29 +137,6 @@ impl Metadata {
     }
 }
 
-/// Accessors that do not tell a key of another type from one that is absent: only for what is checked elsewhere.
-impl Metadata {
-    /// As [`Self::optional_uint`], without an error.
-    pub fn uint(&self, key: &str) -> Option<u64> {
-        self.get(key)?.as_uint()
-    }
-
-    /// As [`Self::optional_bool`], without an error.
-    pub fn bool(&self, key: &str) -> Option<bool> {
-        self.get(key)?.as_bool()
-    }
-
-    /// As [`Self::optional_string`], without an error.
-    pub fn string(&self, key: &str) -> Option<&str> {
-        self.optional_string(key).ok().flatten()
-    }
-
-    /// As [`Self::optional_strings`], without an error.
-    pub fn strings(&self, key: &str) -> Option<&[String]> {
-        self.optional_strings(key).ok().flatten()
-    }
-}
-
 const UINT: &str = "an unsigned integer";
 const FLOAT: &str = "a number";
 const STRING: &str = "a string";

@@ -107,7 +107,7 @@ pub struct Draft {
 impl Draft {
     /// Whether `header` is of such a draft.
     pub fn is(header: &Header) -> bool {
-        header.metadata.string("general.architecture") == Some(ARCHITECTURE)
+        matches!(header.metadata.optional_string("general.architecture"), Ok(Some(ARCHITECTURE)))
     }
 
     /// Checks that `header` describes a draft, with every tensor in place and in shape: one of this format, or an ordinary

@@ -42,13 +42,16 @@ impl ChatTemplate {
     /// Compiles `tokenizer.chat_template`.
     ///
     /// # Errors
-    /// [`Error::NoTemplate`] where there is none, [`Error::Template`] where it is not a template.
+    /// [`Error::NoTemplate`] where there is none, [`Error::Metadata`] where it is no text, [`Error::Template`] where it is not
+    /// a template.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self, Error> {
-        let source = metadata.string("tokenizer.chat_template").ok_or(Error::NoTemplate)?;
+        let source = metadata.optional_string("tokenizer.chat_template")?.ok_or(Error::NoTemplate)?;
         let template = Template::parse(source).map_err(failed)?;
         let token = |key| {
-            let id = metadata.uint(key)?;
-            metadata.strings("tokenizer.ggml.tokens")?.get(usize::try_from(id).ok()?).cloned()
+            // What is wrong with these keys is the tokenizer's to say.
+            let id = metadata.optional_uint(key).ok()??;
+            let tokens = metadata.optional_strings("tokenizer.ggml.tokens").ok()??;
+            tokens.get(usize::try_from(id).ok()?).cloned()
         };
         let tokens = TOKENS.iter().filter_map(|(name, key)| Some((*name, token(key)?))).collect();
         Ok(Self { template, tokens })

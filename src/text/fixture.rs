@@ -63,7 +63,7 @@ pub(super) fn corrupt_by(change: impl FnOnce(&mut Metadata)) -> String {
 }
 
 pub(super) fn strings_of(metadata: &mut Metadata, key: &str) -> Vec<String> {
-    metadata.strings(key).unwrap().to_vec()
+    metadata.require_strings(key).unwrap().to_vec()
 }
 
 /// The tokens with their types.
