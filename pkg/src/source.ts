@@ -84,7 +84,8 @@ function postableFile(source: FileSource, name: string): Posted<FileMessage> {
   if (source instanceof ReadableStream) {
     return throughPort(source);
   }
-  const allowed = 'an address, a File, a Blob, a Response, a ReadableStream, an array of these or { stored: name }';
+  const allowed =
+    'an address, a File, a Blob, a Response, a ReadableStream, an array of these or { stored: name }';
   refuse(name, source, allowed, 'source-invalid');
 }
 
