@@ -75,6 +75,7 @@ export type ErrorCode =
   | 'logit-bias-twice'
   | 'device-unknown'
   | 'token-range'
+  | 'stops-too-many'
   | 'not-started'
   | 'invalid-option'
   | 'unsupported'

@@ -7,6 +7,7 @@ use web_time::Instant;
 use super::controller::{Controller, Gamma, Source};
 use super::drafter::{Drafter, NoDrafter};
 use super::{Counters, Engine, Error, Proposal, Round, Rules, Stats, verifier};
+use crate::gpu::MAX_STOPS;
 use crate::sampling::{Lenience, Sampling};
 
 /// Prompt tokens read in one step.
@@ -210,7 +211,7 @@ impl<E: Engine> Generator<E> {
     ///
     /// # Errors
     /// [`Error::EmptyPrompt`], [`Error::PromptTooLong`] (a prompt must leave room for one token),
-    /// [`Error::TokenRange`] and [`Error::NoDraft`]; the generation before can then still go on.
+    /// [`Error::TokenRange`], [`Error::TooManyStops`] and [`Error::NoDraft`]; the generation before can then still go on.
     pub fn start(&mut self, prompt: &[u32], options: Options) -> Result<(), Error> {
         let capacity = self.engine.capacity();
         let vocab = self.engine.config().vocab;
@@ -222,6 +223,9 @@ impl<E: Engine> Generator<E> {
         }
         if let Some(&id) = prompt.iter().find(|&&id| id as usize >= vocab) {
             return Err(Error::TokenRange { id, vocab });
+        }
+        if options.stop_ids.len() > MAX_STOPS {
+            return Err(Error::TooManyStops { stops: options.stop_ids.len() });
         }
         if options.drafter.needs_draft_model() && !self.engine.has_draft() {
             return Err(Error::NoDraft);

@@ -41,6 +41,12 @@ pub enum Error {
     /// The draft was made for a target of another shape.
     #[error("the draft does not fit the target ({0}); use a draft made for this target")]
     DraftMismatch(String),
+    /// More stop tokens than the kernels have room for.
+    #[error("there are {stops} stop tokens and may be {limit}; leave out those that this model never says", limit = crate::gpu::MAX_STOPS)]
+    TooManyStops {
+        /// Stop tokens given.
+        stops: usize,
+    },
     /// A draft was asked for and none is loaded.
     #[error("no draft model is loaded; load one, or use the n-gram drafter")]
     NoDraft,
@@ -99,6 +105,7 @@ impl Error {
             Self::EmptyPrompt => "prompt-empty",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
             Self::DraftMismatch(_) => "draft-mismatch",
+            Self::TooManyStops { .. } => "stops-too-many",
             Self::NoDraft => "draft-missing",
             Self::TokenRange { .. } => "token-range",
             Self::UnknownDrafter { .. } => "drafter-unknown",

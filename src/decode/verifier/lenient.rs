@@ -29,7 +29,9 @@ impl Verifier for LenientGreedy {
     fn verify(&mut self, block: Block<'_>) -> Verdict {
         let accepts = |i: &usize| {
             let row = block.target.row(*i);
-            row[block.proposal[*i] as usize] >= row[argmax(row) as usize] + self.0.margin()
+            // None for an id that the target reads but never says.
+            let logit = row.get(block.proposal[*i] as usize);
+            logit.is_some_and(|logit| *logit >= row[argmax(row) as usize] + self.0.margin())
         };
         let accepted = (0..block.proposal.len()).take_while(accepts).count();
         Verdict { accepted, next: argmax(block.target.row(accepted)) }
@@ -55,5 +57,6 @@ mod tests {
         assert_eq!(verify(Kind::Square, 0.77, &[1]), Verdict { accepted: 1, next: 1 });
         assert_eq!(verify(Kind::Linear, 0.1, &[2]), Verdict { accepted: 0, next: 0 });
         assert_eq!(verify(Kind::Linear, 1.0, &[0]), Verdict { accepted: 1, next: 1 });
+        assert_eq!(verify(Kind::Linear, 0.1, &[3]), Verdict { accepted: 0, next: 0 }, "the target never says it");
     }
 }
