@@ -95,7 +95,7 @@ impl Draft {
     /// Loads the tensors of `stream`, whose header `description` describes, for `target`: what is the target's is shared
     /// with it. Rope tables cover `capacity` positions.
     ///
-    /// The draft must [fit](model::Draft::fits) the target.
+    /// The description must be of the draft as it runs [beside](model::Draft::beside) the target.
     pub async fn load<S: ByteSource>(
         stream: &mut Stream<S>,
         description: &model::Draft,

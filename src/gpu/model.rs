@@ -96,7 +96,7 @@ impl Model {
         model.fill(stream, &targets).await
     }
 
-    /// Loads the draft that `description` describes for `target`, which it must [fit](model::Draft::fits): what is the
+    /// Loads the draft that `description` describes for `target`, [beside](model::Draft::beside) which it runs: what is the
     /// target's is shared with it.
     pub async fn load_draft<S: ByteSource>(
         stream: &mut gguf::Stream<S>,

@@ -17,8 +17,20 @@ pub(super) fn read(
     expected: &'static str,
 ) -> Result<Option<Integers>, Error> {
     let Some(value) = metadata.get(key) else { return Ok(None) };
-    let ill_typed = || Error::MetadataType { key: key.into(), expected, found: value.to_string() };
-    integers(value).map(Some).ok_or_else(ill_typed)
+    integers(value).map(Some).ok_or_else(|| ill_typed(key, expected, value))
+}
+
+/// The array of integers at `key`.
+pub(super) fn read_array(metadata: &Metadata, key: &str) -> Result<Option<Vec<i64>>, Error> {
+    const EXPECTED: &str = "an array of integers";
+    match metadata.get(key) {
+        None | Some(Value::Array(_)) => Ok(read(metadata, key, EXPECTED)?.map(|integers| integers.values)),
+        Some(value) => Err(ill_typed(key, EXPECTED, value)),
+    }
+}
+
+fn ill_typed(key: &str, expected: &'static str, value: &Value) -> Error {
+    Error::MetadataType { key: key.into(), expected, found: value.to_string() }
 }
 
 /// A number or an array of numbers; none for anything else.

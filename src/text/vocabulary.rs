@@ -24,8 +24,7 @@ pub(super) fn corrupt(what: impl std::fmt::Display) -> Error {
 /// The type of every token; all are normal where the file has no types.
 pub(super) fn kinds(metadata: &Metadata, tokens: &[String]) -> Result<Vec<Kind>, Error> {
     const KEY: &str = "tokenizer.ggml.token_type";
-    let types = integers::read(metadata, KEY, "an array of integers")?;
-    let types = types.map_or_else(|| vec![1; tokens.len()], |types| types.values);
+    let types = integers::read_array(metadata, KEY)?.unwrap_or_else(|| vec![1; tokens.len()]);
     if types.len() != tokens.len() {
         return Err(corrupt(format!("there are {} tokens but {} token types", tokens.len(), types.len())));
     }

@@ -153,8 +153,8 @@ impl Drafted {
 impl CpuEngine {
     /// An engine for contexts of at most `capacity` tokens, which both models must have been loaded for.
     ///
-    /// The draft must have been loaded for this target, and [fit](crate::model::Draft::fits) it ([`super::load()`] checks
-    /// this).
+    /// The draft must have been loaded for this target, as it runs [beside](crate::model::Draft::beside) it: so does
+    /// [`super::load()`].
     pub fn new(target: Rc<Model>, draft: Option<Rc<cpu::Draft>>, capacity: usize) -> Self {
         let reads_states = draft.as_ref().is_some_and(|draft| draft.reads_hidden());
         Self {
