@@ -3,9 +3,9 @@
 mod support;
 
 use paceline::Error;
-use paceline::decode::engines::{LoadOptions, load};
+use paceline::decode::engines::{Device, LoadOptions, load};
 use paceline::decode::{
-    AnyEngine, Drafter, Event, Gamma, Generator, Options, Proposal, drafter::Limits, verifier,
+    AnyEngine, Drafter, Event, FinishReason, Gamma, Generator, Options, Proposal, drafter::Limits, verifier,
 };
 use paceline::gguf::format::FORMATS;
 use paceline::model::tiny::Tiny;
@@ -19,9 +19,14 @@ use support::generate;
 const POISON: u32 = 77;
 const PROMPT: [u32; 4] = [20, 130, 41, 9];
 
-/// A model whose MLP overflows behind [`POISON`], and only there: the first element of the residual stream is its alone.
-fn overflowing() -> Vec<u8> {
-    let tiny = Tiny { layers: 1, ..Tiny::default() };
+/// Models whose first MLP overflows behind [`POISON`], and only there: the first element of the residual stream is its
+/// alone. The second one keeps keys and values that are not finite.
+fn overflowing() -> [Vec<u8>; 2] {
+    [1, 2].map(overflowing_of)
+}
+
+fn overflowing_of(layers: usize) -> Vec<u8> {
+    let tiny = Tiny { layers, ..Tiny::default() };
     edited(&tiny.gguf(), |name, values| match name {
         "token_embd.weight" => {
             for (id, row) in values.chunks_exact_mut(tiny.width).enumerate() {
@@ -54,6 +59,10 @@ impl Drafter for Poisoner {
     }
 }
 
+fn devices_and_files() -> impl Iterator<Item = (Device, Vec<u8>)> {
+    DEVICES.into_iter().flat_map(|device| overflowing().map(|file| (device, file)))
+}
+
 /// How tokens are chosen: greedily, then by every verifier.
 fn laws() -> Vec<(Sampling, &'static verifier::Spec)> {
     let sampled = |seed| Sampling { temperature: 1.0, seed, ..Sampling::default() };
@@ -67,6 +76,20 @@ fn laws() -> Vec<(Sampling, &'static verifier::Spec)> {
 
 fn options((sampling, verifier): &(Sampling, &'static verifier::Spec)) -> Options {
     Options { max_tokens: 8, sampling: sampling.clone(), verifier, ..Options::default() }
+}
+
+fn poisoned(law: &(Sampling, &'static verifier::Spec)) -> Options {
+    Options { drafter: Box::new(Poisoner), gamma: Gamma::Default, ..options(law) }
+}
+
+/// [`POISON`] is never said.
+fn banned(options: Options) -> Options {
+    Options { sampling: Sampling { logit_bias: vec![(POISON, -100.0)], ..options.sampling }, ..options }
+}
+
+/// [`POISON`] is said at once.
+fn wanted(options: Options) -> Options {
+    Options { sampling: Sampling { logit_bias: vec![(POISON, 100.0)], ..options.sampling }, ..options }
 }
 
 /// Steps until it fails: what was said before, and the error.
@@ -83,21 +106,19 @@ fn failing(generator: &mut Generator<AnyEngine>, prompt: &[u32], options: Option
 
 #[test]
 fn a_row_that_is_not_finite_is_an_error_and_the_engine_goes_on() {
-    let file = overflowing();
-    for device in DEVICES {
+    for (device, file) in devices_and_files() {
         let mut generator = Generator::new(engine(device, &file, None));
         for law in laws() {
             let (said, error) = failing(&mut generator, &[20, POISON], options(&law));
             assert_eq!((said.len(), error.code()), (0, "model-numerics"), "{device:?}, {law:?}");
             assert!(error.to_string().contains("behind 2 tokens"), "{error}");
             // Only what is said decides: the token is likely enough to be said, and then there is nothing behind it.
-            let mut biased = options(&law);
-            biased.sampling.logit_bias = vec![(POISON, 100.0)];
-            let (said, error) = failing(&mut generator, &PROMPT, biased);
+            let (said, error) = failing(&mut generator, &PROMPT, wanted(options(&law)));
             assert_eq!((said, error.code()), (vec![POISON], "model-numerics"), "{device:?}, {law:?}");
 
-            let plain = generate(&mut generator, &PROMPT, options(&law)).0;
-            let fresh = generate(&mut Generator::new(engine(device, &file, None)), &PROMPT, options(&law)).0;
+            let mut fresh = Generator::new(engine(device, &file, None));
+            let fresh = generate(&mut fresh, &PROMPT, banned(options(&law))).0;
+            let plain = generate(&mut generator, &PROMPT, banned(options(&law))).0;
             assert_eq!(plain, fresh, "{device:?}, {law:?}");
         }
     }
@@ -105,24 +126,36 @@ fn a_row_that_is_not_finite_is_an_error_and_the_engine_goes_on() {
 
 #[test]
 fn rows_behind_a_rejected_token_do_not_matter() {
-    let file = overflowing();
-    for device in DEVICES {
+    for (device, file) in devices_and_files() {
+        let mut generator = Generator::new(engine(device, &file, None));
+        // The row of the last position, first and last of the four that attention reads at once.
+        for length in 1..=PROMPT.len() {
+            let prompt = &PROMPT[..length];
+            for law in laws() {
+                let said = generate(&mut generator, prompt, banned(poisoned(&law))).0;
+                assert!(generator.stats().drafted > 0 && said.len() == 8 && !said.contains(&POISON));
+                if law.0.is_greedy() {
+                    let plain = generate(&mut generator, prompt, banned(options(&law))).0;
+                    assert_eq!(said, plain, "{device:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn behind_an_accepted_token_it_is_what_it_is_without_drafting() {
+    for (device, file) in devices_and_files() {
         let mut generator = Generator::new(engine(device, &file, None));
         for law in laws() {
-            let poisoned = || Options { drafter: Box::new(Poisoner), gamma: Gamma::Default, ..options(&law) };
-            let mut banned = poisoned();
-            banned.sampling.logit_bias = vec![(POISON, -100.0)];
-            let said = generate(&mut generator, &PROMPT, banned).0;
-            assert!(generator.stats().drafted > 0 && said.len() == 8 && !said.contains(&POISON));
-            if law.0.is_greedy() {
-                let plain = generate(&mut generator, &PROMPT, options(&law)).0;
-                assert_eq!(said, plain, "{device:?}");
-            }
-            // Accepted, it is the error that it is without drafting.
-            let mut biased = poisoned();
-            biased.sampling.logit_bias = vec![(POISON, 100.0)];
-            let (_, error) = failing(&mut generator, &PROMPT, biased);
-            assert_eq!(error.code(), "model-numerics", "{device:?}, {law:?}");
+            let (plain, without) = failing(&mut generator, &PROMPT, wanted(options(&law)));
+            let (said, error) = failing(&mut generator, &PROMPT, wanted(poisoned(&law)));
+            assert_eq!((said, error.to_string()), (plain, without.to_string()), "{device:?}, {law:?}");
+            assert_eq!(error.code(), "model-numerics");
+            // A stop token is said, and what is behind it is nobody's business.
+            let stopping = Options { stop_ids: vec![POISON], ..wanted(poisoned(&law)) };
+            let said = generate(&mut generator, &PROMPT, stopping);
+            assert_eq!(said, (vec![POISON], FinishReason::Stop), "{device:?}, {law:?}");
         }
     }
 }

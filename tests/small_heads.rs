@@ -19,8 +19,8 @@ fn ids_beyond_the_head_are_proposed_and_never_said() {
     for device in DEVICES {
         let mut generator = Generator::new(engine(device, &target.gguf(), None));
         let mut drafted = 0;
-        for seed in 0..40 {
-            let lenience = (seed.is_multiple_of(2)).then_some(Lenience { kind: Kind::Linear, epsilon: 0.05 });
+        for seed in 0..40u64 {
+            let lenience = seed.is_multiple_of(2).then_some(Lenience { kind: Kind::Linear, epsilon: 0.05 });
             let temperature = if seed % 4 < 2 { 0.0 } else { 1.5 };
             let options = Options {
                 max_tokens: 3,

@@ -40,6 +40,8 @@ struct Kept {
     name: String,
     /// Rows to keep, from the first.
     rows: usize,
+    /// Columns of them, from the first.
+    columns: usize,
     bytes: Vec<u8>,
 }
 
@@ -61,11 +63,15 @@ async fn prune(args: &Args, progress: &Progress) -> anyhow::Result<Vec<u8>> {
     let model = Model::describe(stream.header()).map_err(paceline::Error::from)?;
     let mut plan = plan(args, stream.header(), &model)?;
 
+    let formats: Vec<_> = stream.header().tensors.iter().map(|tensor| tensor.format).collect();
     while let Some(window) = stream.next_window().await.map_err(paceline::Error::from)? {
         let row_bytes = window.bytes.len() / window.rows;
         for kept in &mut plan[window.tensor] {
             let rows = kept.rows.saturating_sub(window.first_row).min(window.rows);
-            kept.bytes.extend_from_slice(&window.bytes[..rows * row_bytes]);
+            let kept_bytes = formats[window.tensor].row_bytes(kept.columns);
+            for row in window.bytes.chunks_exact(row_bytes).take(rows) {
+                kept.bytes.extend_from_slice(&row[..kept_bytes]);
+            }
         }
     }
 
@@ -75,6 +81,7 @@ async fn prune(args: &Args, progress: &Progress) -> anyhow::Result<Vec<u8>> {
     for (tensor, copies) in header.tensors.iter().zip(plan) {
         for kept in copies {
             let mut shape = tensor.shape.clone();
+            shape[0] = kept.columns;
             if let Some(rows) = shape.get_mut(1) {
                 *rows = kept.rows;
             }
@@ -96,9 +103,18 @@ fn plan(args: &Args, header: &Header, model: &Model) -> anyhow::Result<Vec<Vec<K
         Some(n) => n.min(config.head_vocab),
         None => config.head_vocab,
     };
+    if let Some(bias) = model.tensor(None, Role::OutputBias).map(|i| &header.tensors[i]) {
+        let block = bias.format.spec().block_len;
+        ensure!(
+            head_rows.is_multiple_of(block),
+            "{} is stored in blocks of {block}: --vocab-top must be too",
+            bias.name
+        );
+    }
     let untie = config.tied && head_rows < config.head_vocab;
     let plan = header.tensors.iter().zip(&model.slots).map(|(tensor, slot)| {
-        let keep = |name: &str, rows| Kept { name: name.into(), rows, bytes: Vec::new() };
+        let columns = tensor.columns();
+        let keep = |name: &str, rows| Kept { name: name.into(), rows, columns, bytes: Vec::new() };
         let whole = keep(&tensor.name, tensor.rows());
         match slot {
             None => vec![],
@@ -108,6 +124,7 @@ fn plan(args: &Args, header: &Header, model: &Model) -> anyhow::Result<Vec<Vec<K
                 new.map(|new: usize| keep(&name(new), tensor.rows())).into_iter().collect()
             }
             Some(Slot { role: Role::Output, .. }) => vec![keep(&tensor.name, head_rows)],
+            Some(Slot { role: Role::OutputBias, .. }) => vec![Kept { columns: head_rows, ..whole }],
             Some(Slot { role: Role::TokenEmbedding, .. }) if untie => {
                 vec![whole, keep("output.weight", head_rows)]
             }

@@ -100,6 +100,11 @@ impl Model {
         outside + self.layers.iter().map(layer).sum::<usize>()
     }
 
+    /// Whether the head adds a number to each logit.
+    pub fn has_head_bias(&self) -> bool {
+        self.head.bias.is_some()
+    }
+
     /// The head's matrix: a row for each id that it predicts.
     fn head(&self) -> &Matrix {
         self.head.matrix.as_ref().unwrap_or(&self.embedding)

@@ -85,8 +85,8 @@ pub enum Error {
     UnknownDevice(String),
     /// Logits that are no numbers: the weights are finite, what is computed of them is not.
     #[error(
-        "the model computes no finite number behind {tokens} tokens of context: its weights overflow; use another file of \
-         it, in another format"
+        "the model computes no finite number behind {tokens} tokens of context: its weights overflow, or the biases and \
+         penalties asked for do; use another file of it, in another format"
     )]
     Numerics {
         /// Tokens that the faulty row predicts from.

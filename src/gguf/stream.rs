@@ -119,7 +119,7 @@ impl<S: ByteSource> Stream<S> {
         let bytes = reader.slice(rows * row_bytes).await.map_err(|error| within(error, label.as_deref()))?;
         if let Some(block) = tensor.format.not_finite(bytes) {
             let row = first_row + block * tensor.format.spec().block_bytes / row_bytes;
-            return Err(Error::NotFinite { tensor: tensor.name.clone(), row });
+            return Err(within(Error::NotFinite { tensor: tensor.name.clone(), row }, label.as_deref()));
         }
         self.row += rows;
         if self.row == tensor.rows() {

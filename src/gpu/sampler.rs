@@ -10,7 +10,7 @@ use crate::sampling::{Kind, Lenience, MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fi
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
-/// Most stop tokens: more than the table of ends of turn and the keys of ids can give together.
+/// Most stop tokens. A tokenizer has fewer; the table of ends of turn alone has some forty.
 pub const MAX_STOPS: usize = 64;
 /// Most tokens of history that a dispatch of `adjust.wgsl` looks at.
 const MAX_WINDOW: usize = MAX_PENALTY_WINDOW as usize;

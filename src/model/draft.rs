@@ -249,7 +249,7 @@ impl Draft {
         let mut all = wanted(&self.config);
         all.retain(|(slot, ..)| match slot.role {
             Role::TokenEmbedding => self.embedding == Origin::Own,
-            Role::Output => self.head == Origin::Own,
+            Role::Output | Role::OutputBias => self.head == Origin::Own,
             _ => true,
         });
         if self.input == Input::Hidden {

@@ -1,6 +1,8 @@
 //! Tokens that end a turn by their text: they stop a generation whatever type a file gives them, since converters
 //! often write the wrong one, and the id keys name one of several.
 
+use std::collections::HashSet;
+
 /// One such token.
 struct End {
     text: &'static str,
@@ -54,13 +56,11 @@ const ENDS: &[End] = &[
 
 /// The ids of the tokens in `tokens` that end a turn, ascending.
 pub(super) fn ends_of_turn(tokens: &[String]) -> Vec<usize> {
-    let ends = |token: &String| ENDS.iter().find(|end| end.text == token);
-    let mut found: Vec<_> =
-        tokens.iter().enumerate().filter_map(|(id, token)| Some((id, ends(token)?))).collect();
-    found.retain(|(_, end)| {
-        end.unless.is_empty() || !tokens.iter().any(|token| end.unless.contains(&token.as_str()))
-    });
-    found.into_iter().map(|(id, _)| id).collect()
+    let has = |unless: &&str| tokens.iter().any(|token| token == unless);
+    let ends: HashSet<&str> =
+        ENDS.iter().filter(|end| !end.unless.iter().any(|unless| has(&unless))).map(|end| end.text).collect();
+    let ids = tokens.iter().enumerate().filter(|(_, token)| ends.contains(token.as_str()));
+    ids.map(|(id, _)| id).collect()
 }
 
 #[cfg(test)]

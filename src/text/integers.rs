@@ -42,9 +42,9 @@ fn integers(value: &Value) -> Option<Integers> {
         let values = values.iter().map(|&v| i64::try_from(v).unwrap_or(i64::MAX)).collect();
         Some(Integers { values, largest: i64::MAX })
     }
-    fn whole(value: f64) -> Option<Integers> {
+    fn whole(value: f64, largest: i64) -> Option<Integers> {
         let whole = value.fract() == 0.0 && value.abs() < 2f64.powi(53);
-        whole.then(|| Integers { values: vec![value as i64], largest: i64::MAX })
+        whole.then(|| Integers { values: vec![value as i64], largest })
     }
     match value {
         Value::U8(v) => all(&[*v], u8::MAX),
@@ -55,8 +55,9 @@ fn integers(value: &Value) -> Option<Integers> {
         Value::I32(v) => all(&[*v], i32::MAX),
         Value::I64(v) => all(&[*v], i64::MAX),
         Value::U64(v) => unsigned(&[*v]),
-        Value::F32(v) => whole((*v).into()),
-        Value::F64(v) => whole(*v),
+        // 4294967295 as f32 has it.
+        Value::F32(v) => whole((*v).into(), 1 << 32),
+        Value::F64(v) => whole(*v, i64::MAX),
         Value::Array(Array::U8(v)) => all(v, u8::MAX),
         Value::Array(Array::I8(v)) => all(v, i8::MAX),
         Value::Array(Array::U16(v)) => all(v, u16::MAX),
@@ -85,7 +86,8 @@ mod tests {
             (Value::I32(1), 0x7fff_ffff),
             (Value::U64(1), i64::MAX),
             (Value::I64(1), i64::MAX),
-            (Value::F32(1.0), i64::MAX),
+            (Value::F32(1.0), 1 << 32),
+            (Value::F64(1.0), i64::MAX),
             (Value::Array(Array::U8(vec![1])), 0xff),
             (Value::Array(Array::I8(vec![1])), 0x7f),
             (Value::Array(Array::U16(vec![1])), 0xffff),

@@ -120,12 +120,14 @@ const FAMILIES: &[(&str, Option<&str>, &str)] = &[
 ];
 
 impl Rule {
-    /// The rule for a file that names none: its family's own, or else what llama.cpp takes.
-    pub fn of_family(architecture: &str, tokens: &[String]) -> Result<&'static Self, Error> {
+    /// The rule for a file that names none: its family's own, or else what llama.cpp takes. And whether to put BOS in front
+    /// where the file does not say: only where the vocabulary tells which it is.
+    pub fn of_family(architecture: &str, tokens: &[String]) -> Result<(&'static Self, bool), Error> {
         let has =
             |wanted: Option<&str>| wanted.is_none_or(|wanted| tokens.iter().any(|token| token == wanted));
         let line = FAMILIES.iter().find(|(family, token, _)| *family == architecture && has(*token));
-        Self::named(line.map_or("default", |(_, _, name)| name))
+        let rule = Self::named(line.map_or("default", |(_, _, name)| name))?;
+        Ok((rule, rule.add_bos && line.is_some_and(|(_, token, _)| token.is_some())))
     }
 
     /// The rule called `name`.
@@ -265,8 +267,10 @@ mod tests {
 
     #[test]
     fn families_have_their_own() {
-        let of = |architecture, token: &str| Rule::of_family(architecture, &[token.into()]).unwrap().name();
+        let of = |architecture, token: &str| Rule::of_family(architecture, &[token.into()]).unwrap().0.name();
         assert_eq!(of("llama", "a"), "llama-bpe");
+        let bos = |token: &str| Rule::of_family("llama", &[token.into()]).unwrap().1;
+        assert!(bos("<|start_header_id|>") && !bos("a"));
         assert_eq!(of("llama", "<｜begin▁of▁sentence｜>"), "deepseek-llm");
         assert_eq!(of("llama", "<｜fim▁begin｜>"), "deepseek-coder");
         assert_eq!(of("qwen2", "<｜fim▁begin｜>"), "qwen2");

@@ -1,9 +1,12 @@
 //! Tokens that mean more than their text: the one in front, and those that end a generation.
 
+use std::collections::{HashMap, HashSet};
+
 use super::ends_of_turn::ends_of_turn;
 use super::vocabulary::{Kind, corrupt};
 use super::{Error, integers};
 use crate::gguf::{self, Metadata};
+use crate::gpu::MAX_STOPS;
 
 /// The token in front.
 pub(super) const BOS: &str = "tokenizer.ggml.bos_token_id";
@@ -42,23 +45,28 @@ impl Special {
         kinds: &mut [Kind],
         add_bos: bool,
     ) -> Result<Self, Error> {
+        let ends = ends_of_turn(tokens);
+        let named =
+            STOPS.map(|key| ids(metadata, key, tokens)).into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+        let bos = ids(metadata, BOS, tokens)?.first().copied();
+        let candidates = ends.iter().copied().chain(named.iter().chain(&bos).map(|id| *id as usize));
+        let texts = Texts::among(candidates.map(|id| tokens[id].as_str()).collect(), merges);
+
         let mut stop_ids = Vec::new();
-        for id in ends_of_turn(tokens) {
-            if kinds[id] != Kind::Normal || !is_text(&tokens[id], merges) {
+        for id in ends_standing_once(ends, tokens, kinds) {
+            if kinds[id] != Kind::Normal || !texts.has(&tokens[id]) {
                 kinds[id] = Kind::Control;
                 stop_ids.push(id as u32);
             }
         }
-        for key in STOPS {
-            let ids = ids(metadata, key, tokens)?;
-            ids.iter().for_each(|&id| name(id, tokens, merges, kinds));
-            stop_ids.extend(ids);
-        }
+        named.iter().chain(&bos).for_each(|&id| name(id, tokens, &texts, kinds));
+        stop_ids.extend(named);
         stop_ids.sort_unstable();
         stop_ids.dedup();
+        if stop_ids.len() > MAX_STOPS {
+            return Err(corrupt(format!("{} tokens end a turn, more than {MAX_STOPS}", stop_ids.len())));
+        }
 
-        let bos = ids(metadata, BOS, tokens)?.first().copied();
-        bos.into_iter().for_each(|id| name(id, tokens, merges, kinds));
         let asked = metadata.optional_bool(ADD_BOS)?;
         if asked == Some(true) && bos.is_none() {
             let expected = "the id of a token, which add_bos_token wants in front of every text";
@@ -95,11 +103,19 @@ fn ids(metadata: &Metadata, key: &str, tokens: &[String]) -> Result<Vec<u32>, Er
     Ok(ids)
 }
 
+/// Those of `ends` that are not padding: an unused token whose text stands several times.
+fn ends_standing_once(ends: Vec<usize>, tokens: &[String], kinds: &[Kind]) -> Vec<usize> {
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    ends.iter().for_each(|id| *count.entry(&tokens[*id]).or_default() += 1);
+    let stands = |id: &usize| kinds[*id] != Kind::Unused || count.get(tokens[*id].as_str()) == Some(&1);
+    ends.into_iter().filter(stands).collect()
+}
+
 /// Makes a control token of `id`, which a key names, unless it can be a piece of text.
-fn name(id: u32, tokens: &[String], merges: &[String], kinds: &mut [Kind]) {
+fn name(id: u32, tokens: &[String], texts: &Texts<'_>, kinds: &mut [Kind]) {
     let id = id as usize;
     let keeps = match kinds[id] {
-        Kind::Normal | Kind::UserDefined => !is_bracketed(&tokens[id]) || is_text(&tokens[id], merges),
+        Kind::Normal | Kind::UserDefined => !is_bracketed(&tokens[id]) || texts.has(&tokens[id]),
         Kind::Byte => true,
         Kind::Control | Kind::Unused => false,
     };
@@ -108,13 +124,26 @@ fn name(id: u32, tokens: &[String], merges: &[String], kinds: &mut [Kind]) {
     }
 }
 
-/// Whether text can become `token`: it is one character, or what a merge makes.
-fn is_text(token: &str, merges: &[String]) -> bool {
-    let made = |merge: &String| {
-        merge.len() == token.len() + 1
-            && merge.split_once(' ').is_some_and(|(left, right)| token.strip_prefix(left) == Some(right))
-    };
-    token.chars().count() == 1 || merges.iter().any(made)
+/// Tokens that text can become: they are one character, or what a merge makes.
+struct Texts<'a>(HashSet<&'a str>);
+
+impl<'a> Texts<'a> {
+    /// Those of `candidates`, in one walk over the merges.
+    fn among(candidates: HashSet<&'a str>, merges: &[String]) -> Self {
+        let mut made = String::new();
+        let mut texts = HashSet::new();
+        for (left, right) in merges.iter().filter_map(|merge| merge.split_once(' ')) {
+            made.clear();
+            made.push_str(left);
+            made.push_str(right);
+            texts.extend(candidates.get(made.as_str()));
+        }
+        Self(texts)
+    }
+
+    fn has(&self, token: &str) -> bool {
+        token.chars().count() == 1 || self.0.contains(token)
+    }
 }
 
 /// Whether `token` is written as special tokens are.

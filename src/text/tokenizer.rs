@@ -52,18 +52,19 @@ impl Tokenizer {
             return Err(corrupt("the vocabulary is empty"));
         }
         let mut warnings = Vec::new();
-        let rule = match metadata.optional_string("tokenizer.ggml.pre")?.filter(|name| !name.is_empty()) {
-            Some(name) => Rule::named(name)?,
+        let named = metadata.optional_string("tokenizer.ggml.pre")?.filter(|name| !name.is_empty());
+        let (rule, add_bos) = match named.map(Rule::named).transpose()? {
+            Some(rule) => (rule, rule.add_bos),
             None => {
                 let architecture = metadata.optional_string("general.architecture")?.unwrap_or_default();
-                let rule = Rule::of_family(architecture, tokens)?;
+                let (rule, add_bos) = Rule::of_family(architecture, tokens)?;
                 warnings.push(missing_pre(architecture, rule.name()));
-                rule
+                (rule, add_bos)
             }
         };
         let merges = metadata.require_strings("tokenizer.ggml.merges")?;
         let mut kinds = vocabulary::kinds(metadata, tokens)?;
-        let Special { bos, stop_ids } = Special::read(metadata, tokens, merges, &mut kinds, rule.add_bos)?;
+        let Special { bos, stop_ids } = Special::read(metadata, tokens, merges, &mut kinds, add_bos)?;
         warnings.extend(Special::warning(metadata)?);
 
         let (vocab, tokens_hash) = vocabulary::ids(tokens, &kinds)?;
@@ -114,7 +115,9 @@ impl Tokenizer {
         pre_tokenizers::check_length(text)?;
         let encoding = self.pipeline.encode_fast(text, false).map_err(|e| Error::Encode(e.to_string()))?;
         let ids = encoding.get_ids();
-        let bos = self.bos.filter(|bos| ids.first() != Some(bos));
+        // One that is text may stand at the beginning for itself.
+        let there = |bos: &u32| ids.first() == Some(bos) && self.kinds[*bos as usize] == Kind::Control;
+        let bos = self.bos.filter(|bos| !there(bos));
         Ok(bos.into_iter().chain(ids.iter().copied()).collect())
     }
 

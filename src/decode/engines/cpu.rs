@@ -406,10 +406,14 @@ impl Engine for CpuEngine {
         let mut logits = self.target.forward(&rows, Logits::All);
         self.adjust(&drafted, &mut logits);
         let faulty = drafted.end_at_fault(&mut logits, self.config().head_vocab);
-        let (verdict, overlaps, excess) = self.verify(&drafted, &logits);
+        let (mut verdict, overlaps, excess) = self.verify(&drafted, &logits);
         if faulty && verdict.accepted == drafted.tokens.len() {
-            self.keep_read(length - 1);
-            return Err(Error::Numerics { tokens: length + verdict.accepted }.into());
+            // What was accepted is said as it would be without drafting; the next round meets that row with nothing accepted.
+            let Some(&next) = drafted.tokens.last() else {
+                self.keep_read(length - 1);
+                return Err(Error::Numerics { tokens: length }.into());
+            };
+            verdict = Verdict { accepted: verdict.accepted - 1, next };
         }
 
         let mut tokens = drafted.tokens[..verdict.accepted].to_vec();

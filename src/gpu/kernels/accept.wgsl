@@ -46,7 +46,7 @@ fn main(@builtin(local_invocation_index) m: u32) {
   result.overlaps[accepted] = 0u;
   result.excess[accepted] = 0u;
   if (predicted[accepted] == FAULTY) {
-    commit_fault();
+    commit_fault(accepted);
     return;
   }
   commit(accepted, predicted[accepted]);

@@ -94,13 +94,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let count = min({{ 4 * workgroup }}u, last + 1u - first);
 {%- for c in range(columns) %}
     if (local + {{ c * workgroup }}u < QUADS) {
-      // A weight behind the last position is 0, so whole quads of positions can be summed.
+      // Whole quads of positions are summed. What lies behind the last position is nobody's business: rejected tokens may have
+      // left there what is not finite, and even 0 times that is not 0.
       for (var i = 0u; i < count; i += 4u) {
         let at = (kv_head * pass_.capacity + first + i) * QUADS + {{ c * workgroup }}u + local;
         let value0 = values[at];
-        let value1 = values[at + QUADS];
-        let value2 = values[at + 2u * QUADS];
-        let value3 = values[at + 3u * QUADS];
+        let value1 = select(vec4<f32>(), values[at + QUADS], i + 1u < count);
+        let value2 = select(vec4<f32>(), values[at + 2u * QUADS], i + 2u < count);
+        let value3 = select(vec4<f32>(), values[at + 3u * QUADS], i + 3u < count);
 {%- for h in range(heads) %}
         {
           let weight = weights[{{ h * workgroup }}u + i / 4u];

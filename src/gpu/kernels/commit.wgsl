@@ -33,8 +33,13 @@ fn commit(accepted: u32, next: u32) {
   result.halted = halt;
 }
 
-// The row that the target's own token would come from is no row of numbers: nothing is committed any more.
-fn commit_fault() {
+// The row that the target's own token would come from is no row of numbers. What was accepted is committed as it would be
+// without drafting, the last of it in the place of that token; the next round meets the row with nothing accepted, and ends.
+fn commit_fault(accepted: u32) {
+  if (accepted > 0u) {
+    commit(accepted - 1u, tokens[state.length + accepted]);
+    return;
+  }
   state.halted = vec2<u32>(FAULT);
   commit_nothing();
 }

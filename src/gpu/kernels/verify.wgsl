@@ -72,11 +72,20 @@ fn accepted(drafted: u32) -> vec2<u32> {
 {%- endif %}
 }
 
+// What the first `tested` proposals were up against.
+fn tell_overlaps(tested: u32) {
+  for (var i = 0u; i < min(tested, {{ max_rows }}u); i++) {
+    let sum = sum_of(i);
+    result.overlaps[i] = sum.z;
+    result.excess[i] = sum.w;
+  }
+}
+
 fn choose() -> Choice {
   let kept = accepted(last_row());
   var choice: Choice;
-  if (target_rows[kept.x * shape.vocab] == FAULTY) { return choice; }
   choice.row = kept.x;
+  if (target_rows[kept.x * shape.vocab] == FAULTY) { return choice; }
   choice.pi = kept.y;
   choice.proposed = tokens[state.length + 1u + kept.x];
   choice.left = scaled(sum_of(kept.x).xy, random_word(state.length + 1u + kept.x, RESIDUAL));
@@ -98,7 +107,10 @@ fn main(@builtin(local_invocation_index) local: u32) {
       chosen.going = 0u;
     } else {
       chosen = choose();
-      if (chosen.going == 0u) { commit_fault(); }
+      if (chosen.going == 0u) {
+        tell_overlaps(chosen.row);
+        commit_fault(chosen.row);
+      }
     }
   }
   let choice = workgroupUniformLoad(&chosen);
@@ -125,10 +137,6 @@ fn main(@builtin(local_invocation_index) local: u32) {
     left = minus(left, weight);
     x++;
   }
-  for (var i = 0u; i <= choice.row && i < {{ max_rows }}u; i++) {
-    let sum = sum_of(i);
-    result.overlaps[i] = sum.z;
-    result.excess[i] = sum.w;
-  }
+  tell_overlaps(choice.row + 1u);
   commit(choice.row, x);
 }

@@ -99,6 +99,9 @@ impl Student {
         if beside != draft {
             return Err(Error::Shape("the draft was made for a target of another vocabulary".into()));
         }
+        if draft.head == Origin::Target && target.has_head_bias() {
+            return Err(Error::Shape("a draft that learns has no biases, and the target's head has".into()));
+        }
         let net = Net::new(&draft, weights, &device.clone().autodiff());
         let net = net.ok_or_else(|| Error::Shape("the draft's weights are incomplete".into()))?;
         let frozen = Frozen::of(&draft, target, device);
