@@ -189,7 +189,7 @@ impl Matrix {
                 (Data::F16(data) | Data::BF16(data), _) => {
                     data[at..].iter_mut().zip(words()).for_each(|(v, w)| v[lane] = w);
                 }
-                (Data::F32(data), Codec::Float { decode }) => {
+                (Data::F32(data), Codec::Float { decode, .. }) => {
                     let values = bytes.chunks_exact(self.spec.block_bytes).map(decode);
                     data[at..].iter_mut().zip(values).for_each(|(v, w)| v[lane] = w);
                 }

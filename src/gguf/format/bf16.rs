@@ -9,6 +9,6 @@ pub(super) const SPEC: Spec = Spec {
     id: 30,
     block_len: 1,
     block_bytes: 2,
-    codec: Codec::Float { decode: |b| bf16::from_le_bytes([b[0], b[1]]).to_f32() },
+    codec: Codec::Float { decode: |b| bf16::from_le_bytes([b[0], b[1]]).to_f32(), exponent: 0x7f80 },
     quantize: |values, out| out.extend(values.iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes())),
 };

@@ -9,6 +9,6 @@ pub(super) const SPEC: Spec = Spec {
     id: 1,
     block_len: 1,
     block_bytes: 2,
-    codec: Codec::Float { decode: |bytes| half_at(bytes, 0) },
+    codec: Codec::Float { decode: |bytes| half_at(bytes, 0), exponent: 0x7c00 },
     quantize: |values, out| values.iter().for_each(|v| put_half(out, *v)),
 };
