@@ -56,9 +56,12 @@ const WRONG: Record<keyof typeof GENERATE, [unknown, string?][]> = {
     [{ kind: 'linear', epsilon: 1, delta: 1 }],
   ],
   inFlight: [[-1], [0.5]],
-  temperature: [[NaN], ['hot'], [null], [-1, 'sampling-range'], [1e-4, 'sampling-range']],
+  temperature: [[NaN, 'sampling-range'], ['hot'], [null], [-1, 'sampling-range'], [1e-4, 'sampling-range']],
   topK: [[-1], [1.5]],
-  topP: [[NaN], [1.1, 'sampling-range']],
+  topP: [
+    [NaN, 'sampling-range'],
+    [1.1, 'sampling-range'],
+  ],
   minP: [['0'], [-1, 'sampling-range']],
   repeatPenalty: [[false], [0, 'sampling-range']],
   presencePenalty: [[[]], [Infinity, 'sampling-range']],
@@ -72,7 +75,7 @@ const WRONG: Record<keyof typeof GENERATE, [unknown, string?][]> = {
     [{ '-1': 1 }],
     [{ '01': 1 }],
     [{ 7: '1' }],
-    [{ 7: NaN }],
+    [{ 7: NaN }, 'sampling-range'],
     [{ 7: Infinity }, 'sampling-range'],
     [new Map([['x', 1]])],
     [Object.fromEntries(Array.from({ length: 257 }, (_, id) => [id, 1])), 'logit-bias-too-many'],
@@ -292,7 +295,7 @@ describe('messages', () => {
 
 describe('chat.completions.create', () => {
   test.each<[string, unknown, string, string?]>([
-    ['temperature', NaN, 'invalid-option'],
+    ['temperature', NaN, 'sampling-range'],
     ['temperature', -1, 'sampling-range'],
     ['top_p', 2, 'sampling-range'],
     ['top_p', 'x', 'invalid-option'],

@@ -38,7 +38,7 @@ export function such(allowed: string, test: (value: unknown) => boolean, code?: 
 /** A number that `inside` takes; `outside` is the code for one that it does not take. */
 export function number(allowed: string, inside: (value: number) => boolean, outside?: ErrorCode): Rule {
   return (value, name) => {
-    if (typeof value !== 'number' || Number.isNaN(value)) {
+    if (typeof value !== 'number') {
       refuse(name, value, allowed);
     }
     // The engine has single precision, and it is for the engine that a number is too small or too large.
