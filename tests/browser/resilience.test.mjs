@@ -239,8 +239,9 @@ for (const device of ['cpu', 'webgpu']) {
         setTimeout(() => controller.abort(), ms);
         return (await rejection(run.result))?.name;
       };
+      // Of the length that the prompts will have: a longer one needs more rows at once.
       for (let i = 0; i < 10; i++) {
-        await abort(i);
+        await abort(i + 0.123456789012345);
       }
       const before = (await engine.memory()).wasm;
       const names = [];
