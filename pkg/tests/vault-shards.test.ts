@@ -19,6 +19,7 @@ let server: {
   etags: (string | undefined)[];
   ranges: boolean;
   head: boolean;
+  headLength: string | undefined;
   lengths: boolean;
   breakAt: [no: number, at: number] | undefined;
   requests: string[];
@@ -33,6 +34,7 @@ beforeEach(() => {
     etags: ['"1"', '"2"', '"3"'],
     ranges: true,
     head: true,
+    headLength: undefined,
     lengths: true,
     breakAt: undefined,
     requests: [],
@@ -54,7 +56,9 @@ beforeEach(() => {
       ...(server.lengths && { 'content-length': String(bytes.length - first) }),
     };
     if (init.method === 'HEAD') {
-      return server.head ? new Response(null, { headers: about }) : new Response('', { status: 405 });
+      const { headLength } = server;
+      const headers = { ...about, ...(headLength !== undefined && { 'content-length': headLength }) };
+      return server.head ? new Response(null, { headers }) : new Response('', { status: 405 });
     }
     server.requests.push(`${no}:${first}`);
     let at = first;
@@ -197,6 +201,7 @@ describe('its download', () => {
     ['no versions', () => (server.etags = [])],
     ['no HEAD', () => (server.head = false)],
     ['no lengths', () => (server.lengths = false)],
+    ['no length of what it does not send', () => (server.headLength = '0')],
     ['nothing', () => ((server.etags = []), (server.head = server.lengths = server.ranges = false))],
   ])('is right where the server tells %s', async (_, change) => {
     change();
