@@ -239,6 +239,50 @@ describe('its download', () => {
     expect(await isRight()).toBe(true);
   });
 
+  test.each([
+    ['one file', 1],
+    ['some files', 2],
+  ])('of %s of a model leaves the model alone', async (_, count) => {
+    await vault.download(URLS);
+    const some = URLS.slice(0, count);
+    const { name } = await vault.download(some);
+    expect(name).not.toBe('m.gguf');
+    expect((await vault.download(some)).name).toBe(name);
+    await vault.delete(name);
+    expect(await isRight()).toBe(true);
+    expect((await vault.download([...URLS].reverse())).name).toBe('m.gguf');
+  });
+
+  test('in another order is that of the same model', async () => {
+    const other = [URLS[2], URLS[0], URLS[1]] as string[];
+    server.breakAt = [1, 100_000];
+    await expect(vault.download(URLS)).rejects.toMatchObject({ code: 'source-io' });
+    server.breakAt = undefined;
+    await vault.download(other);
+    expect(server.requests).toEqual(['0:0', '1:0', '1:100000', '2:0']);
+    await vault.download(other);
+    await vault.download(other, { name: 'm.gguf' });
+    expect(server.requests).toHaveLength(4);
+    expect(await vault.list()).toHaveLength(1);
+    expect(await isRight()).toBe(true);
+  });
+
+  test('in another order has the hash of that order', async () => {
+    await vault.download(URLS);
+    const sha256 = await hash(await concat([...server.files].reverse()));
+    const model = await vault.download([...URLS].reverse(), { sha256 });
+    expect(model).toMatchObject({ name: 'm.gguf', sha256, complete: true });
+  });
+
+  test('has all its addresses from the beginning', async () => {
+    const names = await Promise.all(
+      [URLS, URLS.slice(0, 2), [...URLS].reverse()].map(urls => vault.download(urls)),
+    );
+    expect(names[2]?.name).toBe(names[0]?.name);
+    expect(names[1]?.name).not.toBe(names[0]?.name);
+    expect(await isRight()).toBe(true);
+  });
+
   test('goes on in the Cache API too', async () => {
     const cached = new Map<string, Response>();
     vi.stubGlobal('caches', {
