@@ -144,7 +144,7 @@ const ASKED: Readonly<Partial<Record<string, Rule>>> = {
   abortSignal,
   tools: notHere('tools'),
   toolChoice: (value, name) => {
-    const type = (value as { type?: unknown }).type;
+    const type = (value as { type?: unknown } | null)?.type;
     if (type !== 'auto' && type !== 'none') {
       notHere('tool_choice')(value, name);
     }

@@ -72,7 +72,7 @@ export class Paceline {
    * @throws {@link PacelineError} where the device has no room for it
    */
   async session(): Promise<Session> {
-    if (arguments.length > 0) {
+    if (Array.from(arguments).some(argument => argument !== undefined)) {
       throw new PacelineError('invalid-option', 'session takes no options; give them to generate or chat');
     }
     const live = this.#host.live ?? (await this.#host.revived());

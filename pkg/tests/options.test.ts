@@ -175,6 +175,7 @@ describe('generate and chat', () => {
       [2 ** 32],
       new Set([1]),
       () => {},
+      { length: 2 ** 32 },
     ]) {
       await refused(() => engine.generate(prompt as never).result, 'invalid-option', 'prompt');
     }
@@ -208,8 +209,6 @@ export async function mistakes(engine: Paceline): Promise<void> {
   await engine.chat.completions.create({ messages, tools: [{ type: 'function' }] });
   // @ts-expect-error a choice of tools
   await engine.chat.completions.create({ messages, tool_choice: 'auto' });
-  // @ts-expect-error null as content
-  await engine.chat.completions.create({ messages: [{ role: 'user', content: null }] });
   // @ts-expect-error an option that does not exist
   await Paceline.load({ target: 'x', devices: 'cpu' });
   // @ts-expect-error no target
@@ -235,7 +234,7 @@ describe('messages', () => {
     ['no content', [{ role: 'user' }], 'invalid-option', 'messages[0].content'],
     ['no role', [{ content: 'x' }], 'invalid-option', 'messages[0].role'],
     ['a role that is no word', [{ role: 5, content: 'x' }], 'invalid-option', 'messages[0].role'],
-    ['a slip', [{ role: 'user', contents: 'x' }], 'invalid-option', 'did you mean messages[0].content?'],
+    ['a slip', [{ role: 'user', contents: 'x' }], 'invalid-option', 'messages[0].content'],
     [
       'calls',
       [{ role: 'assistant', content: '', tool_calls: [{}] }],
@@ -248,7 +247,15 @@ describe('messages', () => {
       'unsupported',
       'messages[0].tool_call_id',
     ],
-    ['a name', [{ role: 'user', content: 'x', name: 'Ann' }], 'unsupported', 'messages[0].name'],
+    ['a name that is none', [{ role: 'user', content: 'x', name: 5 }], 'invalid-option', 'messages[0].name'],
+    [
+      'calls in camel case',
+      [{ role: 'assistant', content: '', toolCalls: [{}] }],
+      'unsupported',
+      'messages[0].toolCalls',
+    ],
+    ['pictures', [{ role: 'user', content: '', images: ['x'] }], 'unsupported', 'messages[0].images'],
+    ['sound', [{ role: 'assistant', content: '', audio: { id: 'x' } }], 'unsupported', 'messages[0].audio'],
   ])('with %s', async (_, messages, code, word) => {
     const { engine } = await setUp();
     await refused(() => engine.chat(messages as never).result, code, word);
@@ -288,6 +295,18 @@ describe('messages', () => {
     expect((await result).text).toBe('x');
   });
 
+  test('may have what is the page’s own', async () => {
+    const { engine } = await setUp();
+    const own = { id: '1', createdAt: new Date(), name: 'Ann', state: { open: true } };
+    const messages = MESSAGES.map(message => ({ ...message, ...own }));
+    expect((await engine.chat(messages).result).text).toBe('x');
+    const content = [{ type: 'text' as const, text: 'y', cache: {} }];
+    const answer = { role: 'assistant', content: null, ...own };
+    const all = [...messages, answer, { role: 'user', content }];
+    const { choices } = await engine.chat.completions.create({ messages: all });
+    expect(choices[0].message.content).toBe('x\n\ny');
+  });
+
   function part(part: unknown) {
     return { role: 'user', content: [part] };
   }
@@ -315,15 +334,19 @@ describe('chat.completions.create', () => {
     ['response_format', 'json', 'invalid-option'],
     ['response_format', { type: 'json_object' }, 'unsupported'],
     ['tools', [{}], 'unsupported'],
-    ['tool_choice', 'auto', 'unsupported'],
+    ['tool_choice', 'required', 'unsupported'],
     ['tool_choice', { type: 'function' }, 'unsupported'],
     ['functions', [{}], 'unsupported'],
-    ['function_call', 'auto', 'unsupported'],
+    ['function_call', { name: 'f' }, 'unsupported'],
     ['audio', {}, 'unsupported'],
     ['modalities', ['text', 'audio'], 'unsupported'],
     ['reasoning_effort', 'high', 'unsupported'],
     ['prediction', { type: 'content' }, 'unsupported'],
-    ['store', true, 'unsupported'],
+    ['store', 5, 'invalid-option'],
+    ['metadata', 'x', 'invalid-option'],
+    ['prompt_cache_key', 5, 'invalid-option'],
+    ['service_tier', 'priority', 'unsupported'],
+    ['verbosity', 'low', 'unsupported'],
     ['web_search_options', {}, 'unsupported'],
     ['model', 5, 'invalid-option'],
     ['user', 5, 'invalid-option'],
@@ -355,7 +378,31 @@ describe('chat.completions.create', () => {
     const create = (options: unknown) => completions.create({ messages: MESSAGES }, options as never);
     await refused(() => create(null), 'invalid-option', 'options');
     await refused(() => create({ signal: 5 }), 'invalid-option', 'signal');
-    await refused(() => create({ timeout: 5 }), 'invalid-option', 'timeout');
+    await refused(() => create({ idempotencyKey: 'x' }), 'invalid-option', 'idempotencyKey');
+  });
+
+  test('what has no effect on the text is no error', async () => {
+    const { engine } = await setUp();
+    const create = (params: object, options = {}) =>
+      engine.chat.completions.create({ messages: MESSAGES, ...params }, options);
+    for (const params of [
+      { service_tier: 'auto' },
+      { service_tier: 'default' },
+      { verbosity: 'medium' },
+      { metadata: {} },
+      { metadata: { user: 'ann' } },
+      { store: true },
+      { safety_identifier: 'a' },
+      { prompt_cache_key: 'a' },
+      { prompt_cache_retention: '24h' },
+      { tool_choice: 'auto' },
+      { tool_choice: 'none', tools: [] },
+    ]) {
+      expect((await create(params)).choices[0].message.content).toBe('x');
+    }
+    const { signal } = new AbortController();
+    const { choices } = await create({}, { signal, timeout: 5, headers: {}, maxRetries: 0 });
+    expect(choices[0].message.content).toBe('x');
   });
 
   test('what asks for nothing is no error', async () => {
@@ -402,6 +449,10 @@ describe('the rest of an engine', () => {
       ['1'],
       [1n],
       Float32Array.of(0.5),
+      { length: -1 },
+      { length: 1e8 },
+      { length: 1e10 },
+      { length: 2 ** 24 },
     ]) {
       await refused(() => engine.decode(ids as never), 'invalid-option', 'ids');
     }
@@ -412,6 +463,8 @@ describe('the rest of an engine', () => {
     const { engine } = await setUp();
     // @ts-expect-error in TypeScript too
     await refused(() => engine.session({ capacity: 5 }), 'invalid-option', 'session');
+    // @ts-expect-error but nothing is as good as none
+    expect((await engine.session(undefined)).closed).toBe(false);
   });
 });
 
@@ -509,5 +562,8 @@ describe('the AI SDK', () => {
       providerOptions: { paceline: { gamma: 3 }, other: { x: 1 } },
     });
     expect(backend.engine?.options).toMatchObject({ gamma: 3, minP: 0.1 });
+    const prompt = [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'x' }] }];
+    const { content } = await paceline(engine).doGenerate({ prompt, toolChoice: null as never });
+    expect(content).toMatchObject([{ text: 'x' }]);
   });
 });

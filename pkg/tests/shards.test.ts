@@ -11,6 +11,8 @@ import { chunks, FakeBackend, FakeWorker } from './fake.js';
 const BASE = 'https://example.org/models/';
 const URLS = [1, 2, 3].map(i => `${BASE}m-0000${i}-of-00003.gguf`);
 
+const DATE = 'Wed, 01 Jan 2025 00:00:00 GMT';
+
 /** Bytes that tell where they are from. */
 const file = (no: number, size = 3 * PIECE + 5) =>
   Uint8Array.from({ length: size }, (_, i) => (i * 2654435761 + no * 97) >>> 24);
@@ -67,6 +69,7 @@ test('a bad file lets go of the ones before it', () => {
 let server: {
   files: Map<string, Uint8Array<ArrayBuffer>>;
   etag: string | undefined;
+  modified: string | undefined;
   ranges: boolean;
   open: number;
   mostOpen: number;
@@ -77,6 +80,7 @@ beforeEach(() => {
   server = {
     files: new Map(URLS.map((url, i) => [url, file(i)])),
     etag: '"1"',
+    modified: undefined,
     ranges: true,
     open: 0,
     mostOpen: 0,
@@ -89,6 +93,9 @@ beforeEach(() => {
     }
     const first = server.ranges ? Number(/^bytes=(\d+)-$/.exec(headers.Range ?? '')?.[1] ?? 0) : 0;
     server.requests.push(`${url.at(-15)} ${first}`);
+    if (first > 0 && first >= bytes.length) {
+      return new Response('', { status: 416 });
+    }
     server.mostOpen = Math.max(server.mostOpen, ++server.open);
     let at = first;
     const body = new ReadableStream({
@@ -106,6 +113,7 @@ beforeEach(() => {
       status: first > 0 ? 206 : 200,
       headers: {
         ...(server.etag !== undefined && { etag: server.etag }),
+        ...(server.modified !== undefined && { 'last-modified': server.modified }),
         'content-length': String(bytes.length - first),
       },
     });
@@ -162,9 +170,21 @@ describe('files from addresses', () => {
     expect(server.open).toBe(0);
   });
 
-  test('may be shorter than a piece, or empty', async () => {
+  test('may be shorter than a piece, or empty; they are asked for once then', async () => {
     server.files = new Map(URLS.map((url, i) => [url, file(i, i * 7)]));
     expect(same(await readAll(await open(messages)))).toBe(true);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  test.each([
+    ['a weak tag and a date', 'W/"1"', DATE],
+    ['a weak tag', 'W/"1"', undefined],
+    ['a date', undefined, DATE],
+  ])('go on in the middle where a server knows %s', async (_, etag, modified) => {
+    Object.assign(server, { etag, modified });
+    expect(same(await readAll(await open(messages)))).toBe(true);
+    expect(server.requests.filter(request => request.endsWith(' 0'))).toHaveLength(3);
+    expect(server.requests).toHaveLength(6);
   });
 
   test('that are not there are told of before anything is read', async () => {
@@ -173,9 +193,21 @@ describe('files from addresses', () => {
     expect(server.open).toBe(0);
   });
 
-  test('that change meanwhile are never mixed', async () => {
+  test.each([
+    ['tag', '"1"', '"2"', undefined, undefined],
+    ['weak tag', 'W/"1"', 'W/"2"', DATE, DATE],
+    ['date', undefined, undefined, DATE, 'Thu, 02 Jan 2025 00:00:00 GMT'],
+  ])('that have another %s meanwhile are never mixed', async (_, etag, tagged, modified, dated) => {
+    Object.assign(server, { etag, modified });
     const files = await open(messages);
-    server.etag = '"2"';
+    Object.assign(server, { etag: tagged, modified: dated });
+    await expect(readAll(files)).rejects.toMatchObject({ code: 'source-io' });
+  });
+
+  test('that have another length meanwhile are never mixed', async () => {
+    server.etag = undefined;
+    const files = await open(messages);
+    server.files = new Map(URLS.map((url, i) => [url, file(i, 3 * PIECE)]));
     await expect(readAll(files)).rejects.toMatchObject({ code: 'source-io' });
   });
 });
@@ -193,6 +225,32 @@ test('files that are asked for at the same time are whole too', async () => {
     files.map(async ({ stream }) => new Uint8Array(await new Response(stream).arrayBuffer())),
   );
   expect(same(read)).toBe(true);
+});
+
+test('a file that nobody wants any more while it is opened is closed again', async () => {
+  const turns = new Turns();
+  let [opened, cancelled] = [0, 0];
+  let go = () => {};
+  const reopen = {
+    open: async () => {
+      if (++opened > 2) {
+        await new Promise<void>(resolve => (go = resolve));
+      }
+      const cancel = () => void cancelled++;
+      const pull = (controller: ReadableStreamDefaultController) => controller.enqueue(new Uint8Array(10));
+      return { size: 100, stream: new ReadableStream<Uint8Array>({ pull, cancel }) };
+    },
+  };
+  const [first, second] = [await turns.open(reopen), await turns.open(reopen)];
+  const reader = first.stream.getReader();
+  await reader.read();
+  const waiting = reader.read();
+  await vi.waitFor(() => expect(opened).toBe(3));
+  await reader.cancel();
+  const other = second.stream.cancel();
+  go();
+  await Promise.all([waiting, other]);
+  await vi.waitFor(() => expect(cancelled).toBe(opened));
 });
 
 test('a file that waits holds no more than a piece', async () => {

@@ -19,6 +19,7 @@ let server: {
   etags: (string | undefined)[];
   ranges: boolean;
   head: boolean;
+  headLength: string | undefined;
   lengths: boolean;
   breakAt: [no: number, at: number] | undefined;
   requests: string[];
@@ -33,6 +34,7 @@ beforeEach(() => {
     etags: ['"1"', '"2"', '"3"'],
     ranges: true,
     head: true,
+    headLength: undefined,
     lengths: true,
     breakAt: undefined,
     requests: [],
@@ -54,7 +56,9 @@ beforeEach(() => {
       ...(server.lengths && { 'content-length': String(bytes.length - first) }),
     };
     if (init.method === 'HEAD') {
-      return server.head ? new Response(null, { headers: about }) : new Response('', { status: 405 });
+      const { headLength } = server;
+      const headers = { ...about, ...(headLength !== undefined && { 'content-length': headLength }) };
+      return server.head ? new Response(null, { headers }) : new Response('', { status: 405 });
     }
     server.requests.push(`${no}:${first}`);
     let at = first;
@@ -197,6 +201,7 @@ describe('its download', () => {
     ['no versions', () => (server.etags = [])],
     ['no HEAD', () => (server.head = false)],
     ['no lengths', () => (server.lengths = false)],
+    ['no length of what it does not send', () => (server.headLength = '0')],
     ['nothing', () => ((server.etags = []), (server.head = server.lengths = server.ranges = false))],
   ])('is right where the server tells %s', async (_, change) => {
     change();
@@ -231,6 +236,50 @@ describe('its download', () => {
   test('does not take a part that was stored alone for the model', async () => {
     await vault.download(URLS[0] ?? '', { name: 'm.gguf' });
     await vault.download(URLS, { name: 'm.gguf' });
+    expect(await isRight()).toBe(true);
+  });
+
+  test.each([
+    ['one file', 1],
+    ['some files', 2],
+  ])('of %s of a model leaves the model alone', async (_, count) => {
+    await vault.download(URLS);
+    const some = URLS.slice(0, count);
+    const { name } = await vault.download(some);
+    expect(name).not.toBe('m.gguf');
+    expect((await vault.download(some)).name).toBe(name);
+    await vault.delete(name);
+    expect(await isRight()).toBe(true);
+    expect((await vault.download([...URLS].reverse())).name).toBe('m.gguf');
+  });
+
+  test('in another order is that of the same model', async () => {
+    const other = [URLS[2], URLS[0], URLS[1]] as string[];
+    server.breakAt = [1, 100_000];
+    await expect(vault.download(URLS)).rejects.toMatchObject({ code: 'source-io' });
+    server.breakAt = undefined;
+    await vault.download(other);
+    expect(server.requests).toEqual(['0:0', '1:0', '1:100000', '2:0']);
+    await vault.download(other);
+    await vault.download(other, { name: 'm.gguf' });
+    expect(server.requests).toHaveLength(4);
+    expect(await vault.list()).toHaveLength(1);
+    expect(await isRight()).toBe(true);
+  });
+
+  test('in another order has the hash of that order', async () => {
+    await vault.download(URLS);
+    const sha256 = await hash(await concat([...server.files].reverse()));
+    const model = await vault.download([...URLS].reverse(), { sha256 });
+    expect(model).toMatchObject({ name: 'm.gguf', sha256, complete: true });
+  });
+
+  test('has all its addresses from the beginning', async () => {
+    const names = await Promise.all(
+      [URLS, URLS.slice(0, 2), [...URLS].reverse()].map(urls => vault.download(urls)),
+    );
+    expect(names[2]?.name).toBe(names[0]?.name);
+    expect(names[1]?.name).not.toBe(names[0]?.name);
     expect(await isRight()).toBe(true);
   });
 

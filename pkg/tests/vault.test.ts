@@ -221,13 +221,18 @@ describe('a stored model', () => {
   });
 });
 
-test('names are those of files, and no two addresses share one', () => {
-  const urls = new Map([['m.gguf', 'https://a/m.gguf']]);
-  const name = (url: string) => nameOf(url, name => urls.get(name), [...urls.keys()]);
-  expect(name('https://a/m.gguf')).toBe('m.gguf');
+test('names are those of files, and no two models share one', () => {
+  const taken = new Set(['m.gguf']);
+  const name = (...urls: string[]) => nameOf(urls, taken);
+  const other = name('https://b/m.gguf');
+  expect(other).toMatch(/^m\.gguf~[0-9a-f]{8}$/);
+  taken.add(other);
   expect(name('https://b/m.gguf')).toMatch(/^m\.gguf~[0-9a-f]{8}$/);
+  expect(name('https://b/m.gguf')).not.toBe(other);
   expect(name('https://b/a%20b.gguf?download=1')).toBe('a b.gguf');
   expect(name('https://b/')).toBe('model');
+  expect(name('https://b/s-00001-of-00002.gguf')).toBe('s-00001-of-00002.gguf');
+  expect(name('https://b/s-00001-of-00002.gguf', 'https://b/s-00002-of-00002.gguf')).toBe('s.gguf');
 });
 
 describe('the Cache API as a shelf', () => {

@@ -5,7 +5,7 @@
 
 import { checked, nested, only } from '../options/check.js';
 import { NOT_HERE, notHere } from '../options/not-here.js';
-import { flag, refuse, text, unsupported, whole, type Rule, type Table } from '../options/rules.js';
+import { flag, refuse, such, text, unsupported, whole, type Rule, type Table } from '../options/rules.js';
 import { GENERATE } from '../options/tables.js';
 import type { GenerateOptions } from '../types.js';
 import type { CompletionRequestOptions } from './completions.js';
@@ -73,19 +73,43 @@ const PARAMS: Table<ChatCompletionCreateParamsStreaming> = {
   stream_options: nested({ include_usage: flag }, { nullable: true }),
 };
 
+/** What a server may want to know: it has no effect on the text, and none here. */
+const FOR_SERVERS: Readonly<Record<string, Rule>> = {
+  metadata: such('an object', value => typeof value === 'object' && value !== null && !Array.isArray(value)),
+  store: flag,
+  safety_identifier: text,
+  prompt_cache_key: text,
+  prompt_cache_retention: text,
+};
+
+/** The same of a request's options. */
+const FOR_CLIENTS: Readonly<Record<string, Rule>> = {
+  timeout: () => {},
+  headers: () => {},
+  maxRetries: () => {},
+};
+
 /** Where an option is that this API calls by no name. */
 const INSIDE = Object.keys(SPECULATION).map(name => `paceline.${name}`);
 
 /** @throws {@link PacelineError} `invalid-option`, `unsupported`, or the code of an option out of its range */
 export function checkParams<T extends ChatCompletionCreateParams>(params: T): T {
   const of = 'chat.completions.create';
-  return checked(params, PARAMS, { name: 'params', of, nullable: true, inside: INSIDE });
+  return checked(
+    params,
+    { ...PARAMS, ...FOR_SERVERS },
+    { name: 'params', of, nullable: true, inside: INSIDE },
+  );
 }
 
 /** The same for what is said about the request itself. */
 export function checkRequest(options: CompletionRequestOptions): CompletionRequestOptions {
   const of = 'the request';
-  return checked(options, only(GENERATE, 'signal'), { name: 'options', of, nullable: true });
+  return checked(
+    options,
+    { ...only(GENERATE, 'signal'), ...FOR_CLIENTS },
+    { name: 'options', of, nullable: true },
+  );
 }
 
 /**

@@ -14,7 +14,10 @@ export interface ChatCompletionTextPart {
 /** A message of a conversation. `developer` is read as `system`. */
 export interface ChatCompletionMessageParam {
   role: 'system' | 'developer' | 'user' | 'assistant' | (string & {});
-  content: string | readonly ChatCompletionTextPart[];
+  /** `null`, which an assistant's may be, is no text. */
+  content: string | readonly ChatCompletionTextPart[] | null;
+  /** Chat templates do not see it. */
+  name?: string;
   /** `null`, as answers have it: there are no refusals. */
   refusal?: null;
 }

@@ -4,7 +4,7 @@
  */
 
 import { PacelineError } from '../errors.js';
-import { NOT_HERE, notHere } from './not-here.js';
+import { NOT_HERE, notHere, plain } from './not-here.js';
 import { refuse, type Rule } from './rules.js';
 
 /** How to read a set of options. */
@@ -82,11 +82,6 @@ function closest(key: string, names: readonly string[]): { name: string; exact: 
     .filter(({ edits }) => edits <= most)
     .sort((a, b) => a.edits - b.edits)[0];
   return near && { name: near.name, exact: near.edits === 0 };
-}
-
-/** A name without what differs between `maxTokens` and `max_tokens`. */
-function plain(name: string): string {
-  return name.replaceAll(/[^a-zA-Z0-9]/g, '').toLowerCase();
 }
 
 /** Letters to put in, take out or exchange until `a` is `b`. */

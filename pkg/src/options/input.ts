@@ -5,9 +5,12 @@
 
 import type { Prompt } from '../protocol.js';
 import type { ChatMessage } from '../types.js';
-import { checked } from './check.js';
-import { refuse, shown, text, unsupported, type Rule } from './rules.js';
+import { onlyText } from './not-here.js';
+import { refuse, shown, text, unsupported } from './rules.js';
 import { MOST } from './tables.js';
+
+/** The longest list of token ids; no context has room for so many. */
+const LONGEST = 2 ** 24;
 
 /** What `generate` continues. */
 export function promptOf(prompt: unknown): Prompt {
@@ -28,18 +31,22 @@ export function idsOf(value: unknown, name = 'ids', allowed = 'a list of token i
   if (typeof value !== 'object' || !Number.isInteger(length)) {
     refuse(name, value, allowed);
   }
-  const ids = Array.from(value as ArrayLike<unknown>);
-  const wrong = ids.findIndex(id => !Number.isInteger(id) || Number(id) < 0 || Number(id) > MOST);
-  if (wrong >= 0) {
-    refuse(`${name}[${wrong}]`, ids[wrong], 'a token id, a whole number from 0');
+  if (Number(length) < 0 || Number(length) > LONGEST) {
+    refuse(`${name}.length`, length, `at most ${LONGEST}`);
   }
-  return ids as number[];
+  const ids: number[] = [];
+  for (let i = 0; i < Number(length); i++) {
+    const id = (value as ArrayLike<unknown>)[i];
+    if (!Number.isInteger(id) || Number(id) < 0 || Number(id) > MOST) {
+      refuse(`${name}[${i}]`, id, 'a token id, a whole number from 0');
+    }
+    ids.push(id as number);
+  }
+  return ids;
 }
 
 /** Roles that have a conversation with tools in it. */
 const TOOL_ROLES = ['tool', 'function'];
-/** What a part of a message has, and other types of parts have instead. */
-const PART = { type: text, text };
 
 /**
  * A conversation.
@@ -57,47 +64,51 @@ export function messagesOf(value: unknown, openai = false): ChatMessage[] {
 }
 
 function messageOf(message: unknown, name: string, openai: boolean): ChatMessage {
-  const role: Rule = (value, name) => {
-    if (typeof value !== 'string' || value === '') {
-      refuse(name, value, '"system", "user" or "assistant"');
-    }
-    if (openai && TOOL_ROLES.includes(value)) {
-      throw unsupported(`${name} ${shown(value)}`, 'the model cannot call tools');
-    }
-  };
-  // Everything but these two is refused by the table's lack of it.
-  const table = { role, content: openai ? content : text };
-  const { role: who, content: what } = checked(message as { role?: string; content?: unknown }, table, {
-    name,
-    of: name,
-    prefix: `${name}.`,
-  });
-  if (who === undefined || what === undefined) {
-    role(who, `${name}.role`);
-    table.content(what, `${name}.content`);
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+    refuse(name, message, 'an object { role, content }');
+  }
+  const { role, content, name: speaker } = message as { role?: unknown; content?: unknown; name?: unknown };
+  if (typeof role !== 'string' || role === '') {
+    refuse(`${name}.role`, role, '"system", "user" or "assistant"');
+  }
+  if (openai && TOOL_ROLES.includes(role)) {
+    throw unsupported(`${name}.role ${shown(role)}`, 'the model cannot call tools');
+  }
+  onlyText(message, name);
+  if (speaker !== undefined && speaker !== null) {
+    text(speaker, `${name}.name`);
+  }
+  if (!openai) {
+    text(content, `${name}.content`);
+    return { role, content: content as string };
   }
   return {
-    role: openai && who === 'developer' ? 'system' : String(who),
-    content: typeof what === 'string' ? what : (what as { text: string }[]).map(part => part.text).join(''),
+    role: role === 'developer' ? 'system' : role,
+    // So OpenAI's API has answers that are all calls or refusals.
+    content: role === 'assistant' && content === null ? '' : contentOf(content, `${name}.content`),
   };
 }
 
-/** A string, or parts that are text. */
-const content: Rule = (value, name) => {
-  if (typeof value === 'string') {
-    return;
+/** The text of a content that is a string, or parts that are text. */
+function contentOf(content: unknown, name: string): string {
+  if (typeof content === 'string') {
+    return content;
   }
-  if (!Array.isArray(value)) {
-    refuse(name, value, 'a string or a list of { type: "text", text }');
+  if (!Array.isArray(content)) {
+    refuse(name, content, 'a string or a list of { type: "text", text }');
   }
-  value.forEach((part: { type?: unknown; text?: unknown } | null, i) => {
-    const at = `${name}[${i}]`;
-    const type = part?.type;
-    if (typeof type === 'string' && type !== 'text') {
-      throw unsupported(`${at} of type ${shown(type)}`, 'send text');
-    }
-    checked(part ?? {}, PART, { name: at, of: at, prefix: `${at}.` });
-    text(type, `${at}.type`);
-    text(part?.text, `${at}.text`);
-  });
-};
+  return Array.from(content, (part: unknown, i) => partOf(part, `${name}[${i}]`)).join('');
+}
+
+function partOf(part: unknown, name: string): string {
+  if (typeof part !== 'object' || part === null) {
+    refuse(name, part, 'an object { type: "text", text }');
+  }
+  const { type, text: words } = part as { type?: unknown; text?: unknown };
+  text(type, `${name}.type`);
+  if (type !== 'text') {
+    throw unsupported(`${name} of type ${shown(type)}`, 'send text');
+  }
+  text(words, `${name}.text`);
+  return words as string;
+}

@@ -4,7 +4,7 @@
  */
 
 import { PacelineError } from '../errors.js';
-import { fileName } from '../shards.js';
+import { fileName, modelName } from '../shards.js';
 
 /** Longest name, in UTF-8 bytes after escaping: file systems allow 255. */
 const LONGEST = 240;
@@ -22,23 +22,18 @@ export function checkName(name: string): string {
 }
 
 /**
- * A name for the file at `url`: that of the file, with something of the whole address behind it where another address
- * has that name already.
- *
- * @param rename - what a model is called whose (first) file is called so
+ * A name for the model at `urls`, the files of a split one: that of its (first) file, with something of all addresses
+ * behind it where another model has that name already.
  */
-export function nameOf(
-  url: string,
-  urlOf: (name: string) => string | undefined,
-  taken: string[],
-  rename: (file: string) => string = file => file,
-): string {
-  const known = taken.find(name => urlOf(name) === url);
-  if (known !== undefined) {
-    return known;
+export function nameOf(urls: readonly string[], taken: ReadonlySet<string>): string {
+  const [url = ''] = urls;
+  const file = fileName(url) ?? 'model';
+  const plain = (urls.length > 1 ? modelName(file) : file).slice(-80);
+  let name = plain;
+  for (let salt = ''; taken.has(name); salt += ' ') {
+    name = `${plain}~${fingerprint([...urls].sort().join(' ') + salt)}`;
   }
-  const name = rename(fileName(url) ?? 'model').slice(-80);
-  return taken.includes(name) ? `${name}~${fingerprint(url)}` : name;
+  return name;
 }
 
 /** FNV-1a: 32 bits that tell a handful of addresses apart. */

@@ -29,6 +29,7 @@ export interface Transfer {
  * Requests the file at `url` from byte `at` on, the whole of it where the server has another version than `version`, or
  * cannot begin in the middle.
  *
+ * @param same - whether two versions go together
  * @throws {@link PacelineError} `source-network` where no answer comes, `source-http` where it is an error
  */
 export async function transfer(
@@ -36,10 +37,12 @@ export async function transfer(
   at: number,
   version: Version,
   signal: AbortSignal | undefined,
+  same: (before: Version, now: Version) => boolean | undefined = sameVersion,
 ): Promise<Transfer> {
   if (at > 0) {
     const response = await request(url, rangeHeaders(url, at, version), signal);
-    const part = response.status === 206 ? partOf(response, at, version) : undefined;
+    const part =
+      response.status === 206 && same(version, versionOf(response)) ? partOf(response, at) : undefined;
     if (part) {
       return part;
     }
@@ -62,12 +65,9 @@ export function ranged(
 ): (at: number) => Promise<{ stream: ReadableStream<Uint8Array>; size: number | undefined }> {
   let before: Transfer | undefined;
   return async at => {
-    const now = await transfer(url, at, before?.version ?? NO_VERSION, signal);
+    const now = await transfer(url, at, before?.version ?? NO_VERSION, signal, sameByName);
     before ??= now;
-    const same = isKnown(before.version)
-      ? sameVersion(before.version, now.version)
-      : before.total === now.total;
-    if (!same) {
+    if (!(sameByName(before.version, now.version) ?? before.total === now.total)) {
       await now.stream.cancel().catch(() => {});
       throw new PacelineError('source-io', `${url} changed while it was read; load the model again`);
     }
@@ -94,10 +94,11 @@ export async function probe(
   if (response.status === 404) {
     throw httpError(response);
   }
-  const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
-  return response.ok
-    ? { ...versionOf(response), total: length === null ? undefined : Number(length) }
-    : undefined;
+  const length = response.headers.has('content-encoding')
+    ? 0
+    : Number(response.headers.get('content-length'));
+  // Many servers say 0 where they send no body.
+  return response.ok ? { ...versionOf(response), total: length || undefined } : undefined;
 }
 
 /** Whether a server that knew a file as `before` still has the same one. Weak tags promise too little. */
@@ -106,6 +107,24 @@ export function sameVersion(before: Version, now: Version): boolean {
     return before.etag === now.etag && !before.etag.startsWith('W/');
   }
   return before.modified !== undefined && before.modified === now.modified;
+}
+
+/**
+ * Whether two answers within one load are of the same file: weak tags are good enough for that. `undefined` where the
+ * server says too little.
+ */
+function sameByName(before: Version, now: Version): boolean | undefined {
+  if (before.etag !== undefined && now.etag !== undefined) {
+    return strong(before.etag) === strong(now.etag);
+  }
+  if (before.modified !== undefined && now.modified !== undefined) {
+    return before.modified === now.modified;
+  }
+  return undefined;
+}
+
+function strong(etag: string): string {
+  return etag.replace(/^W\//, '');
 }
 
 /** Whether anything tells this version from another one. */
@@ -165,12 +184,11 @@ function wholeOf(response: Response): Transfer {
   return { stream, at: 0, total: size, version: versionOf(response) };
 }
 
-/** The part that `response` has; `undefined` where it is of another version, or another part. */
-function partOf(response: Response, at: number, before: Version): Transfer | undefined {
+/** The part that `response` has; `undefined` where it is another one. */
+function partOf(response: Response, at: number): Transfer | undefined {
   const [, first, total] =
     /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? [];
-  const version = versionOf(response);
-  if (response.body === null || response.headers.has('content-encoding') || !sameVersion(before, version)) {
+  if (response.body === null || response.headers.has('content-encoding')) {
     return undefined;
   }
   // Other origins may hide `Content-Range`. Its absence is no other part: it is what was asked for.
@@ -180,7 +198,7 @@ function partOf(response: Response, at: number, before: Version): Transfer | und
   const rest = response.headers.get('content-length');
   const whole =
     total !== undefined && total !== '*' ? Number(total) : rest === null ? undefined : at + Number(rest);
-  return { stream: response.body, at, total: whole, version };
+  return { stream: response.body, at, total: whole, version: versionOf(response) };
 }
 
 function versionOf({ headers }: Response): Version {

@@ -4,7 +4,7 @@
  */
 
 import { PacelineError } from '../errors.js';
-import { fileName, modelName } from '../shards.js';
+import { fileName } from '../shards.js';
 import { hasRoom, isFull, storeFull } from './room.js';
 import { throttled } from '../throttled.js';
 import type { Catalogue, Entry } from './catalogue.js';
@@ -66,16 +66,18 @@ export class Vault {
 
   /** See `ModelStore.download`. `urls` are the files of a split model, or that of a whole one. */
   async download(urls: string | readonly string[], options: DownloadOptions = {}): Promise<StoredModel> {
-    const all = typeof urls === 'string' ? [urls] : urls;
+    const given = typeof urls === 'string' ? [urls] : urls;
     const { signal, force = false } = options;
-    const name = await this.#nameFor(all, options.name, signal);
+    const name = await this.#nameFor(given, options.name, signal);
     return this.#writing(name, options, async tell => {
       const before = await this.#catalogue.get(name);
       const wanted = options.sha256?.toLowerCase();
-      if (before && !force && (await this.#isWhole(before)) && fits(before, all, wanted)) {
+      if (before && !force && (await this.#isWhole(before)) && fits(before, given, wanted)) {
         return this.#touch(before);
       }
-      const begun = before?.complete === false && isFrom(before, all) && !force;
+      // Files in another order are the same model, but not the same bytes for a hash of all.
+      const all = before && wanted === undefined && isFrom(before, given) ? addressesOf(before) : given;
+      const begun = before?.complete === false && isEqual(addressesOf(before), all) && !force;
       const [url = ''] = all;
       if (all.length > 1) {
         const parts = all.map((url, i) => ({ name: fileName(url), ...(begun && before.parts?.[i]), url }));
@@ -179,7 +181,7 @@ export class Vault {
     await this.#catalogue.delete(name);
   }
 
-  /** The name of the model at `urls`. It is taken from then on, so that two addresses never share one. */
+  /** The name of the model at `urls`. It is taken from then on, with all of them, so that no two models share one. */
   #nameFor(
     urls: readonly string[],
     name: string | undefined,
@@ -189,13 +191,14 @@ export class Vault {
       return Promise.resolve(checkName(name));
     }
     return this.#locks(NAMES, 'exclusive', signal, async () => {
-      const entries = new Map((await this.#catalogue.all()).map(entry => [entry.name, entry]));
-      const [url = ''] = urls;
-      const rename = urls.length > 1 ? modelName : undefined;
-      const name = nameOf(url, name => entries.get(name)?.url, [...entries.keys()], rename);
-      if (!entries.has(name)) {
-        await this.#begin({ name, url }, undefined);
+      const entries = await this.#catalogue.all();
+      const known = entries.find(entry => isFrom(entry, urls));
+      if (known) {
+        return known.name;
       }
+      const name = nameOf(urls, new Set(entries.map(entry => entry.name)));
+      const parts = urls.length > 1 ? urls.map(url => ({ name: fileName(url), url })) : undefined;
+      await this.#begin({ name, url: urls[0], parts }, undefined);
       return name;
     });
   }
@@ -397,10 +400,20 @@ function fits(entry: Entry, urls: readonly string[], wanted: string | undefined)
   return wanted === undefined ? isFrom(entry, urls) : entry.sha256 === wanted;
 }
 
-/** Whether a model came from these addresses. */
+/** Whether a model came from these addresses, in whatever order: all of them, and no others. */
 function isFrom(entry: Entry, urls: readonly string[]): boolean {
-  const from = entry.parts?.map(part => part.url) ?? [entry.url];
-  return from.length === urls.length && from.every((url, i) => url === urls[i]);
+  const from = addressesOf(entry);
+  return from.length > 0 && isEqual([...from].sort(), [...urls].sort());
+}
+
+/** Where all of a model came from, in the order that its files have; none where one did not come from an address. */
+function addressesOf({ url, parts }: Entry): string[] {
+  const urls = parts?.map(part => part.url) ?? [url];
+  return urls.every(url => url !== undefined) ? urls : [];
+}
+
+function isEqual(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((url, i) => url === others[i]);
 }
 
 function describePart({ name, url, total }: Part): StoredPart {

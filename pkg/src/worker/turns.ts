@@ -20,51 +20,63 @@ export const PIECE = 256 << 10;
 /** Files of which one at a time is open. */
 export class Turns {
   #current: Turn | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
 
   /** Opens `file` and reads a little of it, so that it is known to be there, and how long it is. */
   async open(file: Reopenable): Promise<ByteStream> {
-    const turn = new Turn(file, () => this.#take(turn));
+    const turn: Turn = new Turn(file, work => this.#take(turn, work));
     await turn.begin();
     const stream = new ReadableStream<Uint8Array>(
-      { pull: controller => turn.pull(controller), cancel: () => turn.close() },
+      { pull: controller => turn.pull(controller), cancel: () => turn.end() },
       { highWaterMark: 0 },
     );
     return { stream, size: turn.size, name: file.name };
   }
 
-  #take(turn: Turn): void {
-    if (this.#current !== turn) {
-      this.#current?.close();
-      this.#current = turn;
-    }
+  /** Does `work` when nobody else is at it, with all other files closed. */
+  #take(turn: Turn, work: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(() => {
+      if (this.#current !== turn) {
+        this.#current?.close();
+        this.#current = turn;
+      }
+      return work();
+    });
+    this.#queue = done.catch(() => {});
+    return done;
   }
 }
 
 class Turn {
   readonly #file: Reopenable;
-  readonly #take: () => void;
+  readonly #take: (work: () => Promise<void>) => Promise<void>;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** How many bytes have been handed on. */
   #at = 0;
   /** Those after them that are here. */
   #ahead: Uint8Array = new Uint8Array();
+  /** Whether nobody wants the rest. */
+  #ended = false;
   size: number | undefined;
 
-  constructor(file: Reopenable, take: () => void) {
+  constructor(file: Reopenable, take: (work: () => Promise<void>) => Promise<void>) {
     this.#file = file;
     this.#take = take;
   }
 
-  async begin(): Promise<void> {
-    await this.#fill();
+  begin(): Promise<void> {
+    return this.#take(() => this.#fill());
   }
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    if (this.#ahead.length === 0) {
-      await this.#fill();
+    if (this.#ahead.length === 0 && !this.#isWhole()) {
+      await this.#take(() => this.#fill());
+    }
+    if (this.#ended) {
+      return;
     }
     if (this.#ahead.length === 0) {
-      this.close();
+      this.end();
       controller.close();
       return;
     }
@@ -82,20 +94,35 @@ class Turn {
     this.#ahead = this.#ahead.slice(0, PIECE);
   }
 
+  /** The same for good. */
+  end(): void {
+    this.#ended = true;
+    this.close();
+  }
+
+  /** Whether there is nothing to open the file for again. */
+  #isWhole(): boolean {
+    return !this.#reader && this.size !== undefined && this.#at >= this.size;
+  }
+
   /** Reads a chunk; nothing at the end. */
   async #fill(): Promise<void> {
-    for (;;) {
-      this.#take();
-      if (!this.#reader) {
-        const { stream, size } = await this.#file.open(this.#at);
-        this.size ??= size;
-        this.#reader = stream.getReader();
-      }
-      const reader = this.#reader;
-      const { done, value } = await reader.read();
-      // Where another file took the turn meanwhile, this is no end.
-      if (reader === this.#reader && (done || value.length > 0)) {
-        this.#ahead = value ?? this.#ahead;
+    if (this.#ended) {
+      return;
+    }
+    if (!this.#reader) {
+      const { stream, size } = await this.#file.open(this.#at);
+      this.size ??= size;
+      this.#reader = stream.getReader();
+    }
+    if (this.#ended) {
+      this.close();
+      return;
+    }
+    const reader = this.#reader;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (next.value.length > 0) {
+        this.#ahead = next.value;
         return;
       }
     }

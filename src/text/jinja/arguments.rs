@@ -1,7 +1,7 @@
 //! Arguments of a call, bound to the names of what is called.
 
 use super::value::Value;
-use super::{Result, fail};
+use super::{Fuel, Result, fail};
 use std::sync::Arc;
 
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,25 @@ impl Arguments {
             None => Ok(bound),
         }
     }
+}
+
+/// Where the argument named `name` is.
+pub(super) fn place(named: &[(Arc<str>, Value)], name: &str, fuel: &Fuel) -> Result<Option<usize>> {
+    fuel.steps(named.len() / 8)?;
+    for (index, (known, _)) in named.iter().enumerate() {
+        if known.len() == name.len() {
+            fuel.read(name.len())?;
+            if **known == *name {
+                return Ok(Some(index));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// How many `number` means: none where it is negative.
+pub(super) fn count(number: i64) -> usize {
+    usize::try_from(number.max(0)).unwrap_or(usize::MAX)
 }
 
 /// An integer, where one is given.

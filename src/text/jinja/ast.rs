@@ -93,8 +93,9 @@ pub(super) enum Expression {
 
 #[derive(Debug)]
 pub(super) struct Conditional {
-    pub(super) condition: Expression,
     pub(super) then: Expression,
+    /// `then if a if b else otherwise`: the last is asked first, and the `else` is its own.
+    pub(super) conditions: Vec<Expression>,
     pub(super) otherwise: Option<Expression>,
 }
 

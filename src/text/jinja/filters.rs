@@ -6,7 +6,7 @@ mod sequences;
 mod strings;
 mod wrap;
 
-use super::arguments::{Arguments, flag, int, text};
+use super::arguments::{Arguments, count, flag, int, text};
 use super::value::Value;
 use super::{Fuel, Result, fail, python_json, repr, subscript};
 
@@ -134,7 +134,7 @@ fn to_json(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
         None | Some(Value::None) => None,
         Some(Value::Str(indent)) => Some(indent.to_string()),
         indent => {
-            let width = usize::try_from(int(indent.as_ref())?.unwrap_or(0)).unwrap_or(0);
+            let width = count(int(indent.as_ref())?.unwrap_or(0));
             fuel.bytes(width)?;
             Some(" ".repeat(width))
         }

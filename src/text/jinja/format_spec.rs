@@ -6,6 +6,9 @@ use super::operators::as_float;
 use super::value::Value;
 use super::{Fuel, Result, fail};
 
+/// The widest and the most precise: what the standard library formats.
+const WIDEST: usize = u16::MAX as usize;
+
 /// How a value is laid out.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Spec {
@@ -105,9 +108,13 @@ impl Spec {
         if fits { Ok(()) } else { fail("the format specifier has parts that do not go together") }
     }
 
-    /// Pays for the width and the precision.
+    /// Pays for the width and the precision, which are bounded.
     pub(super) fn check(&self, fuel: &Fuel) -> Result<()> {
-        fuel.bytes(self.width.saturating_add(self.precision.unwrap_or(0)))
+        let precision = self.precision.unwrap_or(0);
+        if self.width.max(precision) > WIDEST {
+            return fail(format!("a width or precision above {WIDEST} is not supported"));
+        }
+        fuel.bytes(self.width + precision)
     }
 
     pub(super) fn of_text(&self, text: &str) -> String {
@@ -234,8 +241,16 @@ fn digits(rest: &mut &str) -> Result<Option<usize>> {
     }
 }
 
+/// `value` with `count` digits after the point.
+fn decimals(value: f64, count: usize) -> String {
+    // No double has more that are not zeros.
+    let exact = count.min(1074);
+    let zeros = if value.is_finite() { count - exact } else { 0 };
+    format!("{value:.exact$}") + &"0".repeat(zeros)
+}
+
 fn fixed(value: f64, precision: usize, point: bool) -> String {
-    let digits = format!("{value:.precision$}");
+    let digits = decimals(value, precision);
     if point && precision == 0 { digits + "." } else { digits }
 }
 
@@ -260,7 +275,6 @@ fn general(value: f64, precision: usize, point: bool, as_float: bool) -> String 
     if exponent < -4 || exponent >= limit.max(i32::from(!as_float)) {
         return exponential(&trim(mantissa), exponent, 'e');
     }
-    let decimals = (precision as i32 - 1 - exponent).max(0) as usize;
-    let digits = trim(&format!("{value:.decimals$}"));
+    let digits = trim(&decimals(value, (precision as i32 - 1 - exponent).max(0) as usize));
     if as_float && !digits.contains('.') { digits + ".0" } else { digits }
 }

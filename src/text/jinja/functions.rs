@@ -2,7 +2,7 @@
 
 use super::super::strftime::strftime_now;
 use super::arguments::{Arguments, int, text};
-use super::value::{Kind, Object, Value, pairs_of};
+use super::value::{Kind, Object, Value, nested, pairs_of};
 use super::{Fuel, Result, fail, repr};
 use std::cell::{Cell, RefCell};
 
@@ -25,11 +25,17 @@ pub(super) fn call(name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Valu
         }
         "cycler" if !arguments.named.is_empty() => fail("cycler takes no named arguments"),
         "cycler" if arguments.positional.is_empty() => fail("at least one item has to be provided"),
-        "cycler" => Ok(Value::object(Object::Cycler { items: arguments.positional, position: Cell::new(0) })),
+        "cycler" => {
+            let items = arguments.positional;
+            fuel.values(items.len())?;
+            let depth = nested(items.iter().map(Value::depth))?;
+            Ok(Value::object(Object::Cycler { items, position: Cell::new(0), depth }))
+        }
         "joiner" => {
             let [separator] = arguments.bind(name, ["sep"], 0)?;
             let separator = separator.unwrap_or_else(|| Value::text(", "));
-            Ok(Value::object(Object::Joiner { separator, used: Cell::new(false) }))
+            let depth = nested([separator.depth()].into_iter())?;
+            Ok(Value::object(Object::Joiner { separator, used: Cell::new(false), depth }))
         }
         "raise_exception" => {
             let [message] = arguments.bind(name, ["message"], 1)?;
@@ -37,12 +43,16 @@ pub(super) fn call(name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Valu
         }
         _ => {
             let [format] = arguments.bind(name, ["format"], 1)?;
-            let written = strftime_now(text(format.as_ref())?).or_else(fail)?;
-            fuel.bytes(written.len())?;
+            let format = text(format.as_ref())?;
+            fuel.product(format.len(), LONGEST_CONVERSION)?;
+            let written = strftime_now(format).or_else(fail)?;
             Ok(Value::text(written))
         }
     }
 }
+
+/// Bytes that `strftime_now` makes of one byte of its format, at most.
+const LONGEST_CONVERSION: usize = 32;
 
 /// Whether a namespace may have a field of that name.
 pub(super) fn check_field(key: &Value) -> Result<()> {
@@ -63,16 +73,16 @@ fn range(arguments: Arguments, fuel: &Fuel) -> Result<Value> {
         (stop, _) => (0, stop.unwrap_or(0)),
     };
     let step = step.unwrap_or(1);
-    let span = if step > 0 { stop.saturating_sub(start) } else { start.saturating_sub(stop) };
-    let count = match (u64::try_from(span), step.unsigned_abs()) {
-        (_, 0) => return fail("range() arg 3 must not be zero"),
-        (Ok(span), step) => span.div_ceil(step),
-        (Err(_), _) => 0,
+    let count = match step.unsigned_abs() {
+        0 => return fail("range() arg 3 must not be zero"),
+        size if (step > 0) == (start < stop) => start.abs_diff(stop).div_ceil(size),
+        _ => 0,
     };
     if count > LONGEST_RANGE {
         return fail(format!("Range too big. The sandbox blocks ranges larger than {LONGEST_RANGE}."));
     }
     fuel.values(count as usize)?;
-    let items = (0..count as i64).map(|index| Value::Int(start + index * step));
+    // Between start and stop, even where the distance is no `i64`.
+    let items = (0..count as i64).map(|index| Value::Int(start.wrapping_add(index.wrapping_mul(step))));
     Value::sequence(Kind::Range { start, stop, step }, items.collect(), fuel)
 }

@@ -23,13 +23,8 @@ pub(super) fn render(body: &[Statement], variables: Vec<(&str, Value)>, fuel: Fu
     for (name, value) in variables {
         root.set(&name.into(), value);
     }
-    let mut interpreter = Interpreter {
-        fuel,
-        depth: 0,
-        root: root.clone(),
-        captured: vec![root.clone()],
-        namespaces: Vec::new(),
-    };
+    let mut interpreter =
+        Interpreter { fuel, depth: 0, root: root.clone(), captured: vec![root.clone()], holders: Vec::new() };
     let mut out = String::new();
     let rendered = interpreter.body(body, &root, &mut out);
     interpreter.take_apart();
@@ -40,10 +35,10 @@ struct Interpreter {
     fuel: Fuel,
     depth: usize,
     root: Rc<Scope>,
-    /// Scopes that macros hold, which hold those macros.
+    /// Scopes that macros and recursive loops hold, which may hold those.
     captured: Vec<Rc<Scope>>,
-    /// Objects that may hold themselves.
-    namespaces: Vec<Rc<Object>>,
+    /// Namespaces, and loops that `loop.changed` was called of: they may hold themselves.
+    holders: Vec<Rc<Object>>,
 }
 
 /// Where the rendering goes on after a statement.
@@ -55,17 +50,37 @@ enum Flow {
 }
 
 impl Interpreter {
-    /// Frees what holds itself, and long chains one by one: freed at once they would need as much stack.
+    /// Frees what holds itself, and long chains one by one: freed at once they would need as much stack. All that
+    /// nests without a bound is known here, and held until now, so that what one of them lets go of nests no
+    /// deeper than [`Value::depth`] allows.
     fn take_apart(mut self) {
-        for namespace in &self.namespaces {
-            if let Object::Namespace(fields) = &**namespace {
-                fields.take();
+        for holder in &self.holders {
+            match &**holder {
+                Object::Namespace(fields) => {
+                    fields.take();
+                }
+                Object::Loop(state) => state.forget(),
+                _ => {}
             }
         }
         for scope in &self.captured {
             scope.names.take();
         }
         while self.captured.pop().is_some() {}
+    }
+
+    /// Keeps `scope`, which a value is about to hold, for `take_apart`.
+    fn capture(&mut self, scope: &Rc<Scope>) -> Result<()> {
+        self.fuel.values(4)?;
+        self.captured.push(scope.clone());
+        Ok(())
+    }
+
+    /// Keeps an object that may come to hold itself, for `take_apart`.
+    fn hold(&mut self, object: &Rc<Object>) -> Result<()> {
+        self.fuel.values(4)?;
+        self.holders.push(object.clone());
+        Ok(())
     }
 
     /// `run`, one level deeper.
@@ -132,11 +147,11 @@ impl Interpreter {
             }
             StatementKind::Macro(statement) => {
                 let value = Value::object(Object::Macro(statement.clone(), scope.clone()));
-                self.fuel.values(4)?;
-                self.captured.push(scope.clone());
+                self.capture(scope)?;
                 scope.set(&statement.name, value);
             }
             StatementKind::Call(call, caller) => {
+                self.capture(scope)?;
                 let caller = Value::object(Object::Macro(caller.clone(), scope.clone()));
                 let value = self.call_with(call, caller, scope)?;
                 let text = repr::text(&value, &self.fuel)?;
@@ -179,7 +194,10 @@ impl Interpreter {
 
     fn assign(&mut self, target: &Target, value: Value, scope: &Rc<Scope>) -> Result<()> {
         match target {
-            Target::Name(name) => scope.set(name, value),
+            Target::Name(name) => {
+                self.fuel.read(name.len())?;
+                scope.set(name, value);
+            }
             Target::Tuple(targets) => {
                 let items = value.iterate(&self.fuel)?;
                 let (wanted, got) = (targets.len(), items.len());
@@ -219,6 +237,9 @@ impl Interpreter {
             let items = self.filtered(statement, items, scope)?;
             let count = items.len();
             let mut ran = false;
+            if statement.recursive && level == 0 {
+                self.capture(scope)?;
+            }
             let recursion = Recursion { statement: statement.clone(), scope: scope.clone() };
             let state = Loop::new(items, level, statement.recursive.then_some(recursion));
             let state = Rc::new(Object::Loop(state));

@@ -13,6 +13,7 @@ pub(in super::super) struct Loop {
     /// How deep a recursive loop is in itself.
     pub(super) level: usize,
     pub(super) recursion: Option<Recursion>,
+    /// What `loop.changed` saw last; the loop itself may be among it.
     changed: RefCell<Option<Vec<Value>>>,
 }
 
@@ -29,6 +30,15 @@ impl Loop {
 
     pub(super) fn depth(&self) -> usize {
         self.depth_of_items
+    }
+
+    /// Whether `loop.changed` was called.
+    pub(super) fn remembers(&self) -> bool {
+        self.changed.borrow().is_some()
+    }
+
+    pub(super) fn forget(&self) {
+        self.changed.take();
     }
 
     pub(super) fn at(&self, index: usize) -> Option<Value> {

@@ -106,7 +106,7 @@ pub(super) fn call(value: &Value, name: &str, arguments: Arguments, fuel: &Fuel)
 fn of_object(object: &Rc<Object>, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     match &**object {
         Object::Loop(state) => state.call(name, arguments, fuel),
-        Object::Cycler { items, position } => {
+        Object::Cycler { items, position, .. } => {
             arguments.bind(name, [], 0)?;
             if name == "reset" {
                 position.set(0);

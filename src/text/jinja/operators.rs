@@ -1,5 +1,6 @@
 //! Arithmetic, as Python does it.
 
+use super::arguments::count;
 use super::ast::Operator;
 use super::percent;
 use super::value::{Kind, Value};
@@ -34,8 +35,7 @@ pub(super) fn apply(left: &Value, operator: Operator, right: &Value, fuel: &Fuel
         (Operator::Multiply, value, times) | (Operator::Multiply, times, value)
             if times.as_int().is_some() && matches!(value, Value::Str(_) | Value::Sequence(_)) =>
         {
-            let times = times.as_int().and_then(|times| usize::try_from(times).ok()).unwrap_or(0);
-            repeat(value, times, fuel)
+            repeat(value, count(times.as_int().unwrap_or(0)), fuel)
         }
         (Operator::Modulo, Value::Str(format), _) => percent::format(format, right, fuel).map(Value::text),
         _ => unsupported(left, operator, right),
@@ -65,6 +65,7 @@ fn repeat(value: &Value, times: usize, fuel: &Fuel) -> Result<Value> {
             Ok(Value::text(text.repeat(times)))
         }
         Value::Sequence(sequence) if matches!(sequence.kind, Kind::List | Kind::Tuple | Kind::Group) => {
+            let times = if sequence.items.is_empty() { 0 } else { times };
             fuel.product(times, size_of_val(&sequence.items[..]))?;
             let kind = if sequence.kind == Kind::List { Kind::List } else { Kind::Tuple };
             let items = std::iter::repeat_n(&sequence.items, times).flatten().cloned();
@@ -93,9 +94,10 @@ fn of_ints(left: i64, operator: Operator, right: i64) -> Result<Value> {
             // Euclid's remainder is never negative; Python's has the sign of the divisor.
             if right < 0 && left.rem_euclid(right) != 0 { quotient - 1 } else { quotient }
         }),
-        Operator::Modulo => left
-            .checked_rem_euclid(right)
-            .map(|remainder| if right < 0 && remainder != 0 { remainder + right } else { remainder }),
+        Operator::Modulo => {
+            let remainder = left.wrapping_rem_euclid(right);
+            Some(if right < 0 && remainder != 0 { remainder + right } else { remainder })
+        }
         Operator::Power if right < 0 => {
             return of_floats(left as f64, operator, right as f64).map(Value::Float);
         }

@@ -7,6 +7,7 @@ use super::{Fuel, Result, fail, repr};
 use std::str::Chars;
 
 pub(super) fn format(format: &str, values: &Value, fuel: &Fuel) -> Result<String> {
+    fuel.bytes(format.len())?;
     let mut values = Values::new(values);
     let mut out = String::new();
     let mut characters = format.chars();

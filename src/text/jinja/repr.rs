@@ -1,8 +1,11 @@
 //! Values as text: Python's `str` and `repr`.
 
 use super::value::{Kind, Object, Value};
-use super::{Fuel, Result, numbers};
+use super::{Fuel, Result, fail, numbers};
 use std::sync::Arc;
+
+/// Namespaces may be nested in one another without a bound.
+const DEPTH: usize = 100;
 
 /// `str(value)`.
 pub(super) fn text(value: &Value, fuel: &Fuel) -> Result<Arc<str>> {
@@ -21,12 +24,16 @@ pub(super) fn text(value: &Value, fuel: &Fuel) -> Result<Arc<str>> {
 /// `repr(value)`.
 pub(super) fn repr(value: &Value, fuel: &Fuel) -> Result<String> {
     let mut out = String::new();
-    write(value, &mut out, fuel)?;
+    write(value, 0, &mut out, fuel)?;
     Ok(out)
 }
 
-fn write(value: &Value, out: &mut String, fuel: &Fuel) -> Result<()> {
+/// `level` deep in others.
+fn write(value: &Value, level: usize, out: &mut String, fuel: &Fuel) -> Result<()> {
     fuel.steps(1)?;
+    if level > DEPTH {
+        return fail("values are nested too deeply to be printed");
+    }
     match value {
         Value::Undefined(_) => out.push_str("Undefined"),
         Value::None => out.push_str("None"),
@@ -39,18 +46,18 @@ fn write(value: &Value, out: &mut String, fuel: &Fuel) -> Result<()> {
             quote(text, out);
         }
         Value::Sequence(sequence) => match sequence.kind {
-            Kind::List => series("[", &sequence.items, "]", out, fuel)?,
+            Kind::List => series("[", &sequence.items, "]", level, out, fuel)?,
             Kind::Tuple | Kind::Group if sequence.items.len() == 1 => {
-                series("(", &sequence.items, ",)", out, fuel)?;
+                series("(", &sequence.items, ",)", level, out, fuel)?;
             }
-            Kind::Tuple | Kind::Group => series("(", &sequence.items, ")", out, fuel)?,
+            Kind::Tuple | Kind::Group => series("(", &sequence.items, ")", level, out, fuel)?,
             Kind::Range { start, stop, step: 1 } => *out += &format!("range({start}, {stop})"),
             Kind::Range { start, stop, step } => *out += &format!("range({start}, {stop}, {step})"),
-            Kind::Keys => series("dict_keys([", &sequence.items, "])", out, fuel)?,
-            Kind::Values => series("dict_values([", &sequence.items, "])", out, fuel)?,
-            Kind::Items => series("dict_items([", &sequence.items, "])", out, fuel)?,
+            Kind::Keys => series("dict_keys([", &sequence.items, "])", level, out, fuel)?,
+            Kind::Values => series("dict_values([", &sequence.items, "])", level, out, fuel)?,
+            Kind::Items => series("dict_items([", &sequence.items, "])", level, out, fuel)?,
         },
-        Value::Dict(dict) => write_dict(&dict.pairs, out, fuel)?,
+        Value::Dict(dict) => write_dict(&dict.pairs, level, out, fuel)?,
         Value::Iterator(_) => out.push_str("<generator object>"),
         Value::Object(object) => match &**object {
             Object::Namespace(fields) => {
@@ -58,7 +65,7 @@ fn write(value: &Value, out: &mut String, fuel: &Fuel) -> Result<()> {
                 // A namespace may hold itself.
                 let fields = fields.try_borrow_mut().map(|mut fields| std::mem::take(&mut *fields));
                 let fields = fields.unwrap_or_default();
-                let written = write_dict(&fields, out, fuel);
+                let written = write_dict(&fields, level, out, fuel);
                 if let Object::Namespace(place) = &**object {
                     *place.borrow_mut() = fields;
                 }
@@ -86,27 +93,34 @@ fn write(value: &Value, out: &mut String, fuel: &Fuel) -> Result<()> {
     Ok(())
 }
 
-fn series(open: &str, items: &[Value], close: &str, out: &mut String, fuel: &Fuel) -> Result<()> {
+fn series(
+    open: &str,
+    items: &[Value],
+    close: &str,
+    level: usize,
+    out: &mut String,
+    fuel: &Fuel,
+) -> Result<()> {
     out.push_str(open);
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
-        write(item, out, fuel)?;
+        write(item, level + 1, out, fuel)?;
     }
     out.push_str(close);
     Ok(())
 }
 
-fn write_dict(pairs: &[(Value, Value)], out: &mut String, fuel: &Fuel) -> Result<()> {
+fn write_dict(pairs: &[(Value, Value)], level: usize, out: &mut String, fuel: &Fuel) -> Result<()> {
     out.push('{');
     for (index, (key, value)) in pairs.iter().enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
-        write(key, out, fuel)?;
+        write(key, level + 1, out, fuel)?;
         out.push_str(": ");
-        write(value, out, fuel)?;
+        write(value, level + 1, out, fuel)?;
     }
     out.push('}');
     Ok(())

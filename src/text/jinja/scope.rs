@@ -2,12 +2,13 @@
 
 use super::value::Value;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(in super::super) struct Scope {
-    pub(super) names: RefCell<Vec<(Arc<str>, Value)>>,
+    pub(super) names: RefCell<BTreeMap<Arc<str>, Value>>,
     parent: Option<Rc<Scope>>,
 }
 
@@ -17,11 +18,7 @@ impl Scope {
     }
 
     pub(super) fn set(&self, name: &Arc<str>, value: Value) {
-        let mut names = self.names.borrow_mut();
-        match names.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value,
-            None => names.push((name.clone(), value)),
-        }
+        self.names.borrow_mut().insert(name.clone(), value);
     }
 
     /// The value of `name` here or around, and how many scopes were looked at.
@@ -29,7 +26,7 @@ impl Scope {
         let mut scope = self;
         let mut looked = 1;
         loop {
-            if let Some((_, value)) = scope.names.borrow().iter().find(|(known, _)| **known == *name) {
+            if let Some(value) = scope.names.borrow().get(name) {
                 return (Some(value.clone()), looked);
             }
             match &scope.parent {

@@ -1,6 +1,6 @@
 //! `'…{}…'.format(values)`.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, place};
 use super::format_spec::Spec;
 use super::percent::ascii;
 use super::value::Value;
@@ -82,7 +82,9 @@ impl Formatter<'_> {
         };
         let found = match index {
             Some(index) => self.arguments.positional.get(index),
-            None => self.arguments.named.iter().find(|(known, _)| **known == *name).map(|(_, value)| value),
+            None => {
+                place(&self.arguments.named, name, self.fuel)?.map(|index| &self.arguments.named[index].1)
+            }
         };
         let Some(mut value) = found.cloned() else {
             return fail(match index {

@@ -1,10 +1,11 @@
 //! Methods of strings.
 
-use super::arguments::{Arguments, flag, int, optional_int, text};
+use super::arguments::{Arguments, count, flag, int, optional_int, text};
 use super::lexer::is_space;
 use super::subscript::Places;
 use super::value::Value;
 use super::{Fuel, Result, fail, repr, str_format};
+use std::collections::BTreeSet;
 
 pub(super) const NAMES: [&str; 44] = [
     "capitalize",
@@ -55,12 +56,13 @@ pub(super) const NAMES: [&str; 44] = [
 
 pub(super) fn call(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     // Case can make three bytes of one.
-    fuel.bytes(3 * value.len())?;
+    fuel.product(3, value.len())?;
     match name {
         "format" => return str_format::format(value, &arguments, fuel).map(Value::text),
         "format_map" => {
             let [mapping] = arguments.bind(name, ["mapping"], 1)?;
             let Some(Value::Dict(dict)) = mapping else { return fail("format_map takes a dict") };
+            fuel.values(2 * dict.pairs.len())?;
             let named = dict.pairs.iter().filter_map(|(key, value)| match key {
                 Value::Str(key) => Some((key.clone(), value.clone())),
                 _ => None,
@@ -81,7 +83,7 @@ pub(super) fn call(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -
         }
         "splitlines" => {
             let [keep] = arguments.bind(name, ["keepends"], 0)?;
-            let lines = lines(value, flag(keep.as_ref()));
+            let lines = lines(value, flag(keep.as_ref()), fuel)?;
             return Value::list(lines.into_iter().map(Value::text).collect(), fuel);
         }
         "partition" | "rpartition" => {
@@ -100,7 +102,7 @@ pub(super) fn call(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -
         }
         "strip" | "lstrip" | "rstrip" => {
             let [characters] = arguments.bind(name, ["chars"], 0)?;
-            return strip(value, name, characters.as_ref()).map(Value::text);
+            return strip(value, name, characters.as_ref(), fuel).map(Value::text);
         }
         "replace" => {
             let [old, new, count] = arguments.bind(name, ["old", "new", "count"], 2)?;
@@ -151,7 +153,7 @@ pub(super) fn call(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -
             let [width] = arguments.bind(name, ["width"], 1)?;
             let width = int(width.as_ref())?.unwrap_or(0);
             let sign = usize::from(value.starts_with(['+', '-']));
-            let padded = pad(&value[sign..], width - sign as i64, '0', "rjust", fuel)?;
+            let padded = pad(&value[sign..], width.saturating_sub(sign as i64), '0', "rjust", fuel)?;
             return Ok(Value::text(value[..sign].to_string() + &padded));
         }
         "expandtabs" => {
@@ -264,7 +266,7 @@ fn search(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<
     if name == "startswith" || name == "endswith" {
         let wanted = wanted.unwrap_or(Value::None);
         let options = match &wanted {
-            Value::Sequence(tuple) if wanted.kind() == "tuple" => tuple.items.clone(),
+            Value::Sequence(_) if wanted.kind() == "tuple" => wanted.iterate(fuel)?,
             _ => vec![wanted],
         };
         for option in &options {
@@ -272,6 +274,7 @@ fn search(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<
                 let kind = option.kind();
                 return fail(format!("{name} first arg must be str or a tuple of str, not {kind}"));
             };
+            fuel.read(option.len().min(part.len()))?;
             let found = if name == "startswith" { part.starts_with(option) } else { part.ends_with(option) };
             if found && !beyond {
                 return Ok(Value::Bool(true));
@@ -311,9 +314,9 @@ pub(super) fn split<'t>(
     }
     fuel.values(value.matches(separator).take(limit).count())?;
     if !from_right {
-        return Ok(value.splitn(limit + 1, separator).collect());
+        return Ok(value.splitn(limit.saturating_add(1), separator).collect());
     }
-    let mut parts: Vec<&str> = value.rsplitn(limit + 1, separator).collect();
+    let mut parts: Vec<&str> = value.rsplitn(limit.saturating_add(1), separator).collect();
     parts.reverse();
     Ok(parts)
 }
@@ -348,8 +351,9 @@ fn split_at_spaces(value: &str, limit: usize, from_right: bool) -> Vec<&str> {
 }
 
 /// `splitlines`, at everything that Python takes for the end of a line.
-pub(super) fn lines(value: &str, keep_ends: bool) -> Vec<&str> {
+pub(super) fn lines<'t>(value: &'t str, keep_ends: bool, fuel: &Fuel) -> Result<Vec<&'t str>> {
     let ends = ['\n', '\r', '\x0b', '\x0c', '\x1c', '\x1d', '\x1e', '\u{85}', '\u{2028}', '\u{2029}'];
+    fuel.values(value.matches(ends).count())?;
     let mut lines = Vec::new();
     let mut rest = value;
     while !rest.is_empty() {
@@ -362,16 +366,25 @@ pub(super) fn lines(value: &str, keep_ends: bool) -> Vec<&str> {
         lines.push(&rest[..if keep_ends { at + end } else { at }]);
         rest = &rest[at + end..];
     }
-    lines
+    Ok(lines)
 }
 
 /// `strip`, `lstrip` and `rstrip`.
-pub(super) fn strip<'t>(value: &'t str, name: &str, characters: Option<&Value>) -> Result<&'t str> {
+pub(super) fn strip<'t>(
+    value: &'t str,
+    name: &str,
+    characters: Option<&Value>,
+    fuel: &Fuel,
+) -> Result<&'t str> {
     let characters = match characters {
         None | Some(Value::None) => None,
-        characters => Some(text(characters)?),
+        characters => {
+            let characters = text(characters)?;
+            fuel.product(characters.len(), size_of::<char>())?;
+            Some(characters.chars().collect::<BTreeSet<char>>())
+        }
     };
-    let strips = |c: char| characters.map_or_else(|| is_space(c), |characters| characters.contains(c));
+    let strips = |c: char| characters.as_ref().map_or_else(|| is_space(c), |set| set.contains(&c));
     let value = if name == "rstrip" { value } else { value.trim_start_matches(strips) };
     Ok(if name == "lstrip" { value } else { value.trim_end_matches(strips) })
 }
@@ -387,7 +400,7 @@ pub(super) fn replace(value: &str, old: &str, new: &str, count: Option<i64>, fue
 /// `value` in `width` characters: `ljust`, `rjust` or `center`.
 pub(super) fn pad(value: &str, width: i64, fill: char, name: &str, fuel: &Fuel) -> Result<String> {
     let length = value.chars().count();
-    let missing = usize::try_from(width).unwrap_or(0).saturating_sub(length);
+    let missing = count(width).saturating_sub(length);
     fuel.product(missing, fill.len_utf8())?;
     let before = match name {
         "ljust" => 0,
@@ -400,7 +413,7 @@ pub(super) fn pad(value: &str, width: i64, fill: char, name: &str, fuel: &Fuel) 
 }
 
 fn expand_tabs(value: &str, size: i64, fuel: &Fuel) -> Result<String> {
-    let size = usize::try_from(size).unwrap_or(0);
+    let size = count(size);
     fuel.product(value.matches('\t').count(), size)?;
     let mut expanded = String::new();
     let mut column = 0;
@@ -422,9 +435,12 @@ fn expand_tabs(value: &str, size: i64, fuel: &Fuel) -> Result<String> {
 }
 
 /// The value as filters that ignore case compare it.
-pub(super) fn ignore_case(value: Value) -> Value {
-    match value {
-        Value::Str(text) => Value::text(text.to_lowercase()),
+pub(super) fn ignore_case(value: Value, fuel: &Fuel) -> Result<Value> {
+    Ok(match value {
+        Value::Str(text) => {
+            fuel.bytes(text.len())?;
+            Value::text(text.to_lowercase())
+        }
         value => value,
-    }
+    })
 }

@@ -1,7 +1,7 @@
 //! `value.name`, `value[key]` and `value[start:stop:step]`, in the sandbox: what changes a value, and what
 //! Python keeps to itself, is out of reach.
 
-use super::value::{Kind, Object, Value};
+use super::value::{Kind, Object, Value, place_of};
 use super::{Fuel, Result, fail, methods, repr};
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ pub(super) fn attribute(value: &Value, name: &Arc<str>, fuel: &Fuel) -> Result<V
 /// `value[key]`: what is under that key, else a method or an attribute.
 pub(super) fn item(value: &Value, key: &Value, fuel: &Fuel) -> Result<Value> {
     let found = match value.defined()? {
-        Value::Dict(dict) if key.check_hashable().is_ok() => dict.get(key, fuel)?.cloned(),
+        Value::Dict(dict) if key.check_hashable(fuel).is_ok() => dict.get(key, fuel)?.cloned(),
         Value::Sequence(sequence) if !matches!(sequence.kind, Kind::Keys | Kind::Values | Kind::Items) => {
             key.as_int().and_then(|index| Some(sequence.items[at(index, sequence.items.len())?].clone()))
         }
         Value::Str(text) => match key.as_int() {
             None => None,
-            Some(index) if text.is_ascii() => {
+            Some(index) if is_ascii(text, fuel)? => {
                 at(index, text.len()).map(|index| Value::text(&text[index..=index]))
             }
             Some(index) => {
@@ -48,6 +48,12 @@ pub(super) fn item(value: &Value, key: &Value, fuel: &Fuel) -> Result<Value> {
         return Ok(found);
     }
     Ok(missing(value, key, fuel))
+}
+
+fn is_ascii(text: &str, fuel: &Fuel) -> Result<bool> {
+    // A machine looks at many bytes at once here.
+    fuel.read(text.len() / 16)?;
+    Ok(text.is_ascii())
 }
 
 /// The place that a possibly negative index means.
@@ -70,12 +76,12 @@ fn missing(value: &Value, key: &Value, fuel: &Fuel) -> Value {
 
 /// A method or an attribute of Python's own.
 fn own_attribute(value: &Value, name: &Arc<str>, fuel: &Fuel) -> Result<Option<Value>> {
+    fuel.read(name.len())?;
     if let Value::Object(object) = value {
         let found = match &**object {
             Object::Namespace(fields) => {
                 let fields = fields.borrow();
-                let field = fields.iter().find(|(key, _)| key.as_str() == Some(&**name));
-                field.map(|(_, value)| value.clone())
+                place_of(&fields, name, fuel)?.map(|index| fields[index].1.clone())
             }
             Object::Loop(state) => state.attribute(name),
             Object::Macro(of, _) => match &**name {
@@ -89,7 +95,9 @@ fn own_attribute(value: &Value, name: &Arc<str>, fuel: &Fuel) -> Result<Option<V
                 "caller" => Some(Value::Bool(of.caller)),
                 _ => None,
             },
-            Object::Cycler { items, position } if &**name == "current" => Some(items[position.get()].clone()),
+            Object::Cycler { items, position, .. } if &**name == "current" => {
+                Some(items[position.get()].clone())
+            }
             Object::Joiner { separator, .. } if &**name == "sep" => Some(separator.clone()),
             _ => None,
         };
@@ -114,7 +122,7 @@ fn own_attribute(value: &Value, name: &Arc<str>, fuel: &Fuel) -> Result<Option<V
         return Ok(Some(Value::undefined(why)));
     }
     let has = methods::names(value).contains(&&**name);
-    Ok(has.then(|| Value::object(Object::Method(value.clone(), name.clone()))))
+    has.then(|| Value::method(value, name)).transpose()
 }
 
 /// The places that a slice of Python takes.
@@ -174,9 +182,9 @@ pub(super) fn slice(value: &Value, parts: [Option<i64>; 3], fuel: &Fuel) -> Resu
             let kind = match sequence.kind {
                 Kind::Group => Kind::Tuple,
                 Kind::Range { start, step, .. } => Kind::Range {
-                    start: start + places.start * step,
-                    stop: start + places.stop * step,
-                    step: step.saturating_mul(places.step),
+                    start: sum_of(start, places.start, step)?,
+                    stop: sum_of(start, places.stop, step)?,
+                    step: sum_of(0, places.step, step)?,
                 },
                 kind => kind,
             };
@@ -187,13 +195,23 @@ pub(super) fn slice(value: &Value, parts: [Option<i64>; 3], fuel: &Fuel) -> Resu
     }
 }
 
+/// `start + times * step`.
+fn sum_of(start: i64, times: i64, step: i64) -> Result<i64> {
+    match times.checked_mul(step).and_then(|distance| start.checked_add(distance)) {
+        Some(sum) => Ok(sum),
+        None => fail("a number is too large"),
+    }
+}
+
 /// The attribute that a filter names by a path like `function.name` or a number.
 pub(super) fn path(value: &Value, path: &Value, fuel: &Fuel) -> Result<Value> {
     let Value::Str(text) = path else {
         return if matches!(path, Value::None) { Ok(value.clone()) } else { item(value, path, fuel) };
     };
+    fuel.read(text.len())?;
     let mut found = value.clone();
     for part in text.split('.') {
+        fuel.steps(1)?;
         let number = part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten();
         let key = number.map_or_else(|| Value::text(part), Value::Int);
         found = item(&found, &key, fuel)?;

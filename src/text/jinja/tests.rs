@@ -132,7 +132,7 @@ fn deep_nesting_is_an_error() {
         ("not ", ""),
         ("-", ""),
         ("f(", ")"),
-        ("1 if ", ""),
+        ("1 if 1 else ", ""),
         ("a[", "]"),
     ] {
         let deep = format!("{{{{ {}1{} }}}}", open.repeat(100_000), close.repeat(100_000));
@@ -140,7 +140,19 @@ fn deep_nesting_is_an_error() {
     }
     let deep = "{% if 1 %}".repeat(100_000) + &"{% endif %}".repeat(100_000);
     assert!(error(&deep).contains("nested too deeply"));
-    for flat in [" + 1", " ~ 1", " or 0", " and 1", " * 1", " < 2", "|string", ".x[0]", " is number"] {
+    for flat in [
+        " + 1",
+        " ~ 1",
+        " or 0",
+        " and 1",
+        " * 1",
+        " < 2",
+        " if 1",
+        " if 0",
+        "|string",
+        ".x[0]",
+        " is number",
+    ] {
         let long = format!("{{{{ 1{} }}}}", flat.repeat(10_000));
         let _ = render(&long, &BTreeMap::new());
     }
@@ -174,6 +186,242 @@ fn the_deepest_nesting_fits_a_small_stack() {
         assert_eq!(render(list, &BTreeMap::new()).unwrap().len(), 4 * 99 + 2);
     };
     std::thread::Builder::new().stack_size(512 * 1024).spawn(deepest).unwrap().join().unwrap();
+}
+
+/// `run` in half the stack that WebAssembly has.
+fn in_a_small_stack(run: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(512 * 1024).spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn what_holds_others_is_freed_in_a_small_stack() {
+    in_a_small_stack(|| {
+        let none = BTreeMap::new();
+        let many = "{% set n = namespace(c=0) %}{% for i in range(20000) %}BODY{% endfor %}ok";
+        for held in
+            ["cycler(n.c)", "joiner(n.c)", "cycler(n.c).next", "[cycler(n.c)]", "joiner(sep=cycler(n.c))"]
+        {
+            let message = error(&many.replace("BODY", &format!("{{% set n.c = {held} %}}")));
+            assert!(message.contains("nested too deeply"), "{held}: {message}");
+        }
+        for body in [
+            // Each `caller`, loop or namespace holds the one before it.
+            "{% set p = n.c %}{% call(x) keep() %}{{ p }}{% endcall %}",
+            "{% set p = n.c %}{% for x in [1] recursive %}{% set n.c = loop %}{% endfor %}",
+            "{% for x in [1] %}{% set _ = loop.changed(n.c) %}{% set n.c = loop %}{% endfor %}",
+            "{% for x in [1] %}{% set _ = loop.changed(loop, [loop]) %}{% set n.c = loop %}{% endfor %}",
+            "{% set n.c = cycler(namespace(c=n.c)) %}",
+        ] {
+            let keep = "{% macro keep() %}{% set n.c = caller %}{% endmacro %}";
+            let source = many.replace("BODY", body).replacen("{% for", &format!("{keep}{{% for"), 1);
+            assert_eq!(render(&source, &none).unwrap(), "ok", "{body}");
+        }
+        let printed = "{% set n = namespace() %}{% for i in range(20000) %}{% set n.x = namespace(y=n.x) %}{% endfor %}";
+        for print in
+            ["{{ n }}", "{{ [n] }}", "{{ {1: n} | string }}", "{{ '%r' % n }}", "{{ '{!r}'.format(n) }}"]
+        {
+            let message = error(&format!("{printed}{print}"));
+            assert!(message.contains("too deeply to be printed"), "{print}: {message}");
+        }
+        for count in [17, 5_000, 100_000] {
+            // Generators within the one that is looped over are asked for nothing.
+            let maps = format!("{{{{ ['a'] | map(*(['map'] * {count})) | list }}}}");
+            let ended = render(&maps, &none).unwrap_or_else(|error| error.to_string());
+            assert!(ended == "[<generator object>]" || ended.contains("fuel"), "{ended}");
+        }
+        assert_eq!(
+            render("{{ [['a']] | map('map', 'upper') | map('list') | list }}", &none).unwrap(),
+            "[['A']]"
+        );
+        // The deepest value printed as deep as calls go.
+        let deep = "{% set n = namespace(x=[1]) %}{% for i in range(98) %}{% set n.x = [n.x] %}{% endfor %}\
+            {% macro f(k) %}{% if k %}{{ f(k - 1) }}{% else %}{{ n.x }}{{ n.x | tojson }}{% endif %}{% endmacro %}{{ f(DEPTH) }}";
+        let fits = (0..120)
+            .filter(|depth| render(&deep.replace("DEPTH", &depth.to_string()), &BTreeMap::new()).is_ok());
+        assert!(fits.count() > 50);
+    });
+}
+
+/// What would be freed only by the end of the process.
+#[test]
+fn what_holds_itself_is_freed() {
+    for source in [
+        "{% macro f() %}{% set n.c = caller %}{% endmacro %}{% call f() %}{{ t }}{% endcall %}",
+        "{% for x in [1] recursive %}{% set n.c = loop %}{% endfor %}",
+        "{% for x in [1] %}{% set _ = loop.changed(loop, t) %}{% endfor %}",
+        "{% for x in [1] %}{% set _ = loop.changed(1) %}{% set _ = loop.changed([loop], t) %}{% endfor %}",
+        "{% set n.n = n %}",
+    ] {
+        for before in ["", "{% set s = t %}{% set q = n %}"] {
+            let text: std::sync::Arc<str> = "text".into();
+            let source =
+                format!("{{% set n = namespace() %}}{before}{source}{{% set n.t = t %}}{{% set c = n.c %}}");
+            let fuel = Fuel::new(FUEL);
+            Template::parse(&source).unwrap().render(vec![("t", Value::Str(text.clone()))], fuel).unwrap();
+            assert_eq!(std::sync::Arc::strong_count(&text), 1, "{source}");
+        }
+    }
+}
+
+/// Each is a step or two for a template, and seconds or minutes of work.
+#[test]
+fn long_work_costs_fuel() {
+    let text = "é".repeat(5_000_000);
+    let words = "a".repeat(2_000_000);
+    let many = |count: usize, body: fn(usize) -> String| (0..count).map(body).collect::<Vec<_>>().join(", ");
+    let parameters = many(30_000, |i| format!("p{i}"));
+    let arguments = many(30_000, |i| format!("p{}=1", 29_999 - i));
+    let sets = many(30_000, |i| format!("x{i}"));
+    let dict = "{% set d = dict(range(4000) | map('string') | batch(2) | list) %}";
+    assert_eq!(render(&format!("{dict}{{{{ d | length }}}}"), &BTreeMap::new()).unwrap(), "2000");
+    let again = "{% for i in range(100000) %}";
+    let started = std::time::Instant::now();
+    for body in [
+        "s | reverse",
+        "s % ()",
+        "s | int(1)",
+        "s | float(1)",
+        "[s] | sort",
+        "[s] | unique | list",
+        "[s] | min",
+        "[s] | max",
+        "[{'a': s}] | groupby('a')",
+        "{'a': s} | dictsort(by='value')",
+        "[s] | map(attribute=s) | list",
+        "s.strip(s)",
+        "s.splitlines()",
+        "s[0]",
+        "s[-1]",
+        "'a' | truncate(9000000, end=s)",
+        "s is lower",
+        "s.startswith((s,) * 9)",
+        "s | filesizeformat",
+        "s.zfill(1)",
+        "w | wordwrap(1)",
+        "w | wordwrap(1, wrapstring=w)",
+        "w.strip(w)",
+    ] {
+        let source = format!("{{% for i in range(20000) %}}{{% if {body} %}}{{% endif %}}{{% endfor %}}");
+        let variables = [("s", &text), ("w", &words)];
+        let variables = variables.map(|(name, text)| (name.to_string(), Value::text(&**text))).into();
+        assert!(render(&source, &variables).is_err(), "{body}");
+    }
+    for source in [
+        "{{ [] * 9223372036854775807 }}{{ '' * 9223372036854775807 }}{{ () * 9223372036854775807 }}",
+        "{% set n = namespace(x=(1,)) %}{% for i in range(90) %}{% set n.x = (n.x, n.x) %}{% endfor %}{{ {n.x: 1} }}",
+        &format!("{{% macro f({parameters}) %}}x{{% endmacro %}}{{{{ f({arguments}) }}}}"),
+        &format!(
+            "{{% set {sets} = range(30000) %}}{{% for i in range(100000) %}}{{{{ x29999 }}}}{{% endfor %}}"
+        ),
+        &format!(
+            "{dict}{{% for i in range(9000) %}}{{% set m = namespace(n.d) %}}{{{{ m.k8999 }}}}{{% endfor %}}"
+        ),
+        &format!("{{{{ 1 | a{} }}}}", ".a".repeat(300_000)),
+        &format!("{{{{ {}0 }}}}", "0 if ".repeat(300_000)),
+    ] {
+        let _ = render(source, &BTreeMap::new());
+    }
+    for source in [
+        "{% set n = namespace(d) %}AGAIN{{ n['3998'] }}{% endfor %}",
+        "{% macro f() %}{{ kwargs | length }}{% endmacro %}AGAIN{{ f(**d) }}{% endfor %}",
+        "AGAIN{{ '{x}'.format(x=1, **d) }}{% endfor %}",
+    ] {
+        let message = error(&format!("{dict}{}", source.replace("AGAIN", again)));
+        assert!(message.contains("fuel"), "{source}: {message}");
+    }
+    // Minutes where any of them is free.
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn numbers_at_the_ends_of_their_range() {
+    let render = |source: &str| render(&format!("{{{{ {source} }}}}"), &BTreeMap::new());
+    for (source, expected) in [
+        ("[] * 9223372036854775807", "[]"),
+        ("'' * 9223372036854775807", ""),
+        ("'%.5000g' % 0.5", "0.5"),
+        ("('%.65535f' % 0.5) | length", "65537"),
+        ("('%#.65535g' % 0.0001220703125) | length", "65540"),
+        ("('%.65535d' % 5) | length", "65535"),
+        ("('%65535s' % 5) | length", "65535"),
+        ("('{:065535,}'.format(1)) | length", "65535"),
+        ("'abc' | truncate(9223372036854775807)", "abc"),
+        ("'abc' | truncate(255, leeway=9223372036854775807)", "abc"),
+        ("9223372036854775804 | round(-1)", "9223372036854775800"),
+        ("25 | round(-1)", "20"),
+        ("35 | round(-1)", "40"),
+        ("(-25) | round(-1)", "-20"),
+        ("(-26) | round(-1)", "-30"),
+        ("9223372036854775807 | round(-9223372036854775807 - 1)", "0"),
+        ("1234 | round(-400)", "0"),
+        ("1.5 | round(-400)", "0.0"),
+        ("(-1.5) | round(-400)", "-0.0"),
+        ("1.5 | round(-9223372036854775807 - 1)", "0.0"),
+        ("1.5 | round(9223372036854775807)", "1.5"),
+        ("1234.5 | round(-2)", "1200.0"),
+        ("7 | round(400, 'ceil')", "7.0"),
+        ("'5'.zfill(-9223372036854775807 - 1)", "5"),
+        ("'-5'.zfill(-9223372036854775807 - 1)", "-5"),
+        ("'a b'.split(' ', 9223372036854775807)", "['a', 'b']"),
+        ("range(10)[::9223372036854775807] | list", "[0]"),
+        ("range(-9000000000000000000, 9000000000000000000, 1000000000000000000) | length", "18"),
+        (
+            "(range(-9000000000000000000, 9000000000000000000, 1000000000000000000) | list)[-1]",
+            "8000000000000000000",
+        ),
+        (
+            "range(9000000000000000000, -9000000000000000000, -1000000000000000000) | last",
+            "-8000000000000000000",
+        ),
+        ("range(5, 0) | list", "[]"),
+        ("range(3, 3) | list", "[]"),
+        ("range(0, 5, -1) | list", "[]"),
+        ("range(5, 0, -2) | list", "[5, 3, 1]"),
+        ("range(0, 9, 3)[1:]", "range(3, 9, 3)"),
+        ("(-9223372036854775807 - 1) % -1", "0"),
+    ] {
+        assert_eq!(render(source).as_deref(), Ok(expected), "{source}");
+    }
+    for source in [
+        "'%.70000f' % 1.5",
+        "'%.70000d' % 5",
+        "'%.70000e' % 5",
+        "'%.70000g' % 5",
+        "'%70000d' % 5",
+        "'%*d' % (70000, 5)",
+        "'%.*f' % (70000, 5)",
+        "'{:070000,}'.format(1)",
+        "'{:.70000f}'.format(1.5)",
+        "'{:.70000}'.format(1.5)",
+        "'{:.70000%}'.format(1.5)",
+        "'{:70000}'.format('a')",
+        "'{:{}}'.format(1, 70000)",
+    ] {
+        let message = render(source).unwrap_err().to_string();
+        assert!(message.contains("a width or precision above 65535 is not supported"), "{source}: {message}");
+    }
+    for source in [
+        "9223372036854775807 | round(-1)",
+        "1.5 | round(-400, 'ceil')",
+        "1.5 | round(400, 'floor')",
+        "1.7e308 | round(-308)",
+        "'abc' | truncate(-9223372036854775807 - 1)",
+        "range(0, 9000000000000000000, 1000000000000000000)[::9223372036854775807]",
+        "(-9223372036854775807 - 1) | abs",
+    ] {
+        assert!(render(source).is_err(), "{source}: {:?}", render(source));
+    }
+}
+
+#[test]
+fn conditionals_in_a_row() {
+    let render = |source: &str| render(&format!("{{{{ {source} }}}}"), &BTreeMap::new()).unwrap();
+    assert_eq!(render("'a' if 1 if 1 else 'b'"), "a");
+    assert_eq!(render("'a' if 1 if 0 else 'b'"), "b");
+    assert_eq!(render("'a' if 0 if 1 else 'b'"), "");
+    assert_eq!(render("'a' if 0 else 'b' if 0 else 'c'"), "c");
+    assert_eq!(render("'a' if 0 else 'b' if 1 if 0"), "");
+    assert_eq!(render("'a' if nope.x.y if 0 else 'b'"), "b");
 }
 
 proptest! {

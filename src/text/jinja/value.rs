@@ -83,17 +83,19 @@ impl Iterator {
 pub(in super::super) enum Object {
     Namespace(RefCell<Vec<(Value, Value)>>),
     Function(&'static str),
-    /// A method with the value that it belongs to.
+    /// A method with the value that it belongs to: [`Value::method`].
     Method(Value, Arc<str>),
     Macro(Arc<Macro>, Rc<Scope>),
     Loop(Loop),
     Cycler {
         items: Vec<Value>,
         position: Cell<usize>,
+        depth: usize,
     },
     Joiner {
         separator: Value,
         used: Cell<bool>,
+        depth: usize,
     },
 }
 
@@ -104,7 +106,8 @@ pub(super) struct Recursion {
     pub(super) scope: Rc<Scope>,
 }
 
-fn nested(values: impl std::iter::Iterator<Item = usize>) -> Result<usize> {
+/// The depth of what holds values of these depths.
+pub(super) fn nested(values: impl std::iter::Iterator<Item = usize>) -> Result<usize> {
     let depth = 1 + values.max().unwrap_or(0);
     if depth > DEPTH { fail("lists and dicts are nested too deeply") } else { Ok(depth) }
 }
@@ -128,14 +131,28 @@ impl Dict {
 
 /// Where `key` is among `pairs`.
 fn position(pairs: &[(Value, Value)], key: &Value, fuel: &Fuel) -> Result<Option<usize>> {
-    key.check_hashable()?;
-    fuel.steps(pairs.len() / 8)?;
+    key.check_hashable(fuel)?;
     if let Value::Str(wanted) = key {
-        return Ok(pairs.iter().position(|(k, _)| matches!(k, Value::Str(k) if k == wanted)));
+        return place_of(pairs, wanted, fuel);
     }
+    fuel.steps(pairs.len() / 8)?;
     for (index, (candidate, _)) in pairs.iter().enumerate() {
         if compare::equal(candidate, key, fuel)? {
             return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
+/// Where the string `wanted` is among the keys of `pairs`.
+pub(super) fn place_of(pairs: &[(Value, Value)], wanted: &str, fuel: &Fuel) -> Result<Option<usize>> {
+    fuel.steps(pairs.len() / 8)?;
+    for (index, (key, _)) in pairs.iter().enumerate() {
+        if let Some(key) = key.as_str().filter(|key| key.len() == wanted.len()) {
+            fuel.read(wanted.len())?;
+            if key == wanted {
+                return Ok(Some(index));
+            }
         }
     }
     Ok(None)
@@ -195,8 +212,14 @@ impl Value {
         Self::Object(Rc::new(object))
     }
 
-    /// How many values are nested in one another here. Namespaces and scopes count as one: the interpreter
-    /// takes them apart itself.
+    pub(super) fn method(of: &Self, name: &Arc<str>) -> Result<Self> {
+        nested([of.depth()].into_iter())?;
+        Ok(Self::object(Object::Method(of.clone(), name.clone())))
+    }
+
+    /// How many values are nested in one another here, which is bounded for all that are made: freeing them
+    /// takes that much stack. What a namespace, the scope of a macro or of a recursive loop, and
+    /// `loop.changed` hold is not counted: the interpreter keeps those to the end, and takes them apart itself.
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::Sequence(sequence) => sequence.depth,
@@ -205,7 +228,7 @@ impl Value {
             Self::Object(object) => match &**object {
                 Object::Method(of, _) => 1 + of.depth(),
                 Object::Loop(state) => 1 + state.depth(),
-                Object::Cycler { items, .. } => 1 + items.iter().map(Value::depth).max().unwrap_or(0),
+                Object::Cycler { depth, .. } | Object::Joiner { depth, .. } => *depth,
                 _ => 1,
             },
             _ => 0,
@@ -299,11 +322,15 @@ impl Value {
     }
 
     /// Python's `hash(value)`, as far as it can fail.
-    pub(super) fn check_hashable(&self) -> Result<()> {
+    pub(super) fn check_hashable(&self, fuel: &Fuel) -> Result<()> {
         match self {
             Self::Dict(_) => fail("unhashable type: 'dict'"),
             Self::Sequence(sequence) => match sequence.kind {
-                Kind::Tuple | Kind::Group => sequence.items.iter().try_for_each(Value::check_hashable),
+                // The same tuple may be in it many times over.
+                Kind::Tuple | Kind::Group => sequence.items.iter().try_for_each(|item| {
+                    fuel.steps(1)?;
+                    item.check_hashable(fuel)
+                }),
                 Kind::List => fail("unhashable type: 'list'"),
                 _ => Ok(()),
             },

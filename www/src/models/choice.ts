@@ -3,6 +3,7 @@
 import { build } from '../ui/build';
 import { megabytes } from '../ui/format';
 import type { Role } from './catalogue';
+import { modelsOf } from './files';
 import { usable, type Library } from './library';
 import { isKept, lengthOf, type Model } from './model';
 
@@ -53,9 +54,9 @@ export class ModelChoice {
     parts.file.setAttribute('aria-label', `${options.label}: choose a file, or all files of a split model`);
     parts.select.addEventListener('change', () => this.choose(parts.select.value));
     parts.file.addEventListener('change', () => {
-      const files = [...(parts.file.files ?? [])];
-      if (files.length > 0) {
-        this.choose(library.addFiles(files).key);
+      const [first] = modelsOf([...(parts.file.files ?? [])]).map(files => library.addFiles(files));
+      if (first) {
+        this.choose(first.key);
       }
       parts.file.value = '';
     });

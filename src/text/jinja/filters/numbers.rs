@@ -6,7 +6,10 @@ use super::super::operators::as_float;
 use super::super::value::Value;
 use super::super::{Fuel, Result, fail, operators};
 
-pub(super) fn call(name: &str, value: &Value, arguments: Arguments, _fuel: &Fuel) -> Result<Value> {
+pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
+    if let Value::Str(text) = value {
+        fuel.product(4, text.len())?;
+    }
     match name {
         "abs" => {
             arguments.bind(name, [], 0)?;
@@ -59,35 +62,60 @@ fn round(value: &Value, arguments: Arguments) -> Result<Value> {
     let Some(number) = as_float(value.defined()?) else {
         return fail(format!("type {} doesn't define __round__ method", value.kind()));
     };
-    let power = 10_f64.powi(i32::try_from(precision).unwrap_or(i32::MAX));
-    match method {
-        Some("common") => Ok(match value.as_int() {
-            Some(int) if precision >= 0 => Value::Int(int),
-            Some(int) => {
-                Value::Int(round_half_even(int as f64 * power) as i64 * (1.0 / power).round() as i64)
-            }
-            None => Value::Float(round_to(number, precision)),
-        }),
-        Some("ceil") => Ok(Value::Float((number * power).ceil() / power)),
-        Some("floor") => Ok(Value::Float((number * power).floor() / power)),
+    match (method, value.as_int()) {
+        (Some("common"), Some(int)) => round_int(int, precision).map(Value::Int),
+        (Some("common"), None) => round_to(number, precision).map(Value::Float),
+        (Some("ceil" | "floor"), Some(int)) if precision >= 0 => Ok(Value::Float(int as f64)),
+        (Some("ceil"), _) => scaled(number, precision, f64::ceil).map(Value::Float),
+        (Some("floor"), _) => scaled(number, precision, f64::floor).map(Value::Float),
         _ => fail("method must be common, ceil or floor"),
     }
 }
 
-fn round_half_even(number: f64) -> f64 {
-    number.round_ties_even()
+/// The power of ten, which is zero or infinite beyond the range of floats.
+fn power_of_ten(exponent: i64) -> f64 {
+    10_f64.powi(exponent.clamp(-400, 400) as i32)
+}
+
+/// `number` made whole by `whole`, `precision` digits after the point.
+fn scaled(number: f64, precision: i64, whole: fn(f64) -> f64) -> Result<f64> {
+    let power = power_of_ten(precision);
+    let scaled = number * power;
+    if power == 0.0 || !scaled.is_finite() {
+        return fail("a number is too large to be rounded");
+    }
+    Ok(whole(scaled) / power)
+}
+
+/// Python's `round(int, precision)`.
+fn round_int(int: i64, precision: i64) -> Result<i64> {
+    if precision >= 0 {
+        return Ok(int);
+    }
+    // No more digits than an `i64` has count: beyond them all rounds to zero.
+    let power = 10_i128.pow(precision.unsigned_abs().min(20) as u32);
+    let int = i128::from(int);
+    let (below, rest) = (int.div_euclid(power), int.rem_euclid(power));
+    let up = 2 * rest > power || (2 * rest == power && below % 2 != 0);
+    let rounded = (below + i128::from(up)) * power;
+    i64::try_from(rounded).or_else(|_| fail("a number is too large"))
 }
 
 /// Python's `round(number, precision)`: of the decimal digits of the exact value.
-fn round_to(number: f64, precision: i64) -> f64 {
-    match usize::try_from(precision) {
-        Ok(precision) if precision > 30 => number,
-        Ok(precision) => format!("{number:.precision$}").parse().unwrap_or(number),
-        Err(_) => {
-            let power = 10_f64.powi(i32::try_from(-precision).unwrap_or(i32::MAX));
-            round_half_even(number / power) * power
-        }
+fn round_to(number: f64, precision: i64) -> Result<f64> {
+    // Beyond these every digit, or none, is kept.
+    if !number.is_finite() || precision > 323 {
+        return Ok(number);
     }
+    if let Ok(precision) = usize::try_from(precision) {
+        return Ok(format!("{number:.precision$}").parse().unwrap_or(number));
+    }
+    if precision < -308 {
+        return Ok(0.0_f64.copysign(number));
+    }
+    let power = power_of_ten(-precision);
+    let rounded = (number / power).round_ties_even() * power;
+    if rounded.is_finite() { Ok(rounded) } else { fail("rounded value too large to represent") }
 }
 
 fn file_size(bytes: f64, binary: bool) -> String {

@@ -28,8 +28,13 @@ fn map(items: Vec<Value>, mut arguments: Arguments, fuel: &Fuel) -> Result<Vec<V
     }
     let filter = arguments.positional.remove(0);
     let Some(filter) = filter.as_str() else { return fail("map takes the name of a filter") };
-    let apply = |item: Value| super::call(filter, &item, arguments.clone(), fuel);
+    let apply = |item: Value| fuel.deeper(|| super::call(filter, &item, copy(&arguments, fuel)?, fuel));
     items.into_iter().map(apply).collect()
+}
+
+fn copy(arguments: &Arguments, fuel: &Fuel) -> Result<Arguments> {
+    fuel.values(arguments.positional.len() + 2 * arguments.named.len())?;
+    Ok(arguments.clone())
 }
 
 /// What `path` leads to, `default` standing in for what is undefined on the way.
@@ -41,6 +46,7 @@ pub(super) fn path_or(item: &Value, path: &Value, default: Option<&Value>, fuel:
             (found, _) => found,
         });
     };
+    fuel.read(text.len())?;
     let mut found = item.clone();
     for part in text.split('.') {
         found = match subscript::path(&found, &Value::text(part), fuel)? {
@@ -69,7 +75,7 @@ fn select(name: &str, items: Vec<Value>, mut arguments: Arguments, fuel: &Fuel) 
         };
         let passes = match &test {
             None => looked_at.is_true(),
-            Some(Value::Str(test)) => tests_of::call(test, &looked_at, arguments.clone(), fuel)?,
+            Some(Value::Str(test)) => tests_of::call(test, &looked_at, copy(&arguments, fuel)?, fuel)?,
             Some(_) => return fail(format!("{name} takes the name of a test")),
         };
         if passes == wanted {

@@ -1,6 +1,6 @@
 //! Filters of lists and dicts.
 
-use super::super::arguments::{Arguments, flag, int};
+use super::super::arguments::{Arguments, count, flag, int};
 use super::super::ast::Operator;
 use super::super::str_methods::ignore_case;
 use super::super::value::{Kind, Value};
@@ -34,6 +34,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
         "reverse" => {
             arguments.bind(name, [], 0)?;
             if let Value::Str(text) = value {
+                fuel.bytes(text.len())?;
                 return Ok(Value::text(text.chars().rev().collect::<String>()));
             }
             let is_generator = matches!(value, Value::Iterator(_));
@@ -100,7 +101,7 @@ fn unique(value: &Value, key: &Key, fuel: &Fuel) -> Result<Vec<Value>> {
     let mut kept = Vec::new();
     for item in value.iterate(fuel)? {
         let found = key.of(&item, fuel)?;
-        found.check_hashable()?;
+        found.check_hashable(fuel)?;
         let is_seen = seen.iter().try_fold(false, |same, one| Ok(same || compare::equal(one, &found, fuel)?));
         if !is_seen? {
             seen.push(found);
@@ -112,7 +113,7 @@ fn unique(value: &Value, key: &Key, fuel: &Fuel) -> Result<Vec<Value>> {
 
 /// Lists of `size` values; `fill` completes the last.
 fn batches(value: &Value, size: Option<i64>, fill: Option<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
-    let size = usize::try_from(size.unwrap_or(0)).unwrap_or(0);
+    let size = count(size.unwrap_or(0));
     let fill = fill.filter(|fill| !matches!(fill, Value::None));
     let items = value.iterate(fuel)?;
     if size == 0 && !items.is_empty() {
@@ -133,7 +134,7 @@ fn batches(value: &Value, size: Option<i64>, fill: Option<Value>, fuel: &Fuel) -
 fn columns(value: &Value, slices: Option<i64>, fill: Option<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
     let fill = fill.filter(|fill| !matches!(fill, Value::None));
     let items = value.iterate(fuel)?;
-    let slices = usize::try_from(slices.unwrap_or(0)).unwrap_or(0);
+    let slices = count(slices.unwrap_or(0));
     if slices == 0 {
         return fail("slice takes a number above 0");
     }
@@ -178,7 +179,7 @@ impl Key {
 
     fn of(&self, item: &Value, fuel: &Fuel) -> Result<Value> {
         let found = path_or(item, &self.attribute, self.default.as_ref(), fuel)?;
-        Ok(if self.case { found } else { ignore_case(found) })
+        if self.case { Ok(found) } else { ignore_case(found, fuel) }
     }
 }
 
@@ -204,7 +205,10 @@ fn extreme(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Resu
 fn sort(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     let [reverse, case, attribute] = arguments.bind("sort", ["reverse", "case_sensitive", "attribute"], 0)?;
     let attributes: Vec<Value> = match attribute {
-        Some(Value::Str(names)) => names.split(',').map(Value::text).collect(),
+        Some(Value::Str(names)) => {
+            fuel.values(names.matches(',').count())?;
+            names.split(',').map(Value::text).collect()
+        }
         other => vec![other.unwrap_or(Value::None)],
     };
     let case = flag(case.as_ref());

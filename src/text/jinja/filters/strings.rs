@@ -1,6 +1,6 @@
 //! Filters of strings.
 
-use super::super::arguments::{Arguments, flag, int, text};
+use super::super::arguments::{Arguments, count, flag, int, text};
 use super::super::lexer::is_space;
 use super::super::value::Value;
 use super::super::{Fuel, Result, fail, percent, repr, str_methods};
@@ -19,7 +19,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
     }
     let written = repr::text(value, fuel)?;
     // What changes case or escapes may make more bytes.
-    fuel.bytes(6 * written.len())?;
+    fuel.product(6, written.len())?;
     Ok(Value::text(match name {
         "replace" => {
             let [old, new, count] = arguments.bind(name, ["old", "new", "count"], 2)?;
@@ -34,7 +34,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
         }
         "trim" => {
             let [characters] = arguments.bind(name, ["chars"], 0)?;
-            str_methods::strip(&written, "strip", characters.as_ref())?.into()
+            str_methods::strip(&written, "strip", characters.as_ref(), fuel)?.into()
         }
         "format" => {
             let Arguments { positional, named } = arguments;
@@ -101,15 +101,15 @@ fn indent(value: &str, arguments: Arguments, fuel: &Fuel) -> Result<String> {
     let indention = match &width {
         Some(Value::Str(text)) => text.to_string(),
         width => {
-            let width = usize::try_from(int(width.as_ref())?.unwrap_or(4)).unwrap_or(0);
+            let width = count(int(width.as_ref())?.unwrap_or(4));
             fuel.bytes(width)?;
             " ".repeat(width)
         }
     };
+    fuel.product(2, value.len())?;
     let with_end = format!("{value}\n");
-    let lines = str_methods::lines(&with_end, false);
+    let lines = str_methods::lines(&with_end, false, fuel)?;
     fuel.product(lines.len(), indention.len() + 1)?;
-    fuel.bytes(value.len())?;
     let mut indented = if flag(first.as_ref()) { indention.clone() } else { String::new() };
     for (index, line) in lines.iter().enumerate() {
         if index > 0 {
@@ -130,11 +130,12 @@ fn truncate(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     let leeway = int(leeway.as_ref().filter(|leeway| !matches!(leeway, Value::None)))?.unwrap_or(5);
     let end = end.unwrap_or_else(|| Value::text("..."));
     let end = text(Some(&end))?;
-    let room = length - end.chars().count() as i64;
+    fuel.bytes(end.len())?;
+    let room = length.saturating_sub(end.chars().count() as i64);
     if room < 0 || leeway < 0 {
         return fail("truncate takes a length that its end fits into, and no negative leeway");
     }
-    if value.len(fuel)? as i64 <= length + leeway {
+    if value.len(fuel)? as i64 <= length.saturating_add(leeway) {
         return Ok(value.clone());
     }
     let kept: String = text(Some(value))?.chars().take(room as usize).collect();
@@ -167,7 +168,7 @@ fn url_encode(value: &Value, fuel: &Fuel) -> Result<String> {
 
 fn quote(value: &Value, kept: &str, fuel: &Fuel) -> Result<String> {
     let text = repr::text(value, fuel)?;
-    fuel.bytes(3 * text.len())?;
+    fuel.product(3, text.len())?;
     Ok(text.bytes().fold(String::new(), |mut quoted, byte| {
         let character = char::from(byte);
         if byte.is_ascii_alphanumeric() || "_.-~".contains(character) || kept.contains(character) {

@@ -15,14 +15,26 @@ impl Wrapping<'_> {
         let Some(width) = usize::try_from(self.width).ok().filter(|width| *width > 0) else {
             return fail(format!("invalid width {} (must be > 0)", self.width));
         };
-        fuel.product(value.len() / width + 1, self.newline.len())?;
-        fuel.product(4, value.len())?;
-        let wrapped = str_methods::lines(value, false).into_iter().map(|line| {
-            let mut chunks = self.chunks(line);
-            chunks.reverse();
-            self.fill(chunks, width).join(self.newline)
-        });
-        Ok(wrapped.collect::<Vec<_>>().join(self.newline))
+        fuel.product(16, value.len())?;
+        let mut wrapped = String::new();
+        for (index, line) in str_methods::lines(value, false, fuel)?.into_iter().enumerate() {
+            if index > 0 {
+                self.end_line(&mut wrapped, fuel)?;
+            }
+            for (index, line) in self.fill(&self.chunks(line), width).iter().enumerate() {
+                if index > 0 {
+                    self.end_line(&mut wrapped, fuel)?;
+                }
+                wrapped += line;
+            }
+        }
+        Ok(wrapped)
+    }
+
+    fn end_line(&self, wrapped: &mut String, fuel: &Fuel) -> Result<()> {
+        fuel.bytes(self.newline.len())?;
+        *wrapped += self.newline;
+        Ok(())
     }
 
     /// Words, and the white space between them.
@@ -43,36 +55,43 @@ impl Wrapping<'_> {
         chunks.into_iter().flat_map(|chunk| at_hyphens(&chunk)).collect()
     }
 
-    fn fill(&self, mut chunks: Vec<String>, width: usize) -> Vec<String> {
+    fn fill(&self, chunks: &[String], width: usize) -> Vec<String> {
+        // What is left, the next one last, with the numbers of their characters.
+        let mut chunks: Vec<(&str, usize)> =
+            chunks.iter().rev().map(|chunk| (&**chunk, chunk.chars().count())).collect();
+        let is_blank = |chunk: &str| chunk.chars().all(char::is_whitespace);
         let mut lines: Vec<String> = Vec::new();
         while !chunks.is_empty() {
-            let mut line: Vec<String> = Vec::new();
+            let mut line: Vec<&str> = Vec::new();
             let mut length = 0;
-            if !lines.is_empty() && chunks.last().is_some_and(|chunk| chunk.trim().is_empty()) {
+            if !lines.is_empty() && chunks.last().is_some_and(|(chunk, _)| is_blank(chunk)) {
                 chunks.pop();
             }
-            while let Some(chunk) = chunks.last() {
-                let more = chunk.chars().count();
+            while let Some((chunk, more)) = chunks.last() {
                 if length + more > width {
                     break;
                 }
                 length += more;
-                line.extend(chunks.pop());
+                line.push(chunk);
+                chunks.pop();
             }
-            if let Some(chunk) = chunks.last_mut().filter(|chunk| chunk.chars().count() > width) {
-                let room = width.saturating_sub(length).max(usize::from(width == 0));
+            if let Some((chunk, count)) = chunks.last_mut().filter(|(_, count)| *count > width) {
+                let room = width - length;
                 if self.break_long_words {
                     let end = chunk.char_indices().nth(room).map_or(chunk.len(), |(at, _)| at);
                     let end = match chunk[..end].rfind('-') {
                         Some(at) if self.break_on_hyphens && chunk[..at].contains(|c| c != '-') => at + 1,
                         _ => end,
                     };
-                    line.push(chunk.drain(..end).collect());
+                    let (first, rest) = chunk.split_at(end);
+                    line.push(first);
+                    (*chunk, *count) = (rest, *count - first.chars().count());
                 } else if line.is_empty() {
-                    line.extend(chunks.pop());
+                    line.push(chunk);
+                    chunks.pop();
                 }
             }
-            if line.last().is_some_and(|chunk| chunk.trim().is_empty()) {
+            if line.last().is_some_and(|chunk| is_blank(chunk)) {
                 line.pop();
             }
             if !line.is_empty() {

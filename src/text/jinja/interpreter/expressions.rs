@@ -21,6 +21,7 @@ impl Interpreter {
             Expression::Name(name) => {
                 let (value, looked) = scope.get(name);
                 self.fuel.steps(looked)?;
+                self.fuel.read(name.len())?;
                 Ok(value.unwrap_or_else(|| Value::undefined(format!("'{name}' is undefined"))))
             }
             _ => self.deeper(|interpreter| interpreter.compound(expression, scope)),
@@ -78,15 +79,19 @@ impl Interpreter {
                 Ok(value)
             }
             Expression::Conditional(parts) => {
-                if self.evaluate(&parts.condition, scope)?.is_true() {
-                    return self.evaluate(&parts.then, scope);
+                let mut otherwise = parts.otherwise.as_ref();
+                for condition in parts.conditions.iter().rev() {
+                    if !self.evaluate(condition, scope)?.is_true() {
+                        return match otherwise {
+                            Some(otherwise) => self.evaluate(otherwise, scope),
+                            None => Ok(Value::undefined(
+                                "the inline if-expression evaluated to false and no else section was defined.",
+                            )),
+                        };
+                    }
+                    otherwise = None;
                 }
-                match &parts.otherwise {
-                    Some(otherwise) => self.evaluate(otherwise, scope),
-                    None => Ok(Value::undefined(
-                        "the inline if-expression evaluated to false and no else section was defined.",
-                    )),
-                }
+                self.evaluate(&parts.then, scope)
             }
             Expression::Postfix(base, suffixes) => {
                 let value = self.evaluate(base, scope)?;
@@ -166,26 +171,27 @@ impl Interpreter {
         }
         for (name, value) in &written.named {
             let value = self.evaluate(value, scope)?;
-            add_named(&mut arguments, name.clone(), value)?;
+            self.add_named(&mut arguments, name, value)?;
         }
         if let Some(more) = &written.more_named {
             let more = self.evaluate(more, scope)?;
             let Value::Dict(dict) = &more else {
                 return fail(format!("argument after ** must be a mapping, not {}", more.kind()));
             };
+            self.fuel.values(2 * dict.pairs.len())?;
             for (key, value) in &dict.pairs {
                 let Value::Str(name) = key else { return fail("keywords must be strings") };
-                add_named(&mut arguments, name.clone(), value.clone())?;
+                self.add_named(&mut arguments, name, value.clone())?;
             }
         }
         Ok(arguments)
     }
-}
 
-fn add_named(arguments: &mut Arguments, name: Arc<str>, value: Value) -> Result<()> {
-    if arguments.named.iter().any(|(known, _)| *known == name) {
-        return fail(format!("got multiple values for keyword argument '{name}'"));
+    fn add_named(&self, arguments: &mut Arguments, name: &Arc<str>, value: Value) -> Result<()> {
+        if arguments::place(&arguments.named, name, &self.fuel)?.is_some() {
+            return fail(format!("got multiple values for keyword argument '{name}'"));
+        }
+        arguments.named.push((name.clone(), value));
+        Ok(())
     }
-    arguments.named.push((name, value));
-    Ok(())
 }

@@ -4,7 +4,7 @@ use super::super::arguments::Arguments;
 use super::super::ast::{Expression, Macro, Suffix};
 use super::super::scope::Scope;
 use super::super::value::{Object, Value};
-use super::super::{Result, fail, functions, methods};
+use super::super::{Result, arguments, fail, functions, methods};
 use super::Interpreter;
 use std::rc::Rc;
 
@@ -17,14 +17,21 @@ impl Interpreter {
             Object::Function(name) => {
                 let result = functions::call(name, arguments, &self.fuel)?;
                 if let (&"namespace", Value::Object(namespace)) = (name, &result) {
-                    self.fuel.values(4)?;
-                    self.namespaces.push(namespace.clone());
+                    self.hold(namespace)?;
                 }
                 Ok(result)
             }
-            Object::Method(of, name) => methods::call(of, name, arguments, &self.fuel),
+            Object::Method(of, name) => {
+                if let (Value::Object(object), "changed") = (of, &**name)
+                    && let Object::Loop(state) = &**object
+                    && !state.remembers()
+                {
+                    self.hold(object)?;
+                }
+                methods::call(of, name, arguments, &self.fuel)
+            }
             Object::Macro(called, scope) => self.call_macro(called, scope, arguments),
-            Object::Joiner { separator, used } => {
+            Object::Joiner { separator, used, .. } => {
                 arguments.bind("joiner", [], 0)?;
                 Ok(if used.replace(true) { separator.clone() } else { Value::text("") })
             }
@@ -62,17 +69,21 @@ impl Interpreter {
 
     fn call_macro(&mut self, called: &Macro, scope: &Rc<Scope>, arguments: Arguments) -> Result<Value> {
         let inner = Scope::inside(scope);
+        self.fuel.values(called.parameters.len())?;
         let Arguments { mut positional, mut named } = arguments;
         let rest = positional.split_off(positional.len().min(called.parameters.len()));
         let mut take = |name: &str| {
-            let index = named.iter().position(|(known, _)| **known == *name)?;
-            Some(named.remove(index).1)
+            let place = arguments::place(&named, name, &self.fuel)?;
+            Ok(place.map(|index| named.remove(index).1))
         };
         let mut given = positional.into_iter();
-        let values: Vec<Option<Value>> =
-            called.parameters.iter().map(|(name, _)| given.next().or_else(|| take(name))).collect();
+        let values = called.parameters.iter().map(|(name, _)| match given.next() {
+            None => take(name),
+            given => Ok(given),
+        });
+        let values = values.collect::<Result<Vec<Option<Value>>>>()?;
         if called.caller {
-            let caller = take("caller").unwrap_or_else(|| Value::undefined("No caller defined"));
+            let caller = take("caller")?.unwrap_or_else(|| Value::undefined("No caller defined"));
             inner.set(&"caller".into(), caller);
         }
         if called.kwargs {

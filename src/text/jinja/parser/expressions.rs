@@ -48,17 +48,18 @@ impl Parser {
 
     fn conditional(&mut self) -> Result<Expression> {
         let unknown = self.unknown.len();
-        let mut value = self.or()?;
-        for _ in 0..super::DEPTH {
-            if !self.skip_name("if") {
-                return Ok(value);
-            }
-            let condition = self.or()?;
-            let otherwise = if self.skip_name("else") { Some(self.nested(Self::conditional)?) } else { None };
-            self.unknown.truncate(unknown);
-            value = Expression::Conditional(Box::new(Conditional { condition, then: value, otherwise }));
+        let then = self.or()?;
+        let mut conditions = Vec::new();
+        while self.skip_name("if") {
+            conditions.push(self.or()?);
         }
-        self.fail("the template is nested too deeply")
+        if conditions.is_empty() {
+            return Ok(then);
+        }
+        // What follows an `else` is all its own.
+        let otherwise = if self.skip_name("else") { Some(self.nested(Self::conditional)?) } else { None };
+        self.unknown.truncate(unknown);
+        Ok(Expression::Conditional(Box::new(Conditional { then, conditions, otherwise })))
     }
 
     fn or(&mut self) -> Result<Expression> {
@@ -296,11 +297,16 @@ impl Parser {
     }
 
     fn dotted_name(&mut self) -> Result<Arc<str>> {
-        let mut name = self.expect_name()?;
-        while self.skip_operator(".") {
-            name = format!("{name}.{}", self.expect_name()?).into();
+        let first = self.expect_name()?;
+        if !self.is_operator(".") {
+            return Ok(first);
         }
-        Ok(name)
+        let mut name = first.to_string();
+        while self.skip_operator(".") {
+            name.push('.');
+            name += &*self.expect_name()?;
+        }
+        Ok(name.into())
     }
 
     /// A filter, after its `|`.
