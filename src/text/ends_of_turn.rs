@@ -58,7 +58,7 @@ const ENDS: &[End] = &[
 pub(super) fn ends_of_turn(tokens: &[String]) -> Vec<usize> {
     let has = |unless: &&str| tokens.iter().any(|token| token == unless);
     let ends: HashSet<&str> =
-        ENDS.iter().filter(|end| !end.unless.iter().any(|unless| has(&unless))).map(|end| end.text).collect();
+        ENDS.iter().filter(|end| !end.unless.iter().any(has)).map(|end| end.text).collect();
     let ids = tokens.iter().enumerate().filter(|(_, token)| ends.contains(token.as_str()));
     ids.map(|(id, _)| id).collect()
 }
