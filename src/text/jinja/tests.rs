@@ -251,6 +251,10 @@ fn what_holds_itself_is_freed() {
         "{% for x in [1] %}{% set _ = loop.changed(loop, t) %}{% endfor %}",
         "{% for x in [1] %}{% set _ = loop.changed(1) %}{% set _ = loop.changed([loop], t) %}{% endfor %}",
         "{% set n.n = n %}",
+        // The scope inside `with` has a name for what holds it.
+        "{% macro f() %}{% set n.c = caller %}{% endmacro %}\
+            {% with u = t %}{% call f() %}x{% endcall %}{% set q = n.c %}{% endwith %}",
+        "{% with u = t %}{% for x in [1] recursive %}{% set n.c = loop %}{% endfor %}{% set q = n.c %}{% endwith %}",
     ] {
         for before in ["", "{% set s = t %}{% set q = n %}"] {
             let text: std::sync::Arc<str> = "text".into();
