@@ -10,6 +10,8 @@ export function ranged(bytes, { pace = 0 } = {}) {
   const file = {
     bytes,
     etag: '"1"',
+    /** Its `Last-Modified`, where it has one. */
+    modified: undefined,
     pace,
     /** Ends the connection after this many bytes of each answer. */
     dropAfter: Infinity,
@@ -19,15 +21,16 @@ export function ranged(bytes, { pace = 0 } = {}) {
     sent: 0,
     async route(request, response) {
       const { range = '', 'if-range': condition } = request.headers;
+      const version = { ETag: file.etag, ...(file.modified && { 'Last-Modified': file.modified }) };
       if (request.method === 'HEAD') {
-        response.writeHead(200, { ETag: file.etag, 'Content-Length': file.bytes.length }).end();
+        response.writeHead(200, { ...version, 'Content-Length': file.bytes.length }).end();
         return;
       }
       file.asked.push(range);
       const first = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
-      const partial = range !== '' && (condition === undefined || condition === file.etag);
+      const partial = range !== '' && (condition === undefined || Object.values(version).includes(condition));
       const rest = partial ? file.bytes.subarray(first) : file.bytes;
-      const headers = { ETag: file.etag, 'Content-Length': rest.length, 'Accept-Ranges': 'bytes' };
+      const headers = { ...version, 'Content-Length': rest.length, 'Accept-Ranges': 'bytes' };
       if (partial) {
         headers['Content-Range'] = `bytes ${first}-${file.bytes.length - 1}/${file.bytes.length}`;
       }

@@ -100,6 +100,16 @@ describe('a split model says the same', () => {
     assert.ok(target.at(-1).loaded > total - 64 * TARGET.length);
   });
 
+  test('from a server with weak tags and dates, whose files are not kept', async () => {
+    const about = { etag: 'W/"1"', modified: 'Wed, 01 Jan 2025 00:00:00 GMT' };
+    Object.values(files).forEach(file => Object.assign(file, about));
+    const { ids } = await page.evaluate(
+      ([target, draft]) => says({ target, draft, cache: false }),
+      [`/${TARGET[0]}`, `/${DRAFT[0]}`],
+    );
+    assert.deepEqual(ids, [expected, expected]);
+  });
+
   test('from files and streams, in any order', async () => {
     const { picked, mixed } = await page.evaluate(
       async ([target, draft]) => {

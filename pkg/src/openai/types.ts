@@ -24,7 +24,8 @@ export interface ChatCompletionMessageParam {
 
 /**
  * What both kinds of requests have. Whatever else OpenAI's API knows is refused with the code `unsupported` unless it asks
- * for nothing, as `null`, `false`, 0 and an empty list do; what is unknown or ill-typed with `invalid-option`.
+ * for nothing, as `null`, `false`, 0 and an empty list do, or has no effect on the text, as `metadata`; what is unknown or
+ * ill-typed with `invalid-option`.
  */
 export interface ChatCompletionCreateParamsBase {
   messages: readonly ChatCompletionMessageParam[];
