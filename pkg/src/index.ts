@@ -27,7 +27,7 @@ export type {
 } from './openai/types.js';
 export type { Run } from './run.js';
 export type { Session } from './session.js';
-export { ModelStore } from './store/model-store.js';
+export { type ImportSource, ModelStore } from './store/model-store.js';
 export type {
   DownloadOptions,
   ImportOptions,

@@ -334,6 +334,7 @@ describe('chat.completions.create', () => {
     ['response_format', 'json', 'invalid-option'],
     ['response_format', { type: 'json_object' }, 'unsupported'],
     ['tools', [{}], 'unsupported'],
+    ['tool_choice', 'auto', 'unsupported'],
     ['tool_choice', 'required', 'unsupported'],
     ['tool_choice', { type: 'function' }, 'unsupported'],
     ['functions', [{}], 'unsupported'],
@@ -395,7 +396,6 @@ describe('chat.completions.create', () => {
       { safety_identifier: 'a' },
       { prompt_cache_key: 'a' },
       { prompt_cache_retention: '24h' },
-      { tool_choice: 'auto' },
       { tool_choice: 'none', tools: [] },
     ]) {
       expect((await create(params)).choices[0].message.content).toBe('x');

@@ -19,7 +19,7 @@ const isText = (value: unknown) => Array.isArray(value) && value.every(kind => k
 /** By their names in OpenAI's API, those of messages among them. */
 export const NOT_HERE: Readonly<Record<string, NotHere>> = {
   tools: { remedy: 'the model cannot call tools: leave it out' },
-  tool_choice: { remedy: 'the model cannot call tools: leave it out', nothing: isAutomatic },
+  tool_choice: { remedy: 'the model cannot call tools: leave it out', nothing: isNone },
   parallel_tool_calls: {
     remedy: 'the model cannot call tools: leave it out',
     nothing: value => typeof value === 'boolean',

@@ -25,7 +25,7 @@ import type {
 import type { Vault } from './vault.js';
 
 /** A file that can be imported. */
-type ImportSource = Blob | ReadableStream<Uint8Array> | Response;
+export type ImportSource = Blob | ReadableStream<Uint8Array> | Response;
 
 /**
  * Model files that the browser keeps for this site: in the origin private file system, or in the Cache API where there
