@@ -7,8 +7,7 @@ use web_time::Instant;
 use super::controller::{Controller, Gamma, Source};
 use super::drafter::{Drafter, NoDrafter};
 use super::{Counters, Engine, Error, Proposal, Round, Rules, Stats, verifier};
-use crate::gpu::MAX_STOPS;
-use crate::sampling::{Lenience, Sampling};
+use crate::sampling::{Lenience, MAX_STOPS, Sampling};
 
 /// Prompt tokens read in one step.
 pub const PREFILL_CHUNK: usize = 64;

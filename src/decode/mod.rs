@@ -42,7 +42,7 @@ pub enum Error {
     #[error("the draft does not fit the target ({0}); use a draft made for this target")]
     DraftMismatch(String),
     /// More stop tokens than the kernels have room for.
-    #[error("there are {stops} stop tokens and may be {limit}; leave out those that this model never says", limit = crate::gpu::MAX_STOPS)]
+    #[error("there are {stops} stop tokens and may be {limit}; leave out those that this model never says", limit = crate::sampling::MAX_STOPS)]
     TooManyStops {
         /// Stop tokens given.
         stops: usize,

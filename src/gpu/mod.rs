@@ -27,7 +27,7 @@ pub use model::Model;
 pub use peaks::{Peaks, peaks};
 pub use plan::Cost;
 pub use rig::{Decided, Rig};
-pub use sampler::{MAX_STOPS, Sampler};
+pub use sampler::Sampler;
 pub use self_test::choose_variant;
 pub use session::{MAX_IN_FLIGHT, MAX_ROWS, Outcome, Propose, ROW_COUNTS, Session, Timing};
 pub use variant::{Tuning, Variant};

@@ -6,12 +6,10 @@ use super::ops::Positions;
 use super::plan::Step;
 use super::session::MAX_ROWS;
 use super::{Device, Error};
-use crate::sampling::{Kind, Lenience, MAX_BIAS, MAX_PENALTY_WINDOW, Sampling, fixed};
+use crate::sampling::{Kind, Lenience, MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS, Sampling, fixed};
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
-/// Most stop tokens. A tokenizer has fewer; the table of ends of turn alone has some forty.
-pub const MAX_STOPS: usize = 64;
 /// Most tokens of history that a dispatch of `adjust.wgsl` looks at.
 const MAX_WINDOW: usize = MAX_PENALTY_WINDOW as usize;
 

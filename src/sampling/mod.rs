@@ -31,7 +31,7 @@ pub use lenience::{Kind, Lenience};
 pub use log_probability::log_probability;
 pub use pick::{draw, overlap, pick};
 pub use renormalise::renormalise;
-pub use settings::{MAX_BIAS, MAX_PENALTY_WINDOW, Sampling};
+pub use settings::{MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS, Sampling};
 pub use sound::sound;
 pub use threshold::{fixed, threshold};
 

@@ -6,7 +6,7 @@ use super::ends_of_turn::ends_of_turn;
 use super::vocabulary::{Kind, corrupt};
 use super::{Error, integers};
 use crate::gguf::{self, Metadata};
-use crate::gpu::MAX_STOPS;
+use crate::sampling::MAX_STOPS;
 
 /// The token in front.
 pub(super) const BOS: &str = "tokenizer.ggml.bos_token_id";
