@@ -109,9 +109,7 @@ impl Case {
         if self.files == 1 {
             return vec![writer.finish()];
         }
-        let cut = |i: usize| i * writer.tensors() / self.files;
-        let counts: Vec<usize> = (0..self.files).map(|i| cut(i + 1) - cut(i)).collect();
-        writer.finish_shards(&counts)
+        writer.finish_evenly(self.files)
     }
 }
 

@@ -37,14 +37,7 @@ impl Tensors {
         while let Some(window) = stream.next_window().await? {
             let tensor = &table[window.tensor];
             let Some(slot) = slots.get(window.tensor).copied().flatten() else { continue };
-            let (columns, rows) = (
-                tensor.columns(),
-                match slot.role {
-                    Role::TokenEmbedding => config.vocab.min(tensor.rows()),
-                    Role::Output => config.head_vocab.min(tensor.rows()),
-                    _ => tensor.rows(),
-                },
-            );
+            let (rows, columns) = (config.rows_of(slot.role, tensor), tensor.columns());
             if is_matrix(slot.role) {
                 let matrix =
                     read.matrices.entry(slot).or_insert_with(|| Matrix::new(tensor.format, rows, columns));

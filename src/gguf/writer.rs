@@ -58,6 +58,13 @@ impl Writer {
         counts.iter().enumerate().map(shard).collect()
     }
 
+    /// As [`Self::finish_shards`], over `count` files of about as many tensors each.
+    pub fn finish_evenly(self, count: usize) -> Vec<Vec<u8>> {
+        let cut = |i: usize| i * self.tensors() / count;
+        let counts: Vec<usize> = (0..count).map(|i| cut(i + 1) - cut(i)).collect();
+        self.finish_shards(&counts)
+    }
+
     /// How many tensors there are.
     pub fn tensors(&self) -> usize {
         self.tensors.len()

@@ -305,13 +305,7 @@ impl<'a> Builder<'a> {
         let tensors: Vec<_> = indices.iter().map(|&i| &self.header.tensors[i]).collect();
         let layout = tensors.iter().map(|t| Layout::of(t.format)).reduce(Layout::join);
         let Some(layout) = layout else { return Err(Error::Device("a matrix of no tensors".into())) };
-        let rows = |tensor: &&gguf::Tensor, role: &Role| match role {
-            // Rows beyond the vocabulary are not loaded.
-            Role::TokenEmbedding => tensor.rows().min(self.config.vocab),
-            Role::Output => tensor.rows().min(self.config.head_vocab),
-            _ => tensor.rows(),
-        };
-        let rows = tensors.iter().zip(roles).map(|(tensor, role)| rows(tensor, role)).sum();
+        let rows = tensors.iter().zip(roles).map(|(tensor, role)| self.config.rows_of(*role, tensor)).sum();
         let columns = tensors[0].columns();
         let what = &tensors[0].name;
         let order = self.variant.order();

@@ -1,8 +1,8 @@
 //! Hyper-parameters from metadata.
 
 use super::family::Family;
-use super::{Error, Rope, RopeStyle, features, kind};
-use crate::gguf::{Header, Metadata, Value};
+use super::{Error, Role, Rope, RopeStyle, features, kind};
+use crate::gguf::{Header, Metadata, Tensor, Value};
 
 /// Hyper-parameters of a model. Sizes are in elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// How many rows of `tensor` are loaded: those beyond the vocabulary are not ([`super::Draft::beside`]).
+    pub fn rows_of(&self, role: Role, tensor: &Tensor) -> usize {
+        match role {
+            Role::TokenEmbedding => tensor.rows().min(self.vocab),
+            Role::Output => tensor.rows().min(self.head_vocab),
+            _ => tensor.rows(),
+        }
+    }
+
     /// Width of all query heads together.
     pub fn q_width(&self) -> usize {
         self.heads * self.head_dim

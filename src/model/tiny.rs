@@ -129,10 +129,7 @@ impl Tiny {
     /// # Panics
     /// As [`Tiny::gguf`].
     pub fn shards(&self, count: usize) -> Vec<Vec<u8>> {
-        let writer = self.writer();
-        let cut = |i: usize| i * writer.tensors() / count;
-        let counts: Vec<usize> = (0..count).map(|i| cut(i + 1) - cut(i)).collect();
-        writer.finish_shards(&counts)
+        self.writer().finish_evenly(count)
     }
 
     /// The whole file, not yet put together.
