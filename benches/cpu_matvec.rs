@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use paceline::cpu::matvec::matvec;
+use paceline::cpu::ops::matvec::matvec;
 use paceline::cpu::{Cache, Level, Logits, Matrix, Model, activations::Activations};
 use paceline::gguf::{Format, Stream};
 use paceline::source::FileSource;

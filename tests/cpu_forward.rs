@@ -88,7 +88,7 @@ fn logits_match_float64() {
         let bytes = tiny.gguf();
         let model = load(&bytes, 64);
         let tokens = tokens(41, tiny.vocab);
-        let expected = load_reference(&bytes).forward(&tokens);
+        let expected = load_reference(&bytes).forward(&tokens, 64);
         let got = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
         assert_eq!(got.len(), expected.len(), "{name}");
         let error = got.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use paceline::Error;
 use paceline::gguf::{Array, Header, Shard, Stream, Tensor, Value};
-use paceline::model::{Config, Model};
+use paceline::model::{Attention, Config, Model};
 use paceline::text::{self, Tokenizer};
 use serde_json::{Value as Json, json};
 
@@ -72,22 +72,27 @@ fn formats(header: &Header) -> BTreeMap<&'static str, (usize, u64)> {
 }
 
 fn hyper_parameters(config: &Config) -> Vec<(&'static str, Json)> {
+    // Those of the first layer and its rope: no family has layers of other sizes.
+    let (Some(layer), Some(rope)) = (config.plan.layers.first(), config.plan.ropes.first()) else {
+        return Vec::new();
+    };
+    let Attention { heads, kv_heads, head_dim, .. } = layer.attention();
     vec![
         ("architecture", json!(config.family.name)),
-        ("layers", json!(config.layers)),
+        ("layers", json!(config.plan.layers.len())),
         ("width", json!(config.width)),
-        ("heads", json!(config.heads)),
-        ("kv_heads", json!(config.kv_heads)),
-        ("head_dim", json!(config.head_dim)),
-        ("ff", json!(config.ff)),
+        ("heads", json!(heads)),
+        ("kv_heads", json!(kv_heads)),
+        ("head_dim", json!(head_dim)),
+        ("ff", json!(layer.mlp.ff())),
         ("vocab", json!(config.vocab)),
         ("head_vocab", json!(config.head_vocab)),
         ("tied", json!(config.tied)),
         ("context", json!(config.context)),
         ("rms_eps", float_json(config.rms_eps)),
-        ("rope_base", json!(config.rope.base)),
-        ("rope_dim", json!(config.rope.dim)),
-        ("rope_scale", json!(config.rope.scale)),
+        ("rope_base", json!(rope.base)),
+        ("rope_dim", json!(rope.dim)),
+        ("rope_scale", json!(rope.scale)),
     ]
 }
 

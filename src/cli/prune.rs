@@ -94,8 +94,14 @@ async fn prune(args: &Args, progress: &Progress) -> anyhow::Result<Vec<u8>> {
 /// What becomes of each tensor of the target. The head of a tied target becomes a second copy of the embedding.
 fn plan(args: &Args, header: &Header, model: &Model) -> anyhow::Result<Vec<Vec<Kept>>> {
     let config = &model.config;
+    let layers = config.plan.layers.len();
+    ensure!(
+        config.plan.layers.windows(2).all(|pair| pair[0] == pair[1]),
+        "the layers of a {} differ, so that a draft of some of them would be another model; choose a target whose layers are alike",
+        config.family.name
+    );
     for (i, layer) in args.layers.iter().enumerate() {
-        ensure!(*layer < config.layers, "there is no layer {layer}, only 0 to {}", config.layers - 1);
+        ensure!(*layer < layers, "there is no layer {layer}, only 0 to {}", layers - 1);
         ensure!(!args.layers[..i].contains(layer), "layer {layer} is named twice");
     }
     let head_rows = match args.vocab_top {

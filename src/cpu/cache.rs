@@ -8,18 +8,23 @@
 //!   of every position, in order.
 
 use super::scratch::Scratch;
-use crate::model::Config;
+use crate::model::{Config, Mixer};
 
-/// Keys and values of one sequence in f32, and the scratch memory of its passes.
+/// What the layers remember of one sequence in f32, and the scratch memory of its passes.
 #[derive(Debug)]
 pub struct Cache {
-    layers: usize,
     capacity: usize,
+    layers: Vec<KeysAndValues>,
+    pub(super) scratch: Scratch,
+}
+
+/// What attention remembers.
+#[derive(Debug)]
+struct KeysAndValues {
     kv_heads: usize,
     head_dim: usize,
     keys: Vec<[f32; 8]>,
     values: Vec<[f32; 8]>,
-    pub(super) scratch: Scratch,
 }
 
 /// One layer's and head's keys and values.
@@ -36,14 +41,19 @@ pub struct Head<'a> {
 impl Cache {
     /// Room for `capacity` positions.
     pub fn new(config: &Config, capacity: usize) -> Self {
-        let heads = config.layers * config.kv_heads;
+        let layer = |layer: &crate::model::Layer| {
+            let Mixer::Attention(attention) = &layer.mixer;
+            let (kv_heads, head_dim) = (attention.kv_heads, attention.head_dim);
+            KeysAndValues {
+                kv_heads,
+                head_dim,
+                keys: vec![[0.0; 8]; kv_heads * capacity.div_ceil(8) * head_dim],
+                values: vec![[0.0; 8]; kv_heads * capacity * head_dim.div_ceil(8)],
+            }
+        };
         Self {
-            layers: config.layers,
             capacity,
-            kv_heads: config.kv_heads,
-            head_dim: config.head_dim,
-            keys: vec![[0.0; 8]; heads * capacity.div_ceil(8) * config.head_dim],
-            values: vec![[0.0; 8]; heads * capacity * config.head_dim.div_ceil(8)],
+            layers: config.plan.layers.iter().map(layer).collect(),
             scratch: Scratch::default(),
         }
     }
@@ -55,40 +65,49 @@ impl Cache {
 
     /// Whether it was made for a model of this shape.
     pub(super) fn fits(&self, config: &Config) -> bool {
-        (self.layers, self.kv_heads, self.head_dim) == (config.layers, config.kv_heads, config.head_dim)
+        let same = |(own, layer): (&KeysAndValues, &crate::model::Layer)| {
+            let Mixer::Attention(attention) = &layer.mixer;
+            (own.kv_heads, own.head_dim) == (attention.kv_heads, attention.head_dim)
+        };
+        self.layers.len() == config.plan.layers.len()
+            && self.layers.iter().zip(&config.plan.layers).all(same)
     }
 
     /// Memory of keys and values.
     pub fn bytes(&self) -> usize {
-        size_of_val(self.keys.as_slice()) + size_of_val(self.values.as_slice())
-    }
-
-    /// Groups of keys, and of values, that a head takes.
-    fn sizes(&self) -> (usize, usize) {
-        (self.capacity.div_ceil(8) * self.head_dim, self.capacity * self.head_dim.div_ceil(8))
+        let bytes = |l: &KeysAndValues| size_of_val(l.keys.as_slice()) + size_of_val(l.values.as_slice());
+        self.layers.iter().map(bytes).sum()
     }
 
     /// What `layer` keeps for `kv_head`.
     pub fn head(&self, layer: usize, kv_head: usize) -> Head<'_> {
-        let (keys, values) = self.sizes();
-        let head = layer * self.kv_heads + kv_head;
+        let own = &self.layers[layer];
+        let (keys, values) = own.sizes(self.capacity);
         Head {
-            keys: &self.keys[head * keys..][..keys],
-            values: &self.values[head * values..][..values],
+            keys: &own.keys[kv_head * keys..][..keys],
+            values: &own.values[kv_head * values..][..values],
             capacity: self.capacity,
         }
     }
 
     /// Writes one position's keys and values, all heads of `layer` one after the other.
     pub fn write(&mut self, layer: usize, position: usize, key: &[f32], value: &[f32]) {
-        let (keys, values) = self.sizes();
-        let dim = self.head_dim;
-        let heads = layer * self.kv_heads..(layer + 1) * self.kv_heads;
-        for ((head, key), value) in heads.zip(key.chunks_exact(dim)).zip(value.chunks_exact(dim)) {
-            let groups = &mut self.keys[head * keys + position / 8 * dim..][..dim];
+        let own = &mut self.layers[layer];
+        let (keys, values) = own.sizes(self.capacity);
+        let dim = own.head_dim;
+        let heads = (0..own.kv_heads).zip(key.chunks_exact(dim)).zip(value.chunks_exact(dim));
+        for ((head, key), value) in heads {
+            let groups = &mut own.keys[head * keys + position / 8 * dim..][..dim];
             groups.iter_mut().zip(key).for_each(|(group, k)| group[position % 8] = *k);
-            let groups = self.values[head * values..][..values].chunks_exact_mut(self.capacity);
+            let groups = own.values[head * values..][..values].chunks_exact_mut(self.capacity);
             groups.zip(value.chunks(8)).for_each(|(group, v)| group[position][..v.len()].copy_from_slice(v));
         }
+    }
+}
+
+impl KeysAndValues {
+    /// Groups of keys, and of values, that a head takes.
+    fn sizes(&self, capacity: usize) -> (usize, usize) {
+        (capacity.div_ceil(8) * self.head_dim, capacity * self.head_dim.div_ceil(8))
     }
 }

@@ -4,9 +4,9 @@
 use super::batch::Output;
 use super::layer::{Place, prepare};
 use super::matrix::Matrix;
-use super::matvec::matvec;
 use super::model::{Input, Logits, Model};
-use super::norm::rms_norm;
+use super::ops::fuse::fuse;
+use super::ops::matvec::matvec;
 use super::{Cache, activations::Activations};
 use crate::model;
 
@@ -133,9 +133,9 @@ impl Draft {
     }
 
     /// `fuse.weight * concat(rms_norm(embedding), rms_norm(state))` of each row.
-    fn fused(&self, fuse: &Fuse, tokens: &[u32], states: &[f32]) -> Vec<f32> {
+    fn fused(&self, weights: &Fuse, tokens: &[u32], states: &[f32]) -> Vec<f32> {
         let (level, eps) = (self.model.level(), self.config().rms_eps);
-        let (e, t) = (fuse.embedding_norm.len(), fuse.hidden_norm.len());
+        let (e, t) = (weights.embedding_norm.len(), weights.hidden_norm.len());
         assert_eq!(states.len(), tokens.len() * t, "a state of {t} values for each token");
         let mut embedding = vec![0.0; e];
         let mut inputs = vec![0.0; tokens.len() * (e + t)];
@@ -143,13 +143,13 @@ impl Draft {
             tokens.iter().zip(states.chunks_exact(t)).zip(inputs.chunks_exact_mut(e + t))
         {
             self.model.embedding_row(*token, &mut embedding);
-            rms_norm(level, &embedding, &fuse.embedding_norm, eps, &mut input[..e]);
-            rms_norm(level, state, &fuse.hidden_norm, eps, &mut input[e..]);
+            let (embedding, state) = ((&embedding[..], &weights.embedding_norm[..]), (state, &weights.hidden_norm[..]));
+            fuse(level, embedding, state, eps, input);
         }
-        let mut x = vec![0.0; tokens.len() * fuse.matrix.rows()];
+        let mut x = vec![0.0; tokens.len() * weights.matrix.rows()];
         let mut quantized = Activations::default();
-        prepare(level, &mut quantized, &inputs, &[&fuse.matrix]);
-        matvec(level, &fuse.matrix, &inputs, &quantized, &mut x);
+        prepare(level, &mut quantized, &inputs, &[&weights.matrix]);
+        matvec(level, &weights.matrix, &inputs, &quantized, &mut x);
         x
     }
 }

@@ -3,25 +3,31 @@
 use super::activations::Activations;
 use super::cache::Cache;
 use super::matrix::Matrix;
-use super::matvec::matvec;
-use super::norm::{rms_norm, rms_norm_in_place};
-use super::rope::rotate;
+use super::ops::attention::{attend, scores_len};
+use super::ops::gate::gate;
+use super::ops::matvec::matvec;
+use super::ops::norm::{rms_norm, rms_norm_in_place};
+use super::ops::rope::rotate;
 use super::scratch::{Scratch, take};
 use super::simd::Level;
-use super::{attention, mlp};
-use crate::model::Config;
+use crate::model::{self, Attention, Config, Mixer, Mlp};
 
 /// A layer's weights.
 pub(super) struct Layer {
+    pub plan: model::Layer,
     pub attention_norm: Vec<f32>,
     pub q: Projection,
     pub k: Projection,
     pub v: Projection,
     pub attention_output: Projection,
+    /// Of what attention adds, where the plan norms that.
+    pub attention_post_norm: Option<Vec<f32>>,
     pub mlp_norm: Vec<f32>,
     pub gate: Projection,
     pub up: Projection,
     pub down: Projection,
+    /// Of what the MLP adds.
+    pub mlp_post_norm: Option<Vec<f32>>,
 }
 
 /// A matrix with what some models add to it.
@@ -47,21 +53,22 @@ pub(super) struct Place {
 pub(super) struct Pass<'a> {
     pub config: &'a Config,
     pub level: Level,
-    /// `[cos, sin]` for each position and rotated pair.
-    pub rope: &'a [[f32; 2]],
+    /// Of each rope of the plan, `[cos, sin]` for each position and rotated pair.
+    pub ropes: &'a [Vec<[f32; 2]>],
     /// One a row.
     pub places: &'a [Place],
 }
 
 impl Pass<'_> {
     /// Rotates the rows of `x`, the first of which is the pass's row `first`.
-    fn rope(&self, x: &mut [f32], first: usize) {
-        let pairs = self.config.rope.dim / 2;
+    fn rope(&self, attention: &Attention, x: &mut [f32], first: usize) {
+        let (rope, table) = (&self.config.plan.ropes[attention.rope], &self.ropes[attention.rope]);
+        let pairs = rope.dim / 2;
         let places = &self.places[first..];
         let width = x.len() / places.len();
         for (place, row) in places.iter().zip(x.chunks_exact_mut(width)) {
-            let table = &self.rope[place.position * pairs..][..pairs];
-            rotate(self.config.rope.style, table, row, self.config.head_dim);
+            let table = &table[place.position * pairs..][..pairs];
+            rotate(rope.style, table, row, attention.head_dim);
         }
     }
 }
@@ -94,6 +101,14 @@ fn add(x: &mut [f32], y: &[f32]) {
     x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
 }
 
+/// `hidden += norm(branch)`; `branch` is overwritten.
+fn add_branch(pass: &Pass<'_>, hidden: &mut [f32], branch: &mut [f32], norm: Option<&Vec<f32>>) {
+    if let Some(norm) = norm {
+        rms_norm_in_place(pass.level, branch, norm, pass.config.rms_eps);
+    }
+    add(hidden, branch);
+}
+
 impl Layer {
     /// Writes the rows' keys and values to their caches, and takes the residual stream of the rows from `live` on through
     /// the layer. Earlier rows are left as they are: nothing after the last layer reads them.
@@ -105,10 +120,25 @@ impl Layer {
         caches: &mut [&mut Cache],
         scratch: &mut Scratch,
     ) {
+        let Mixer::Attention(attention) = &self.plan.mixer;
+        self.attend(attention, pass, index, live, caches, scratch);
+        if live < pass.places.len() {
+            self.mlp(pass, live, scratch);
+        }
+    }
+
+    fn attend(
+        &self,
+        attention: &Attention,
+        pass: &Pass<'_>,
+        index: usize,
+        live: usize,
+        caches: &mut [&mut Cache],
+        s: &mut Scratch,
+    ) {
         let &Pass { config, level, places, .. } = pass;
         let rows = places.len();
-        let (width, q_width, kv_width) = (config.width, config.q_width(), config.kv_width());
-        let s = scratch;
+        let (width, q_width, kv_width) = (config.width, attention.q_width(), attention.kv_width());
 
         let normed = take(&mut s.normed, rows * width);
         rms_norm(level, &s.hidden[..rows * width], &self.attention_norm, config.rms_eps, normed);
@@ -117,7 +147,7 @@ impl Layer {
         prepare(level, &mut s.quantized, normed, &[&self.q.matrix, &self.k.matrix, &self.v.matrix]);
         self.k.apply(pass, normed, &s.quantized, k);
         self.v.apply(pass, normed, &s.quantized, v);
-        pass.rope(k, 0);
+        pass.rope(attention, k, 0);
         let written = k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width));
         for (place, (k, v)) in places.iter().zip(written) {
             caches[place.cache].write(index, place.position, k, v);
@@ -133,30 +163,40 @@ impl Layer {
         }
         let q = take(&mut s.q, alive * q_width);
         self.q.apply(pass, normed, &s.quantized, q);
-        pass.rope(q, live);
+        pass.rope(attention, q, live);
         let context = take(&mut s.context, alive * q_width);
-        attend(pass, index, live, caches, q, &mut s.scores, context);
+        read_cache(attention, pass, index, live, caches, q, &mut s.scores, context);
 
         prepare(level, &mut s.quantized, context, &[&self.attention_output.matrix]);
         self.attention_output.apply(pass, context, &s.quantized, normed);
         let hidden = &mut s.hidden[live * width..rows * width];
-        add(hidden, normed);
+        add_branch(pass, hidden, normed, self.attention_post_norm.as_ref());
+    }
 
+    fn mlp(&self, pass: &Pass<'_>, live: usize, s: &mut Scratch) {
+        let &Pass { config, level, places, .. } = pass;
+        let Mlp::Gated { ff, activation } = self.plan.mlp;
+        let (rows, width) = (places.len(), config.width);
+        let alive = rows - live;
+        let normed = &mut take(&mut s.normed, rows * width)[live * width..];
+        let hidden = &mut s.hidden[live * width..rows * width];
         rms_norm(level, hidden, &self.mlp_norm, config.rms_eps, normed);
         prepare(level, &mut s.quantized, normed, &[&self.gate.matrix, &self.up.matrix]);
-        let gate = take(&mut s.gate, alive * config.ff);
-        let up = take(&mut s.up, alive * config.ff);
-        self.gate.apply(pass, normed, &s.quantized, gate);
+        let inner = take(&mut s.gate, alive * ff);
+        let up = take(&mut s.up, alive * ff);
+        self.gate.apply(pass, normed, &s.quantized, inner);
         self.up.apply(pass, normed, &s.quantized, up);
-        mlp::silu_mul(level, gate, up);
-        prepare(level, &mut s.quantized, gate, &[&self.down.matrix]);
-        self.down.apply(pass, gate, &s.quantized, normed);
-        add(hidden, normed);
+        gate(level, activation, inner, up);
+        prepare(level, &mut s.quantized, inner, &[&self.down.matrix]);
+        self.down.apply(pass, inner, &s.quantized, normed);
+        add_branch(pass, hidden, normed, self.mlp_post_norm.as_ref());
     }
 }
 
 /// Attention of the rows from `live` on: each sees the positions up to its own.
-fn attend(
+#[allow(clippy::too_many_arguments, reason = "one call, and each is another thing")]
+fn read_cache(
+    attention: &Attention,
     pass: &Pass<'_>,
     layer: usize,
     live: usize,
@@ -165,18 +205,18 @@ fn attend(
     scores: &mut Vec<f32>,
     out: &mut [f32],
 ) {
-    let config = pass.config;
-    let shared = config.heads / config.kv_heads;
-    let group = shared * config.head_dim;
+    let shared = attention.heads / attention.kv_heads;
+    let group = shared * attention.head_dim;
+    let width = attention.q_width();
     let longest = pass.places.iter().map(|place| place.position + 1).max().unwrap_or(0);
-    let scores = take(scores, attention::scores_len(shared, longest));
-    for kv_head in 0..config.kv_heads {
-        let rows = q.chunks_exact(config.q_width()).zip(out.chunks_exact_mut(config.q_width()));
+    let scores = take(scores, scores_len(shared, longest));
+    for kv_head in 0..attention.kv_heads {
+        let rows = q.chunks_exact(width).zip(out.chunks_exact_mut(width));
         for (place, (q, out)) in pass.places[live..].iter().zip(rows) {
             let head = caches[place.cache].head(layer, kv_head);
             let range = kv_head * group..(kv_head + 1) * group;
             let (q, out) = (&q[range.clone()], &mut out[range]);
-            attention::attend(pass.level, head, place.position + 1, config.head_dim, q, scores, out);
+            attend(pass.level, attention, head, place.position, q, scores, out);
         }
     }
 }

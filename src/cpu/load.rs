@@ -1,6 +1,7 @@
 //! Loading: a window of rows at a time is packed into its place, and nothing else is kept.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::draft::{Draft, Fuse};
@@ -8,9 +9,9 @@ use super::layer::{Layer, Projection};
 use super::matrix::Matrix;
 use super::model::{Head, Model};
 use super::simd::Level;
-use crate::gguf::{Error, Stream, Tensor};
+use crate::gguf::{Error, Stream, Tensor, Window};
 use crate::model::draft::{Input, Origin};
-use crate::model::{self, Config, Role, Slot};
+use crate::model::{self, Config, Mixer, Norms, Role, Rope, Slot};
 use crate::source::ByteSource;
 
 /// Tensors that have been read.
@@ -21,8 +22,13 @@ struct Tensors {
 }
 
 fn is_matrix(role: Role) -> bool {
-    use Role::{AttentionOutput, Down, Fuse, Gate, K, Output, Q, TokenEmbedding, Up, V};
-    matches!(role, TokenEmbedding | Output | Q | K | V | AttentionOutput | Gate | Up | Down | Fuse)
+    use Role::{
+        AttentionOutput, Down, Fuse, Gate, GateUp, K, Output, Q, Qkv, TokenEmbedding, Up, V,
+    };
+    matches!(
+        role,
+        TokenEmbedding | Output | Q | K | V | Qkv | AttentionOutput | Gate | Up | GateUp | Down | Fuse
+    )
 }
 
 impl Tensors {
@@ -37,18 +43,31 @@ impl Tensors {
         while let Some(window) = stream.next_window().await? {
             let tensor = &table[window.tensor];
             let Some(slot) = slots.get(window.tensor).copied().flatten() else { continue };
-            let (rows, columns) = (config.rows_of(slot.role, tensor), tensor.columns());
             if is_matrix(slot.role) {
-                let matrix =
-                    read.matrices.entry(slot).or_insert_with(|| Matrix::new(tensor.format, rows, columns));
-                matrix.pack(window.first_row, window.bytes);
+                for (slot, rows) in model::parts(config, slot, tensor) {
+                    read.pack(slot, rows, tensor, &window);
+                }
             } else {
-                let vector = read.vectors.entry(slot).or_insert_with(|| vec![0.0; rows * columns]);
+                let columns = tensor.columns();
+                let vector = read.vectors.entry(slot).or_insert_with(|| vec![0.0; tensor.rows() * columns]);
                 let values = &mut vector[window.first_row * columns..][..window.rows * columns];
                 tensor.format.dequantize(window.bytes, values);
             }
         }
         Ok(read)
+    }
+
+    /// Puts those rows of `window` that are among `rows` of the tensor into the matrix at `slot`.
+    fn pack(&mut self, slot: Slot, rows: Range<usize>, tensor: &Tensor, window: &Window<'_>) {
+        let new = || Matrix::new(tensor.format, rows.len(), tensor.columns());
+        let matrix = self.matrices.entry(slot).or_insert_with(new);
+        let begin = rows.start.max(window.first_row);
+        let end = rows.end.min(window.first_row + window.rows);
+        if begin < end {
+            let row_bytes = tensor.format.row_bytes(tensor.columns());
+            let bytes = &window.bytes[(begin - window.first_row) * row_bytes..(end - window.first_row) * row_bytes];
+            matrix.pack(begin - rows.start, bytes);
+        }
     }
 
     fn matrix(&mut self, layer: Option<usize>, role: Role) -> Result<Matrix, Error> {
@@ -73,6 +92,31 @@ impl Tensors {
             matrix: self.matrix(layer, role)?,
             bias: self.vectors.remove(&Slot { layer, role: bias }),
             norm: norm.map(|role| self.vector(layer, role)).transpose()?,
+        })
+    }
+
+    fn layer(&mut self, index: usize, plan: &model::Layer) -> Result<Layer, Error> {
+        let layer = Some(index);
+        let Mixer::Attention(attention) = &plan.mixer;
+        let norm = |role| attention.qk_norm.then_some(role);
+        let after = plan.norms == Norms::BeforeAndAfter;
+        let mut post_norm = |role| after.then(|| self.vector(layer, role)).transpose();
+        let (attention_post_norm, mlp_post_norm) =
+            (post_norm(Role::AttentionPostNorm)?, post_norm(Role::MlpPostNorm)?);
+        let output = (Role::AttentionOutput, Role::AttentionOutputBias);
+        Ok(Layer {
+            plan: *plan,
+            attention_norm: self.vector(layer, Role::AttentionNorm)?,
+            q: self.projection(layer, Role::Q, Role::QBias, norm(Role::QNorm))?,
+            k: self.projection(layer, Role::K, Role::KBias, norm(Role::KNorm))?,
+            v: self.projection(layer, Role::V, Role::VBias, None)?,
+            attention_output: self.projection(layer, output.0, output.1, None)?,
+            attention_post_norm,
+            mlp_norm: self.vector(layer, Role::MlpNorm)?,
+            gate: self.projection(layer, Role::Gate, Role::GateBias, None)?,
+            up: self.projection(layer, Role::Up, Role::UpBias, None)?,
+            down: self.projection(layer, Role::Down, Role::DownBias, None)?,
+            mlp_post_norm,
         })
     }
 
@@ -150,33 +194,18 @@ impl Model {
         head: Head,
         capacity: usize,
     ) -> Result<Self, Error> {
-        let norm = |role| config.family.qk_norm.then_some(role);
-        let mut layers = Vec::with_capacity(config.layers);
-        for layer in (0..config.layers).map(Some) {
-            layers.push(Layer {
-                attention_norm: tensors.vector(layer, Role::AttentionNorm)?,
-                q: tensors.projection(layer, Role::Q, Role::QBias, norm(Role::QNorm))?,
-                k: tensors.projection(layer, Role::K, Role::KBias, norm(Role::KNorm))?,
-                v: tensors.projection(layer, Role::V, Role::VBias, None)?,
-                attention_output: tensors.projection(
-                    layer,
-                    Role::AttentionOutput,
-                    Role::AttentionOutputBias,
-                    None,
-                )?,
-                mlp_norm: tensors.vector(layer, Role::MlpNorm)?,
-                gate: tensors.projection(layer, Role::Gate, Role::GateBias, None)?,
-                up: tensors.projection(layer, Role::Up, Role::UpBias, None)?,
-                down: tensors.projection(layer, Role::Down, Role::DownBias, None)?,
-            });
-        }
-        let factors = tensors.vector(None, Role::RopeFactors).ok();
+        let layers = config.plan.layers.iter().enumerate();
+        let layers = layers.map(|(index, plan)| tensors.layer(index, plan)).collect::<Result<_, _>>()?;
+        let mut table = |rope: &Rope| {
+            let factors = rope.factors.role(capacity).and_then(|role| tensors.vector(None, role).ok());
+            rope.table(capacity, factors.as_deref())
+        };
         Ok(Self {
             level: Level::best(),
             embedding,
             head,
+            ropes: config.plan.ropes.iter().map(&mut table).collect(),
             output_norm: tensors.vector(None, Role::OutputNorm)?,
-            rope: config.rope.table(capacity, factors.as_deref()),
             capacity,
             layers,
             config,

@@ -37,6 +37,19 @@ pub fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
+/// `x / 2 * (1 + tanh(u))` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)`, which is `x / (1 + e^-2u)`.
+#[inline(always)]
+pub fn gelu(x: f32) -> f32 {
+    let twice = 1.595_769_1 * (x + 0.044_715 * (x * x * x));
+    x / (1.0 + exp(-twice))
+}
+
+/// `tanh x`, which is `1 - 2 / (1 + e^2x)`.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / (1.0 + exp(2.0 * x))
+}
+
 /// Sum of eight lanes, in the one order we use everywhere.
 #[inline(always)]
 pub fn sum(x: [f32; 8]) -> f32 {

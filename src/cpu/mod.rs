@@ -7,7 +7,6 @@
 //! [`mod@reference`] is the same arithmetic in plain float64 loops, which the pass is tested against.
 
 pub mod activations;
-pub mod attention;
 mod batch;
 mod cache;
 mod draft;
@@ -15,12 +14,9 @@ mod layer;
 mod load;
 pub mod math;
 mod matrix;
-pub mod matvec;
-pub mod mlp;
 mod model;
-pub mod norm;
+pub mod ops;
 pub mod reference;
-pub mod rope;
 mod scratch;
 pub mod simd;
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::Cache;
 use super::layer::{Layer, Pass, Place, add_bias, prepare};
 use super::matrix::Matrix;
-use super::matvec::matvec;
-use super::norm::rms_norm;
+use super::ops::embed::embed;
+use super::ops::matvec::matvec;
+use super::ops::norm::rms_norm;
 use super::scratch::take;
 use super::simd::Level;
 use crate::model::Config;
@@ -61,8 +62,8 @@ pub struct Model {
     pub(super) head: Head,
     pub(super) output_norm: Vec<f32>,
     pub(super) layers: Vec<Layer>,
-    /// `[cos, sin]` for each position and rotated pair.
-    pub(super) rope: Vec<[f32; 2]>,
+    /// Of each rope of the plan, `[cos, sin]` for each position and rotated pair.
+    pub(super) ropes: Vec<Vec<[f32; 2]>>,
     pub(super) capacity: usize,
 }
 
@@ -119,13 +120,12 @@ impl Model {
         }
     }
 
-    /// Row `id` of the token embedding, dequantized to `out` (`width` values).
+    /// Row `id` of the token embedding as it is in the file, dequantized to `out` (`width` values).
     ///
     /// # Panics
     /// When there is no such row.
     pub fn embedding_row(&self, id: u32, out: &mut [f32]) {
-        assert!((id as usize) < self.config.vocab, "token {id} of {}", self.config.vocab);
-        self.embedding.row(id as usize, out);
+        embed(&self.embedding, id, 1.0, out);
     }
 
     /// Row `id` of the head (the embedding where it is tied), dequantized to `out` (`width` values).
@@ -217,12 +217,11 @@ impl Model {
             Input::Rows(x) => hidden.copy_from_slice(x),
             Input::Tokens(tokens) => {
                 for (token, row) in tokens.iter().zip(hidden.chunks_exact_mut(width)) {
-                    assert!((*token as usize) < config.vocab, "token {token} of {}", config.vocab);
-                    self.embedding.row(*token as usize, row);
+                    embed(&self.embedding, *token, config.plan.embedding_scale, row);
                 }
             }
         }
-        let pass = Pass { config, level, rope: &self.rope, places };
+        let pass = Pass { config, level, ropes: &self.ropes, places };
         for (index, layer) in self.layers.iter().enumerate() {
             let live = if index + 1 == self.layers.len() { live } else { 0 };
             layer.forward(&pass, index, live, caches, scratch);

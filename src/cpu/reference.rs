@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::gguf::{Error, Stream};
-use crate::model::{self, Config, Role, RopeStyle, Slot};
+use crate::model::{self, Activation, Attention, Config, Layer, Mlp, Norms, Role, RopeStyle, Slot};
 use crate::source::ByteSource;
 
 /// `x / sqrt(mean(x^2) + eps) * weight` of one row.
@@ -38,16 +38,19 @@ pub fn rope(style: RopeStyle, table: &[[f32; 2]], x: &mut [f32], head_dim: usize
 }
 
 /// Attention of one row of `q` (all query heads) over positions whose keys and values are the rows of `k` and `v` (all
-/// key/value heads): consecutive query heads share a key/value head.
-pub fn attention(q: &[f32], k: &[f32], v: &[f32], heads: usize, kv_heads: usize) -> Vec<f32> {
-    let dim = q.len() / heads;
+/// key/value heads): consecutive query heads share a key/value head. The row stands at the last of the positions.
+pub fn attention(q: &[f32], k: &[f32], v: &[f32], attention: &Attention) -> Vec<f32> {
+    let &Attention { heads, kv_heads, head_dim: dim, window, softcap, scale, .. } = attention;
     let kv_width = kv_heads * dim;
+    let hidden = window.map_or(0, |window| (k.len() / kv_width).saturating_sub(window));
+    let (k, v) = (&k[hidden * kv_width..], &v[hidden * kv_width..]);
+    let capped = |s: f64| softcap.map_or(s, |cap| f64::from(cap) * (s / f64::from(cap)).tanh());
     let mut out = Vec::with_capacity(q.len());
     for (h, q) in q.chunks_exact(dim).enumerate() {
         let at = h / (heads / kv_heads) * dim;
         let dot = |k: &[f32]| q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>();
         let scores: Vec<f64> =
-            k.chunks_exact(kv_width).map(|k| dot(&k[at..at + dim]) / (dim as f64).sqrt()).collect();
+            k.chunks_exact(kv_width).map(|k| capped(dot(&k[at..at + dim]) * f64::from(scale))).collect();
         let p = softmax(&scores);
         for d in at..at + dim {
             let sum: f64 = p.iter().zip(v.chunks_exact(kv_width)).map(|(p, v)| p * f64::from(v[d])).sum();
@@ -64,10 +67,15 @@ pub fn softmax(x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| (x - max).exp() / sum).collect()
 }
 
-/// `gate / (1 + e^-gate) * up`.
-pub fn silu_mul(gate: &[f32], up: &[f32]) -> Vec<f32> {
-    let value = |g: f64, u: f64| (g / (1.0 + (-g).exp()) * u) as f32;
-    gate.iter().zip(up).map(|(g, u)| value(f64::from(*g), f64::from(*u))).collect()
+/// `activation(gate) * up`.
+pub fn gated(activation: Activation, gate: &[f32], up: &[f32]) -> Vec<f32> {
+    let activated = |x: f64| match activation {
+        Activation::Silu => x / (1.0 + (-x).exp()),
+        Activation::Gelu => {
+            x / 2.0 * (1.0 + (std::f64::consts::FRAC_2_PI.sqrt() * (x + 0.044715 * x.powi(3))).tanh())
+        }
+    };
+    gate.iter().zip(up).map(|(g, u)| (activated(f64::from(*g)) * f64::from(*u)) as f32).collect()
 }
 
 /// A model's weights, dequantized.
@@ -87,9 +95,17 @@ impl Model {
         while let Some(window) = stream.next_window().await? {
             let tensor = &table[window.tensor];
             let Some(slot) = description.slots[window.tensor] else { continue };
-            let mut values = vec![0.0; window.rows * tensor.columns()];
+            let columns = tensor.columns();
+            let mut values = vec![0.0; window.rows * columns];
             tensor.format.dequantize(window.bytes, &mut values);
-            tensors.entry(slot).or_default().extend(values);
+            let rows = (window.first_row..).zip(values.chunks_exact(columns));
+            let parts = model::parts(&description.config, slot, tensor);
+            for (row, values) in rows {
+                let part = parts.iter().find(|(_, rows)| rows.contains(&row));
+                if let Some((slot, _)) = part {
+                    tensors.entry(*slot).or_default().extend(values);
+                }
+            }
         }
         Ok(Self { config: description.config.clone(), tensors })
     }
@@ -109,45 +125,65 @@ impl Model {
         }
     }
 
-    /// Logits of every row of `tokens` at positions 0, 1, 2 ..., `head_vocab` values each. Recomputes everything.
-    pub fn forward(&self, tokens: &[u32]) -> Vec<f32> {
+    /// Logits of every row of `tokens` at positions 0, 1, 2 ..., `head_vocab` values each, with rope for a cache of
+    /// `capacity` positions. Recomputes everything.
+    pub fn forward(&self, tokens: &[u32], capacity: usize) -> Vec<f32> {
         let c = &self.config;
-        let pairs = c.rope.dim / 2;
-        let table = c.rope.table(tokens.len(), self.get(None, Role::RopeFactors));
+        let table = |rope: &model::Rope| {
+            let factors = rope.factors.role(capacity).and_then(|role| self.get(None, role));
+            rope.table(tokens.len(), factors)
+        };
+        let tables: Vec<_> = c.plan.ropes.iter().map(table).collect();
         let embedding = self.tensor(None, Role::TokenEmbedding);
-        let mut hidden: Vec<Vec<f32>> =
-            tokens.iter().map(|t| embedding[*t as usize * c.width..][..c.width].to_vec()).collect();
-        for layer in (0..c.layers).map(Some) {
-            let (mut keys, mut values) = (Vec::new(), Vec::new());
-            for (position, x) in hidden.iter_mut().enumerate() {
-                let table = &table[position * pairs..][..pairs];
-                let n = rms_norm(x, self.tensor(layer, Role::AttentionNorm), c.rms_eps);
-                let project = |role, bias, norm: Option<Role>| {
-                    let mut y = self.linear(layer, role, bias, &n);
-                    if let Some(weight) = norm.and_then(|norm| self.get(layer, norm)) {
-                        y = y.chunks_exact(c.head_dim).flat_map(|y| rms_norm(y, weight, c.rms_eps)).collect();
-                    }
-                    y
-                };
-                let mut q = project(Role::Q, Role::QBias, Some(Role::QNorm));
-                let mut k = project(Role::K, Role::KBias, Some(Role::KNorm));
-                let v = project(Role::V, Role::VBias, None);
-                rope(c.rope.style, table, &mut q, c.head_dim);
-                rope(c.rope.style, table, &mut k, c.head_dim);
-                keys.extend(k);
-                values.extend(v);
-                let context = attention(&q, &keys, &values, c.heads, c.kv_heads);
-                add(x, &self.linear(layer, Role::AttentionOutput, Role::AttentionOutputBias, &context));
-                let n = rms_norm(x, self.tensor(layer, Role::MlpNorm), c.rms_eps);
-                let gate = self.linear(layer, Role::Gate, Role::GateBias, &n);
-                let up = self.linear(layer, Role::Up, Role::UpBias, &n);
-                add(x, &self.linear(layer, Role::Down, Role::DownBias, &silu_mul(&gate, &up)));
-            }
+        let embed = |t: &u32| {
+            let row = embedding[*t as usize * c.width..][..c.width].iter();
+            row.map(|x| x * c.plan.embedding_scale).collect()
+        };
+        let mut hidden: Vec<Vec<f32>> = tokens.iter().map(embed).collect();
+        for (index, layer) in c.plan.layers.iter().enumerate() {
+            let table = &tables[layer.attention().rope];
+            self.layer(index, layer, table, &mut hidden);
         }
         let head = if c.tied { Role::TokenEmbedding } else { Role::Output };
         let norm = self.tensor(None, Role::OutputNorm);
         let logits = |x: &Vec<f32>| self.linear(None, head, Role::OutputBias, &rms_norm(x, norm, c.rms_eps));
         hidden.iter().flat_map(logits).collect()
+    }
+
+    /// Takes the residual stream of all positions through a layer.
+    fn layer(&self, index: usize, plan: &Layer, table: &[[f32; 2]], hidden: &mut [Vec<f32>]) {
+        let (c, layer, attends) = (&self.config, Some(index), plan.attention());
+        let rope_of = &c.plan.ropes[attends.rope];
+        let Mlp::Gated { activation, .. } = plan.mlp;
+        let after = |role, y: Vec<f32>| match plan.norms {
+            Norms::Before => y,
+            Norms::BeforeAndAfter => rms_norm(&y, self.tensor(layer, role), c.rms_eps),
+        };
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        for (x, table) in hidden.iter_mut().zip(table.chunks_exact(rope_of.dim / 2)) {
+            let n = rms_norm(x, self.tensor(layer, Role::AttentionNorm), c.rms_eps);
+            let project = |role, bias, norm: Option<Role>| {
+                let y = self.linear(layer, role, bias, &n);
+                let Some(norm) = norm.filter(|_| attends.qk_norm) else { return y };
+                let weight = self.tensor(layer, norm);
+                y.chunks_exact(attends.head_dim).flat_map(|y| rms_norm(y, weight, c.rms_eps)).collect()
+            };
+            let mut q = project(Role::Q, Role::QBias, Some(Role::QNorm));
+            let mut k = project(Role::K, Role::KBias, Some(Role::KNorm));
+            let v = project(Role::V, Role::VBias, None);
+            rope(rope_of.style, table, &mut q, attends.head_dim);
+            rope(rope_of.style, table, &mut k, attends.head_dim);
+            keys.extend(k);
+            values.extend(v);
+            let context = attention(&q, &keys, &values, attends);
+            let y = self.linear(layer, Role::AttentionOutput, Role::AttentionOutputBias, &context);
+            add(x, &after(Role::AttentionPostNorm, y));
+            let n = rms_norm(x, self.tensor(layer, Role::MlpNorm), c.rms_eps);
+            let gate = self.linear(layer, Role::Gate, Role::GateBias, &n);
+            let up = self.linear(layer, Role::Up, Role::UpBias, &n);
+            let y = self.linear(layer, Role::Down, Role::DownBias, &gated(activation, &gate, &up));
+            add(x, &after(Role::MlpPostNorm, y));
+        }
     }
 
     /// `weight * x + bias`, where the model has a bias there.

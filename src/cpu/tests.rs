@@ -1,9 +1,11 @@
 //! Every operation against its float64 reference, against other instruction sets, and against itself row by row.
 
-use super::matvec::{matvec, multiply};
-use super::{Cache, Level, Matrix, activations::Activations, attention, mlp, norm, reference, rope};
+use super::ops::attention::{attend, scores_len};
+use super::ops::matvec::{matvec, multiply};
+use super::ops::{gate, norm, rope};
+use super::{Cache, Level, Matrix, activations::Activations, reference};
 use crate::gguf::format::{FORMATS, Spec};
-use crate::model::{Config, Rope, RopeStyle, family::FAMILIES};
+use crate::model::{Activation, Attention, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES};
 
 fn random(seed: u64, len: usize) -> Vec<f32> {
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -171,7 +173,7 @@ fn rms_norm_matches_the_reference() {
 fn rope_matches_the_reference() {
     for style in [RopeStyle::Interleaved, RopeStyle::Halves] {
         for (head_dim, dim) in [(64, 64), (10, 6), (2, 2)] {
-            let table = Rope { style, dim, base: 1e4, scale: 1.0 }.table(100, None);
+            let table = Rope::new(style, dim, 1e4).table(100, None);
             let mut x = random(4, 3 * head_dim);
             let mut expected = x.clone();
             let table = &table[99 * dim / 2..];
@@ -185,39 +187,47 @@ fn rope_matches_the_reference() {
 }
 
 #[test]
-fn silu_mul_matches_the_reference() {
-    let (gate, up) = (random(5, 67), random(6, 67));
-    let gate: Vec<f32> = gate.iter().map(|g| g * 40.0).collect();
-    let expected = reference::silu_mul(&gate, &up);
-    let mut scalar = gate.clone();
-    mlp::silu_mul(Level::Scalar, &mut scalar, &up);
-    for level in levels() {
-        let mut out = gate.clone();
-        mlp::silu_mul(level, &mut out, &up);
-        assert_eq!(out, scalar);
-        for (y, e) in out.iter().zip(&expected) {
-            assert!((y - e).abs() < 1e-6 * e.abs().max(1e-3), "{y} for {e}");
+fn gates_match_the_reference() {
+    let (raw, up) = (random(5, 67), random(6, 67));
+    let raw: Vec<f32> = raw.iter().map(|g| g * 40.0).collect();
+    for activation in [Activation::Silu, Activation::Gelu] {
+        let expected = reference::gated(activation, &raw, &up);
+        let mut scalar = raw.clone();
+        gate::gate(Level::Scalar, activation, &mut scalar, &up);
+        for level in levels() {
+            let mut out = raw.clone();
+            gate::gate(level, activation, &mut out, &up);
+            assert_eq!(out, scalar);
+            for (y, e) in out.iter().zip(&expected) {
+                assert!((y - e).abs() < 1e-6 * e.abs().max(1e-3), "{activation:?}: {y} for {e}");
+            }
         }
     }
 }
 
 #[test]
 fn attention_matches_the_reference() {
-    for (heads, kv_heads, dim) in [(3, 1, 64), (6, 2, 10), (5, 5, 8), (14, 2, 16)] {
+    let usual = |heads, kv_heads, dim| Attention::new(heads, kv_heads, dim);
+    for attention in [
+        usual(3, 1, 64),
+        usual(6, 2, 10),
+        usual(5, 5, 8),
+        usual(14, 2, 16),
+        Attention { window: Some(1), ..usual(3, 1, 16) },
+        Attention { window: Some(9), scale: 0.3, ..usual(4, 2, 10) },
+        Attention { window: Some(36), softcap: Some(2.0), ..usual(2, 2, 8) },
+        Attention { softcap: Some(0.5), scale: 1.5, ..usual(3, 3, 20) },
+    ] {
+        let Attention { heads, kv_heads, head_dim: dim, .. } = attention;
         let config = Config {
-            family: &FAMILIES[0],
-            layers: 2,
+            family: FAMILIES[0],
             width: heads * dim,
-            heads,
-            kv_heads,
-            head_dim: dim,
-            ff: 8,
             vocab: 8,
             head_vocab: 8,
             context: 64,
             rms_eps: 1e-5,
-            rope: Rope { style: RopeStyle::Halves, dim, base: 1e4, scale: 1.0 },
             tied: true,
+            plan: Plan::uniform(2, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
         };
         let kv_width = kv_heads * dim;
         let mut cache = Cache::new(&config, 37);
@@ -226,25 +236,21 @@ fn attention_matches_the_reference() {
             cache.write(1, position, k, v);
         }
         for len in [1, 7, 8, 9, 37] {
-            let expected =
-                reference::attention(&q, &k[..len * kv_width], &v[..len * kv_width], heads, kv_heads);
+            let expected = reference::attention(&q, &k[..len * kv_width], &v[..len * kv_width], &attention);
             let mut results = levels().into_iter().map(|level| {
                 let mut out = vec![0.0; heads * dim];
                 let shared = heads / kv_heads;
-                let mut scores = vec![f32::NAN; attention::scores_len(shared, len)];
+                let mut scores = vec![f32::NAN; scores_len(shared, len)];
                 for (kv, (q, out)) in
                     q.chunks_exact(shared * dim).zip(out.chunks_exact_mut(shared * dim)).enumerate()
                 {
-                    attention::attend(level, cache.head(1, kv), len, dim, q, &mut scores, out);
+                    attend(level, &attention, cache.head(1, kv), len - 1, q, &mut scores, out);
                 }
                 out
             });
             let scalar = results.next().expect("one level");
             for (y, e) in scalar.iter().zip(&expected) {
-                assert!(
-                    (y - e).abs() < 2e-6,
-                    "{heads}/{kv_heads} heads of {dim}, {len} positions: {y} for {e}"
-                );
+                assert!((y - e).abs() < 2e-6, "{attention:?}, {len} positions: {y} for {e}");
             }
             results.for_each(|other| assert_eq!(other, scalar));
         }

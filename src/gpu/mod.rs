@@ -4,6 +4,7 @@
 //! plans over them. Every kernel is batch-invariant: a row's result is bitwise the same whatever other rows share
 //! its pass, so greedy speculative output is plain greedy output, bit for bit.
 
+mod choice;
 mod device;
 mod error;
 mod kernel;
@@ -19,8 +20,8 @@ mod self_test;
 mod session;
 #[cfg(test)]
 mod tests;
-mod variant;
 
+pub use choice::{Choice, Tuning, Variant};
 pub use device::{Counters, Device, DeviceOptions};
 pub use error::Error;
 pub use model::Model;
@@ -28,6 +29,5 @@ pub use peaks::{Peaks, peaks};
 pub use plan::Cost;
 pub use rig::{Decided, Rig};
 pub use sampler::Sampler;
-pub use self_test::choose_variant;
+pub use self_test::choose_kernels;
 pub use session::{MAX_IN_FLIGHT, MAX_ROWS, Outcome, Propose, ROW_COUNTS, Session, Timing};
-pub use variant::{Tuning, Variant};

@@ -1,28 +1,29 @@
 //! Weights in GPU memory.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::layout::Layout;
 use super::matrix::Matrix;
 use super::ops::{self, padded};
 use super::plan::Plan;
-use super::{Device, Error, Variant};
+use super::{Choice, Device, Error};
 use crate::gguf::{self, Header};
 use crate::model::draft::{Input, Origin};
-use crate::model::{self, Config, Role, Slot};
+use crate::model::{self, Config, Mixer, Norms, Role, Slot};
 use crate::source::ByteSource;
 
-/// A loaded model. Weights stay quantized, repacked for the kernels of one variant.
+/// A loaded model. Weights stay quantized, repacked for the kernels that were chosen.
 pub struct Model {
     pub(super) device: Rc<Device>,
     pub(super) config: Config,
-    pub(super) variant: Variant,
+    pub(super) choice: Choice,
     pub(super) embedding: Rc<Matrix>,
     pub(super) head: Projection,
     pub(super) output_gain: wgpu::Buffer,
     pub(super) layers: Vec<Layer>,
-    /// `[position, pair]` of cosine and sine.
-    pub(super) rotation: wgpu::Buffer,
+    /// Of each rope of the plan, `[position, pair]` of cosine and sine.
+    pub(super) rotations: Vec<wgpu::Buffer>,
     pub(super) capacity: usize,
     /// What a draft that reads its target's states reads them with.
     pub(super) fuse: Option<Fuse>,
@@ -55,16 +56,21 @@ pub(super) struct Projection {
 }
 
 pub(super) struct Layer {
+    pub plan: model::Layer,
     pub attention_gain: wgpu::Buffer,
     /// Rows of q, then k, then v.
     pub qkv: Projection,
     /// Gains of q's and k's heads.
     pub head_gains: Option<wgpu::Buffer>,
     pub attention_output: Projection,
+    /// Of what attention adds, where the plan norms that.
+    pub attention_post_gain: Option<wgpu::Buffer>,
     pub mlp_gain: wgpu::Buffer,
     /// Rows of the gate, then of the up projection.
     pub gate_up: Projection,
     pub down: Projection,
+    /// Of what the MLP adds.
+    pub mlp_post_gain: Option<wgpu::Buffer>,
 }
 
 /// Where a tensor's rows go.
@@ -73,8 +79,8 @@ enum Target {
     Rows(Rc<Matrix>, usize),
     /// f32 values from this word on.
     Values(wgpu::Buffer, usize),
-    /// Kept on the host until the rotation table is made.
-    RopeFactors,
+    /// Kept on the host until the rotation tables are made.
+    RopeFactors(Role),
     Nowhere,
 }
 
@@ -84,11 +90,11 @@ impl Model {
         device: &Rc<Device>,
         stream: &mut gguf::Stream<S>,
         description: &model::Model,
-        variant: Variant,
+        choice: Choice,
         capacity: usize,
     ) -> Result<Self, Error> {
         let model::Model { config, slots } = description;
-        let mut builder = Builder::new(device, stream.header(), config, slots, variant)?;
+        let mut builder = Builder::new(device, stream.header(), config, slots, choice)?;
         let embedding = builder.matrix(None, &[Role::TokenEmbedding], true)?;
         let head = builder.head(config.tied.then_some(&embedding))?;
         let model = builder.allocate(embedding, head, capacity)?;
@@ -105,7 +111,7 @@ impl Model {
     ) -> Result<Self, Error> {
         let (device, capacity) = (&target.device, target.capacity);
         let model::Draft { config, slots, .. } = description;
-        let mut builder = Builder::new(device, stream.header(), config, slots, target.variant)?;
+        let mut builder = Builder::new(device, stream.header(), config, slots, target.choice)?;
         let embedding = match description.embedding {
             Origin::Own => builder.matrix(None, &[Role::TokenEmbedding], true)?,
             Origin::Target => Rc::clone(&target.embedding),
@@ -140,7 +146,7 @@ impl Model {
         let device = Rc::clone(&self.device);
         let formats: Vec<_> = stream.header().tensors.iter().map(|t| t.format).collect();
 
-        let mut factors: Option<Vec<f32>> = None;
+        let mut factors: HashMap<Role, Vec<f32>> = HashMap::new();
         while let Some(window) = stream.next_window().await? {
             let format = formats[window.tensor];
             let values = || {
@@ -159,13 +165,17 @@ impl Model {
                     values.truncate(buffer.size() as usize / 4 - first);
                     device.write(buffer, *first as u64, bytemuck::cast_slice(&values));
                 }
-                Target::RopeFactors => factors = Some(values()),
+                Target::RopeFactors(role) => drop(factors.insert(*role, values())),
                 Target::Nowhere => {}
             }
             device.check()?;
         }
-        let table = self.config.rope.table(self.capacity, factors.as_deref());
-        self.rotation = device.storage_with("the rotation table", bytemuck::cast_slice(&table))?;
+        for rope in &self.config.plan.ropes {
+            let factors = rope.factors.role(self.capacity).and_then(|role| factors.get(&role));
+            let table = rope.table(self.capacity, factors.map(Vec::as_slice));
+            let table = device.storage_with("a rotation table", bytemuck::cast_slice(&table))?;
+            self.rotations.push(table);
+        }
         device.check()?;
         Ok(self)
     }
@@ -180,9 +190,9 @@ impl Model {
         &self.config
     }
 
-    /// The matvec variant that the weights are laid out for.
-    pub fn variant(&self) -> Variant {
-        self.variant
+    /// The kernels that the weights are laid out for.
+    pub fn choice(&self) -> Choice {
+        self.choice
     }
 
     /// Bytes of weights in GPU memory.
@@ -230,7 +240,7 @@ struct Builder<'a> {
     header: &'a Header,
     config: &'a Config,
     slots: &'a [Option<Slot>],
-    variant: Variant,
+    choice: Choice,
     /// One a tensor of the header.
     targets: Vec<Target>,
 }
@@ -241,32 +251,35 @@ impl<'a> Builder<'a> {
         header: &'a Header,
         config: &'a Config,
         slots: &'a [Option<Slot>],
-        variant: Variant,
+        choice: Choice,
     ) -> Result<Self, Error> {
-        let head_dim = config.head_dim;
-        if !head_dim.is_multiple_of(4) {
+        let head_dims = config.plan.layers.iter().map(|layer| layer.attention().head_dim);
+        if let Some(head_dim) = head_dims.into_iter().find(|head_dim| !head_dim.is_multiple_of(4)) {
             return Err(Error::Unsupported(format!(
                 "heads of {head_dim} elements are not whole vectors of 4"
             )));
         }
         let targets = vec![Target::Nowhere; header.tensors.len()];
-        Ok(Self { device, header, config, slots, variant, targets })
+        Ok(Self { device, header, config, slots, choice, targets })
     }
 
     fn allocate(&mut self, embedding: Rc<Matrix>, head: Projection, capacity: usize) -> Result<Model, Error> {
         let config = self.config.clone();
         let output_gain = self.vector(None, &[Role::OutputNorm])?;
-        if let Some(i) = model::position(self.slots, None, Role::RopeFactors) {
-            self.targets[i] = Target::RopeFactors;
+        for (target, slot) in self.targets.iter_mut().zip(self.slots) {
+            if let Some(Slot { role, .. }) = slot && role.is_rope_factor() {
+                *target = Target::RopeFactors(*role);
+            }
         }
-        let layers = (0..config.layers).map(|l| self.layer(l)).collect::<Result<_, _>>()?;
+        let layers = config.plan.layers.iter().enumerate().map(|(l, plan)| self.layer(l, plan));
+        let layers = layers.collect::<Result<_, _>>()?;
         Ok(Model {
             device: Rc::clone(self.device),
             config,
-            variant: self.variant,
+            choice: self.choice,
             embedding,
             head,
-            rotation: output_gain.clone(),
+            rotations: Vec::new(),
             output_gain,
             layers,
             capacity,
@@ -275,18 +288,31 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn layer(&mut self, layer: usize) -> Result<Layer, Error> {
-        let l = Some(layer);
-        let family = self.config.family;
+    fn layer(&mut self, index: usize, plan: &model::Layer) -> Result<Layer, Error> {
+        let l = Some(index);
+        let Mixer::Attention(attention) = &plan.mixer;
+        let after = plan.norms == Norms::BeforeAndAfter;
+        let heads = [Role::QNorm, Role::KNorm];
         let qkv = [(Role::Q, Role::QBias), (Role::K, Role::KBias), (Role::V, Role::VBias)];
         Ok(Layer {
+            plan: *plan,
             attention_gain: self.vector(l, &[Role::AttentionNorm])?,
-            qkv: self.projection(l, &qkv)?,
-            head_gains: family.qk_norm.then(|| self.vector(l, &[Role::QNorm, Role::KNorm])).transpose()?,
-            attention_output: self.projection(l, &[(Role::AttentionOutput, Role::AttentionOutputBias)])?,
+            qkv: self.projection(l, Role::Qkv, &qkv)?,
+            head_gains: attention.qk_norm.then(|| self.vector(l, &heads)).transpose()?,
+            attention_output: self.projection(
+                l,
+                Role::AttentionOutput,
+                &[(Role::AttentionOutput, Role::AttentionOutputBias)],
+            )?,
+            attention_post_gain: after.then(|| self.vector(l, &[Role::AttentionPostNorm])).transpose()?,
             mlp_gain: self.vector(l, &[Role::MlpNorm])?,
-            gate_up: self.projection(l, &[(Role::Gate, Role::GateBias), (Role::Up, Role::UpBias)])?,
-            down: self.projection(l, &[(Role::Down, Role::DownBias)])?,
+            gate_up: self.projection(
+                l,
+                Role::GateUp,
+                &[(Role::Gate, Role::GateBias), (Role::Up, Role::UpBias)],
+            )?,
+            down: self.projection(l, Role::Down, &[(Role::Down, Role::DownBias)])?,
+            mlp_post_gain: after.then(|| self.vector(l, &[Role::MlpPostNorm])).transpose()?,
         })
     }
 
@@ -308,7 +334,7 @@ impl<'a> Builder<'a> {
         let rows = tensors.iter().zip(roles).map(|(tensor, role)| self.config.rows_of(*role, tensor)).sum();
         let columns = tensors[0].columns();
         let what = &tensors[0].name;
-        let order = self.variant.order();
+        let order = self.choice.order(layout, [columns, rows]);
         let matrix = Rc::new(Matrix::new(self.device, what, layout, order, [columns, rows], may_split)?);
         let mut first = 0;
         for (&i, tensor) in indices.iter().zip(&tensors) {
@@ -318,17 +344,27 @@ impl<'a> Builder<'a> {
         Ok(matrix)
     }
 
-    /// One matrix of the rows of several, each with the role of its bias.
-    fn projection(&mut self, layer: Option<usize>, roles: &[(Role, Role)]) -> Result<Projection, Error> {
-        let matrices: Vec<Role> = roles.iter().map(|(matrix, _)| *matrix).collect();
-        let matrix = self.matrix(layer, &matrices, false)?;
+    /// One matrix of the rows of several roles, each with that of its bias; in the file they may be `together`.
+    fn projection(
+        &mut self,
+        layer: Option<usize>,
+        together: Role,
+        roles: &[(Role, Role)],
+    ) -> Result<Projection, Error> {
         let mut first = 0;
-        let mut rows = Vec::new();
-        for (&i, &(_, bias)) in self.tensors(layer, &matrices)?.iter().zip(roles) {
-            rows.push((first, bias));
-            first += self.header.tensors[i].rows();
+        let mut biases = Vec::new();
+        for &(role, bias) in roles {
+            biases.push((first, bias));
+            first += layer
+                .and_then(|layer| model::outputs(&self.config.plan.layers[layer], role))
+                .unwrap_or_default();
         }
-        Ok(Projection { matrix, bias: self.bias(layer, &rows, first)? })
+        let matrices = match model::position(self.slots, layer, together) {
+            Some(_) => vec![together],
+            None => roles.iter().map(|(matrix, _)| *matrix).collect(),
+        };
+        let matrix = self.matrix(layer, &matrices, false)?;
+        Ok(Projection { bias: self.bias(layer, &biases, matrix.rows)?, matrix })
     }
 
     /// The head: a matrix of its own, or the embedding where it is tied.

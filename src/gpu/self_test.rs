@@ -8,7 +8,7 @@ use super::matrix::Matrix;
 use super::ops::{Epilogue, Matvec, Positions, padded};
 use super::plan::Plan;
 use super::session::STATE_WORDS;
-use super::{Device, Error, MAX_ROWS, Tuning, Variant};
+use super::{Choice, Device, Error, MAX_ROWS, Tuning, Variant};
 use crate::gguf::Format;
 
 /// The matrix that variants are timed on: an MLP projection of a small model.
@@ -18,7 +18,7 @@ const ROWS: usize = 1536;
 const REPEATS: usize = 8;
 
 /// The variant that `tuning` remembers for this adapter, or the fastest one, after it has passed the self-test.
-pub async fn choose_variant(device: &Device, tuning: &mut Tuning) -> Result<Variant, Error> {
+pub async fn choose_kernels(device: &Device, tuning: &mut Tuning) -> Result<Choice, Error> {
     let adapter = device.adapter();
     let variant = match tuning.get(&adapter) {
         Some(variant) => variant,
@@ -27,7 +27,7 @@ pub async fn choose_variant(device: &Device, tuning: &mut Tuning) -> Result<Vari
     Bench::new(device, variant)?.self_test().await?;
     device.measure_latency().await?;
     tuning.set(adapter, variant);
-    Ok(variant)
+    Ok(Choice::of(variant))
 }
 
 async fn fastest(device: &Device) -> Result<Variant, Error> {
@@ -78,7 +78,6 @@ impl<'a> Bench<'a> {
         let matvec = Matvec {
             matrix: &self.matrix,
             rows,
-            tiles: 1,
             x: &self.x,
             x_row,
             norm: None,
@@ -86,7 +85,7 @@ impl<'a> Bench<'a> {
             y_stride: ROWS,
             bias: None,
             epilogue: Epilogue::Store,
-            variant: self.variant,
+            choice: Choice::of(self.variant),
             positions: Positions { state: &self.state, pass: &pass },
         };
         let mut plan = Plan::default();

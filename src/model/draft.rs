@@ -47,9 +47,8 @@
 //! 3. The target verifies `n ..= n + gamma` as always; its rows give the states for the next catch-up.
 //!    Rolling back is a length, as for any cache.
 
-use super::family::{FAMILIES, Family};
-use super::slots::wanted;
-use super::{Config, Error, Role, Slot};
+use super::slots::{wanted, wanted_to_fuse};
+use super::{Attention, Config, Error, Role, Slot, Wanted, family};
 use crate::gguf::{Array, Header, Metadata, Value};
 
 /// `general.architecture` of a draft that is not a model.
@@ -192,7 +191,7 @@ impl Draft {
             return bad(format!("{IDS} is not an ascending list of ids below {vocab}"));
         }
         let head_vocab = ids.as_ref().map_or(vocab, Vec::len);
-        let config = Config::read(metadata, family(), ARCHITECTURE, vocab, Some(head_vocab))?;
+        let config = Config::read(metadata, family::of_drafts(), ARCHITECTURE, vocab, Some(head_vocab))?;
         if config.width != target_width
             && (head == Origin::Target
                 || input == Input::Hidden
@@ -212,20 +211,24 @@ impl Draft {
         let text = |s: &str| Value::String(s.into());
         let mut set = |key: &str, value| metadata.set(key.replace("{}", ARCHITECTURE), value);
         set("general.architecture", text(ARCHITECTURE));
-        set("{}.block_count", size(c.layers));
+        set("{}.block_count", size(c.plan.layers.len()));
         set("{}.context_length", size(c.context));
         set("{}.embedding_length", size(c.width));
-        set("{}.feed_forward_length", size(c.ff));
-        set("{}.attention.head_count", size(c.heads));
-        set("{}.attention.head_count_kv", size(c.kv_heads));
-        set("{}.attention.key_length", size(c.head_dim));
-        set("{}.attention.value_length", size(c.head_dim));
         set("{}.attention.layer_norm_rms_epsilon", Value::F32(c.rms_eps));
-        set("{}.rope.dimension_count", size(c.rope.dim));
-        set("{}.rope.freq_base", Value::F32(c.rope.base as f32));
-        if c.rope.scale != 1.0 {
-            set("{}.rope.scaling.type", text("linear"));
-            set("{}.rope.scaling.factor", Value::F32(c.rope.scale as f32));
+        // The layers of a draft are alike.
+        if let (Some(layer), Some(rope)) = (c.plan.layers.first(), c.plan.ropes.first()) {
+            let Attention { heads, kv_heads, head_dim, .. } = *layer.attention();
+            set("{}.feed_forward_length", size(layer.mlp.ff()));
+            set("{}.attention.head_count", size(heads));
+            set("{}.attention.head_count_kv", size(kv_heads));
+            set("{}.attention.key_length", size(head_dim));
+            set("{}.attention.value_length", size(head_dim));
+            set("{}.rope.dimension_count", size(rope.dim));
+            set("{}.rope.freq_base", Value::F32(rope.base as f32));
+            if rope.scale != 1.0 {
+                set("{}.rope.scaling.type", text("linear"));
+                set("{}.rope.scaling.factor", Value::F32(rope.scale as f32));
+            }
         }
         set(VERSION_KEY, Value::U32(VERSION));
         set(INPUT, text(if self.input == Input::Hidden { "hidden" } else { "tokens" }));
@@ -244,30 +247,19 @@ impl Draft {
         if self.embedding == Origin::Target { self.target_width } else { self.config.width }
     }
 
-    /// Every tensor that its file has: slot, name, shape (innermost first), and whether it must be there.
-    pub fn wanted(&self) -> Vec<(Slot, String, Vec<usize>, bool)> {
+    /// Every tensor that its file has.
+    pub fn wanted(&self) -> Vec<Wanted> {
         let mut all = wanted(&self.config);
-        all.retain(|(slot, ..)| match slot.role {
+        all.retain(|tensor| match tensor.slot.role {
             Role::TokenEmbedding => self.embedding == Origin::Own,
             Role::Output | Role::OutputBias => self.head == Origin::Own,
             _ => true,
         });
         if self.input == Input::Hidden {
-            let (e, t, w) = (self.embedding_width(), self.target_width, self.config.width);
-            let mut add = |role, name: &str, shape: &[usize]| {
-                all.push((Slot { layer: None, role }, name.into(), shape.to_vec(), true));
-            };
-            add(Role::FuseEmbeddingNorm, "fuse.embd_norm.weight", &[e]);
-            add(Role::FuseHiddenNorm, "fuse.hidden_norm.weight", &[t]);
-            add(Role::Fuse, "fuse.weight", &[e + t, w]);
+            all.extend(wanted_to_fuse(&self.config, self.embedding_width(), self.target_width));
         }
         all
     }
-}
-
-/// The family whose layers such drafts have.
-fn family() -> &'static Family {
-    &FAMILIES[0]
 }
 
 fn one_of<T: Copy, const N: usize>(

@@ -3,8 +3,9 @@
 //!
 //! The keys are those of llama.cpp's `llama-arch.cpp`; neutral are the values with which it computes nothing.
 
-use super::Error;
-use crate::gguf::{Array, Metadata, Value};
+use super::keys::Keys;
+use super::{Config, Error, Layer, Mlp};
+use crate::gguf::{Array, Value};
 
 /// A key, when it says nothing, and what it says otherwise.
 struct Feature {
@@ -16,7 +17,7 @@ struct Feature {
 
 /// What neutral values depend on.
 struct Model {
-    head_dim: usize,
+    scale: f32,
     context: usize,
     /// Whether llama.cpp itself saved the file (`llama_model_save_to_file`), every field with its default.
     saved: bool,
@@ -50,9 +51,6 @@ static FEATURES: [Feature; 24] = [
     Feature { key: "use_parallel_residual", neutral: zero, means: "attention and MLP side by side" },
 ];
 
-/// What an MLP's activation may be called: all are SiLU.
-const SILU: [&str; 3] = ["silu", "swish", "swiglu"];
-
 fn zero(value: f64, _: &Model) -> bool {
     value == 0.0
 }
@@ -66,15 +64,20 @@ fn zero_or_one(value: f64, _: &Model) -> bool {
 }
 
 fn is_usual_scale(value: f64, model: &Model) -> bool {
-    (value * (model.head_dim as f64).sqrt() - 1.0).abs() < 1e-4
+    (value / f64::from(model.scale) - 1.0).abs() < 1e-4
 }
 
-/// Checks the keys `<name>.*` of a model with heads `head_dim` wide and `context` tokens of context.
-pub(super) fn check(metadata: &Metadata, name: &str, head_dim: usize, context: usize) -> Result<(), Error> {
-    let saved = metadata.get(&format!("{name}.router_logit_softcapping")).is_some();
-    let model = Model { head_dim, context, saved };
+/// Checks the keys of a model that computes what `config` says.
+pub(super) fn check(keys: Keys<'_>, config: &Config) -> Result<(), Error> {
+    let metadata = keys.metadata;
+    let Some(layer) = config.plan.layers.first() else { return Ok(()) };
+    let saved = metadata.get(&keys.name("router_logit_softcapping")).is_some();
+    let model = Model { scale: layer.attention().scale, context: config.context, saved };
     for Feature { key, neutral, means } in &FEATURES {
-        let key = format!("{name}.{key}");
+        if config.family.computes.contains(key) {
+            continue;
+        }
+        let key = keys.name(key);
         let values = match metadata.get(&key) {
             None => continue,
             Some(Value::Array(array)) => array.convert(number),
@@ -86,10 +89,15 @@ pub(super) fn check(metadata: &Metadata, name: &str, head_dim: usize, context: u
             return Err(Error::Feature { key, value, means });
         }
     }
-    let key = format!("{name}.hidden_activation");
-    match metadata.optional_string(&key)? {
-        Some(value) if !SILU.contains(&value) => {
-            Err(Error::Feature { key, value: value.into(), means: "another activation than SiLU" })
+    check_activation(keys, layer)
+}
+
+fn check_activation(keys: Keys<'_>, layer: &Layer) -> Result<(), Error> {
+    let Mlp::Gated { activation, .. } = layer.mlp;
+    let key = keys.name("hidden_activation");
+    match keys.metadata.optional_string(&key)? {
+        Some(value) if !activation.names().contains(&value) => {
+            Err(Error::Feature { key, value: value.into(), means: activation.label() })
         }
         _ => Ok(()),
     }

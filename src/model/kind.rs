@@ -1,7 +1,7 @@
 //! What a file is that holds no model that we run, in its own words.
 
 use super::family::{FAMILIES, Family};
-use super::{Error, draft};
+use super::{Error, Role, draft};
 use crate::gguf::{Format, Header};
 
 /// Architectures that make no text, and what they make instead.
@@ -45,7 +45,7 @@ pub(super) fn family(header: &Header) -> Result<&'static Family, Error> {
     }
     let experts = format!("{name}.expert_count");
     let count = metadata.optional_uint(&experts)?.filter(|count| *count > 0);
-    let family = FAMILIES.iter().find(|f| f.name == name).ok_or_else(|| {
+    let family = Family::by_name(name).ok_or_else(|| {
         let no_text = NO_TEXT.iter().find(|(other, _)| *other == name).map(|(_, why)| *why);
         let why = no_text.or(count.map(|_| "it is a mixture of experts, and only dense models run"));
         let supported = FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>().join(", ");
@@ -57,11 +57,14 @@ pub(super) fn family(header: &Header) -> Result<&'static Family, Error> {
     if let Some(count) = count {
         return Err(Error::Experts(format!("{experts} is {count}")));
     }
+    let fuses = family.tensors.iter().any(|(role, _)| *role == Role::Qkv);
     for tensor in &header.tensors {
         if OF_EXPERTS.iter().any(|part| tensor.name.contains(part)) {
             return Err(Error::Experts(format!("it has the tensor {}", tensor.name)));
         }
-        if tensor.name.ends_with(".attn_qkv.weight") || tensor.name.ends_with(".attn_qkv.bias") {
+        if !fuses
+            && (tensor.name.ends_with(".attn_qkv.weight") || tensor.name.ends_with(".attn_qkv.bias"))
+        {
             return Err(Error::FusedTensor(tensor.name.clone()));
         }
     }

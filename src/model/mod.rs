@@ -1,12 +1,15 @@
-//! What a model is: hyper-parameters and the role of every tensor, read from a GGUF header. No weights here.
+//! What a model is: hyper-parameters, what its layers compute and the role of every tensor, read from a GGUF header. No
+//! weights here.
 //!
-//! A family (llama, qwen2, qwen3) is one line of [`family::FAMILIES`].
+//! A family is one file of [`family`] that turns a header into a [`Plan`], and one line of [`family::FAMILIES`].
 
 mod config;
 pub mod draft;
 pub mod family;
 mod features;
+mod keys;
 mod kind;
+mod plan;
 mod rope;
 mod slots;
 #[cfg(test)]
@@ -15,9 +18,10 @@ pub mod tiny;
 
 pub use config::Config;
 pub use draft::Draft;
-pub use rope::{Rope, RopeStyle};
-pub(crate) use slots::position;
-pub use slots::{Role, Slot};
+pub use plan::{Activation, Attention, Layer, Mixer, Mlp, Norms, Plan};
+pub use rope::{Factors, Rope, RopeStyle};
+pub(crate) use slots::{outputs, parts, position};
+pub use slots::{Role, Slot, Wanted};
 
 use crate::gguf::Header;
 

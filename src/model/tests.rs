@@ -109,7 +109,7 @@ fn keys_that_are_absent_have_llama_cpps_defaults_or_are_missed() {
     let tiny = Tiny { kv_heads: 4, ..Tiny::default() };
     let mut header = header_of(&tiny.gguf());
     header.metadata.0.retain(|(key, _)| key != "llama.attention.head_count_kv");
-    assert_eq!(Config::from_header(&header).unwrap().kv_heads, 4);
+    assert_eq!(Config::from_header(&header).unwrap().plan.layers[1].attention().kv_heads, 4);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn linear_rope_scaling_is_that_of_llama_cpp() {
         for (key, value) in keys {
             header.metadata.set(format!("llama.{key}"), value.clone());
         }
-        Config::from_header(&header).map(|config| config.rope.scale)
+        Config::from_header(&header).map(|config| config.plan.ropes[0].scale)
     };
     let kind = |name: &str| ("rope.scaling.type", Value::String(name.into()));
     let factor = |factor: f32| ("rope.scaling.factor", Value::F32(factor));
@@ -163,7 +163,7 @@ fn linear_rope_scaling_is_that_of_llama_cpp() {
     let mut header = header_of(&tiny.gguf());
     header.metadata.set("llama.rope.scaling.type", Value::String("llama3".into()));
     header.metadata.set("llama.rope.scaling.factor", Value::F32(8.0));
-    assert_eq!(Config::from_header(&header).unwrap().rope.scale, 1.0);
+    assert_eq!(Config::from_header(&header).unwrap().plan.ropes[0].scale, 1.0);
     refused("llama.rope.scaling.type", Some(Value::U8(1)), "gguf-metadata");
     refused("llama.rope.scaling.factor", text("4"), "gguf-metadata");
 }
@@ -267,7 +267,7 @@ fn files_that_hold_no_model_say_what_they_are() {
         |key: &'static str, value: Value| move |header: &mut Header| header.metadata.set(key, value.clone());
     let name = |key: &'static str, name: &'static str| set(key, Value::String(name.into()));
     let tensor = |name: &'static str| move |header: &mut Header| header.tensors[5].name = name.into();
-    let supported = "llama, qwen2, qwen3";
+    let supported = "llama, qwen2, qwen3, gemma3, phi3";
 
     refused(&name("general.type", "adapter"), "model-adapter", &["LoRA adapter", "merge"]);
     refused(&name("adapter.type", "lora"), "model-adapter", &["LoRA adapter"]);
@@ -312,7 +312,8 @@ fn a_draft_is_no_target_and_its_ids_have_any_width() {
     assert!(error.to_string().contains("--draft"), "{error}");
 
     let config = target.config();
-    assert_eq!(Draft::describe(&header, &config).unwrap().config.rope.scale, 4.0, "the file keeps its rope");
+    let rope = &Draft::describe(&header, &config).unwrap().config.plan.ropes[0];
+    assert_eq!(rope.scale, 4.0, "the file keeps its rope");
     for ids in [Array::I64(vec![1, 5, 7]), Array::U8(vec![1, 5, 7]), Array::F32(vec![1.0, 5.0, 7.0])] {
         header.metadata.set("paceline.draft.ids", Value::Array(ids));
         assert_eq!(Draft::describe(&header, &config).unwrap().ids, parts.ids);

@@ -2,9 +2,9 @@
 //! tokenizer and a chat template, in a few kilobytes. What they say is noise, but always the same noise.
 
 use super::draft::{Draft, Input, Origin};
-use super::family::FAMILIES;
-use super::slots::wanted;
-use super::{Config, Role, Rope};
+use super::family::Family;
+use super::slots::{Wanted, wanted};
+use super::{Config, Role};
 use crate::gguf::{Array, Format, Metadata, Value, Writer};
 
 /// A model to be made. Start from [`Tiny::default`] and change what the test is about.
@@ -13,7 +13,7 @@ use crate::gguf::{Array, Format, Metadata, Value, Writer};
 /// those it has, so it makes a draft that sometimes agrees with the deeper model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tiny {
-    /// A name in [`FAMILIES`].
+    /// A name in [`FAMILIES`](super::family::FAMILIES).
     pub family: &'static str,
     /// Transformer layers.
     pub layers: usize,
@@ -29,7 +29,7 @@ pub struct Tiny {
     pub rope_dim: Option<usize>,
     /// Positions are divided by this (linear rope scaling).
     pub rope_scale: f32,
-    /// Whether there is a `rope_freqs.weight` (llama 3's frequency factors).
+    /// Whether its rope has factors: llama 3's `rope_freqs.weight`, or those of its family.
     pub rope_factors: bool,
     /// Inner width of the MLP.
     pub ff: usize,
@@ -139,13 +139,10 @@ impl Tiny {
     pub fn writer(&self) -> Writer {
         let config = self.config();
         let mut writer = Writer::default();
-        writer.metadata = self.metadata(&config);
-        for (slot, name, shape, needed) in wanted(&config) {
-            let here = match slot.role {
-                Role::RopeFactors => self.rope_factors,
-                role => needed || self.biases.contains(&role),
-            };
-            if here {
+        writer.metadata = self.metadata();
+        for Wanted { slot, name, shape, needed } in wanted(&config) {
+            let factors = self.rope_factors && slot.role.is_rope_factor();
+            if needed || factors || self.biases.contains(&slot.role) {
                 let format = self.format_of(slot.role, &shape);
                 let values = self.values(&name, slot.role, &shape);
                 writer.tensor_f32(name, &shape, format, &values);
@@ -166,9 +163,9 @@ impl Tiny {
             Draft { config, input, embedding, head, ids, target_width: target.width, slots: Vec::new() };
         let mut writer = Writer::default();
         draft.write(&mut writer.metadata);
-        let metadata = target.metadata(&target.config());
+        let metadata = target.metadata();
         writer.metadata.0.extend(metadata.0.into_iter().filter(|(key, _)| key.starts_with("tokenizer.")));
-        for (slot, name, shape, needed) in draft.wanted() {
+        for Wanted { slot, name, shape, needed } in draft.wanted() {
             if needed {
                 let format = self.format_of(slot.role, &shape);
                 let mut values = self.values(&name, slot.role, &shape);
@@ -186,30 +183,17 @@ impl Tiny {
     /// The configuration that reading the file gives.
     ///
     /// # Panics
-    /// When the family has no line in the table.
+    /// When the family has no line in the table, or the shape contradicts itself.
     pub fn config(&self) -> Config {
-        let family = FAMILIES.iter().find(|f| f.name == self.family);
-        let family = family.unwrap_or_else(|| panic!("{} is not a family", self.family));
-        Config {
-            family,
-            layers: self.layers,
-            width: self.width,
-            heads: self.heads,
-            kv_heads: self.kv_heads,
-            head_dim: self.head_dim,
-            ff: self.ff,
-            vocab: self.vocab,
-            head_vocab: if self.tied { self.vocab } else { self.head_vocab },
-            context: self.context,
-            rms_eps: 1e-5,
-            rope: Rope {
-                style: family.rope,
-                dim: self.rope_dim.unwrap_or(self.head_dim),
-                base: 10_000.0,
-                scale: f64::from(self.rope_scale),
-            },
-            tied: self.tied,
+        let head = if self.tied { None } else { Some(self.head_vocab) };
+        match Config::read(&self.metadata(), self.family(), self.family, self.vocab, head) {
+            Ok(config) => config,
+            Err(error) => panic!("{self:?}: {error}"),
         }
+    }
+
+    fn family(&self) -> &'static Family {
+        Family::by_name(self.family).unwrap_or_else(|| panic!("{} is not a family", self.family))
     }
 
     fn format_of(&self, role: Role, shape: &[usize]) -> Format {
@@ -220,7 +204,7 @@ impl Tiny {
     /// Matrices have the variance `1 / columns`, so that signals keep their size; norms are near 1.
     fn values(&self, name: &str, role: Role, shape: &[usize]) -> Vec<f32> {
         let (middle, spread) = match role {
-            Role::RopeFactors => (2.5, 1.5),
+            role if role.is_rope_factor() => (2.5, 1.5),
             role if role.is_bias() => (0.0, 0.3),
             _ if shape.len() == 1 => (1.0, 0.2),
             _ => (0.0, (3.0 / shape[0] as f32).sqrt()),
@@ -229,7 +213,7 @@ impl Tiny {
         (0..shape.iter().product()).map(|_| middle + spread * random.signed()).collect()
     }
 
-    fn metadata(&self, config: &Config) -> Metadata {
+    fn metadata(&self) -> Metadata {
         let mut all = Metadata::default();
         let mut set = |key: &str, value| all.set(key.replace("{}", self.family), value);
         let size = |n: usize| Value::U32(n as u32);
@@ -244,14 +228,18 @@ impl Tiny {
         set("{}.attention.head_count_kv", size(self.kv_heads));
         set("{}.attention.key_length", size(self.head_dim));
         set("{}.attention.value_length", size(self.head_dim));
-        set("{}.attention.layer_norm_rms_epsilon", Value::F32(config.rms_eps));
-        set("{}.rope.dimension_count", size(config.rope.dim));
-        set("{}.rope.freq_base", Value::F32(config.rope.base as f32));
+        set("{}.attention.layer_norm_rms_epsilon", Value::F32(1e-5));
+        set("{}.rope.dimension_count", size(self.rope_dim.unwrap_or(self.head_dim)));
+        set("{}.rope.freq_base", Value::F32(10_000.0));
         if self.rope_scale != 1.0 {
             set("{}.rope.scaling.type", text("linear"));
             set("{}.rope.scaling.factor", Value::F32(self.rope_scale));
         }
         set("{}.vocab_size", size(self.vocab));
+        for (key, number) in self.family().example {
+            let value = if number.fract() == 0.0 { size(*number as usize) } else { Value::F32(*number) };
+            set(&format!("{{}}.{key}"), value);
+        }
 
         let (tokens, merges) = tokens(self.vocab);
         let types = (0..self.vocab).map(|id| if id < SPECIAL.len() { 3 } else { 1 }).collect();
@@ -316,6 +304,7 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::family::FAMILIES;
     use crate::gguf::Stream;
     use crate::model::Model;
     use pollster::block_on;
@@ -332,7 +321,7 @@ mod tests {
 
     #[test]
     fn every_family_describes_itself() {
-        for family in &FAMILIES {
+        for family in FAMILIES {
             for tied in [true, false] {
                 let tiny = Tiny {
                     family: family.name,
@@ -346,9 +335,12 @@ mod tests {
                 let (header, model) = read(&tiny);
                 assert_eq!(model.config, tiny.config());
                 assert!(model.slots.iter().all(Option::is_some), "{:?}", header.tensors);
-                assert_eq!(model.tensor(Some(1), Role::QBias).is_some(), family.qkv_bias);
-                assert_eq!(model.tensor(Some(1), Role::KNorm).is_some(), family.qk_norm);
-                assert!(model.tensor(None, Role::RopeFactors).is_some());
+                let attention = model.config.plan.layers[1].attention();
+                assert_eq!(model.tensor(Some(1), Role::QBias).is_some(), attention.bias);
+                assert_eq!(model.tensor(Some(1), Role::KNorm).is_some(), attention.qk_norm);
+                for role in model.config.plan.ropes[0].factors.roles() {
+                    assert!(model.tensor(None, *role).is_some());
+                }
                 assert_eq!(model.tensor(None, Role::Output).is_some(), !tied);
             }
         }

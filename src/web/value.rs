@@ -138,8 +138,8 @@ pub(super) struct Model {
 impl Model {
     pub fn new(about: About) -> Self {
         let About { name, config } = about;
-        let Config { family, layers, width, vocab, context, .. } = config;
-        Self { name, architecture: family.name, layers, width, vocab, context }
+        let Config { family, width, vocab, context, plan, .. } = config;
+        Self { name, architecture: family.name, layers: plan.layers.len(), width, vocab, context }
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use paceline::Error;
 use paceline::decode::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 use paceline::model::family::FAMILIES;
-use paceline::model::{Config, Rope, RopeStyle};
+use paceline::model::{Attention, Config, Layer, Plan, Rope, RopeStyle};
 
 use super::slow::wait;
 
@@ -59,19 +59,14 @@ pub struct TableEngine {
 impl TableEngine {
     pub fn new(capacity: usize) -> Self {
         let config = Config {
-            family: &FAMILIES[0],
-            layers: 1,
+            family: FAMILIES[0],
             width: 2,
-            heads: 1,
-            kv_heads: 1,
-            head_dim: 2,
-            ff: 2,
             vocab: VOCAB as usize,
             head_vocab: VOCAB as usize,
             context: capacity,
             rms_eps: 0.0,
-            rope: Rope { style: RopeStyle::Interleaved, dim: 2, base: 1.0, scale: 1.0 },
             tied: true,
+            plan: Plan::uniform(1, Layer::new(Attention::new(1, 1, 2), 2), Rope::new(RopeStyle::Interleaved, 2, 1.0)),
         };
         Self {
             config,

@@ -46,7 +46,7 @@ impl Engine for GpuEngine {
             device: "webgpu",
             adapter: device.adapter(),
             software: device.is_software(),
-            variant: self.session.target().variant().to_string(),
+            variant: self.session.target().choice().to_string(),
         }
     }
 

@@ -142,8 +142,8 @@ impl<S: ByteSource> Opened<S, Model> {
         tuning: &mut gpu::Tuning,
         capacity: usize,
     ) -> Result<GpuEngine, Error> {
-        let variant = gpu::choose_variant(device, tuning).await?;
-        let target = gpu::Model::load(device, &mut self.stream, &self.model, variant, capacity).await?;
+        let choice = gpu::choose_kernels(device, tuning).await?;
+        let target = gpu::Model::load(device, &mut self.stream, &self.model, choice, capacity).await?;
         let small = match draft {
             None => None,
             Some(draft) => {

@@ -1,4 +1,5 @@
-// attention: out[m, h] = softmax(q[m, h] . keys / sqrt(head_dim)) . values over positions 0..=position(m).
+// attention: out[m, h] = softmax(scale * q[m, h] . keys) . values over positions up to position(m){% if window %}, the last `window` of
+// them{% endif %}.
 //
 // One workgroup of {{ workgroup }} for a row and {{ heads }} query heads that share a key/value head. Keys come in chunks of {{ 4 * workgroup }}
 // counted from position 0, merged in order (online softmax, arXiv 1805.02867), so a row's result does not depend on the
@@ -11,6 +12,8 @@ struct Shape {
   q_stride: u32,   // vec4 between rows of q
   out_stride: u32, // vec4 between rows of out
   scale: f32,
+  window: u32,     // positions that a row sees, its own the last of them
+  softcap: f32,    // scores s become softcap * tanh(s / softcap)
 }
 const QUADS = {{ head_dim // 4 }}u; // vec4 of a head
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -35,6 +38,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let m = group.y;
   let kv_head = head / shape.heads_per_kv;
   let last = min(position(m), pass_.capacity - 1u);
+{%- if window %}
+  let start = last + 1u - min(last + 1u, shape.window);
+  let begin = start / {{ 4 * workgroup }}u * {{ 4 * workgroup }}u;
+{%- else %}
+  let begin = 0u;
+{%- endif %}
 {%- for h in range(heads) %}
   let query{{ h }} = m * shape.q_stride + (head + {{ h }}u) * QUADS;
   var top{{ h }} = -3.0e38;
@@ -43,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var sum{{ h }}_{{ c }} = vec4<f32>();
   {%- endfor %}
 {%- endfor %}
-  for (var first = 0u; first <= last; first += {{ 4 * workgroup }}u) {
+  for (var first = begin; first <= last; first += {{ 4 * workgroup }}u) {
     let key = first + local * 4u;
 {%- for h in range(heads) %}
     var score{{ h }} = vec4<f32>();
@@ -63,9 +72,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {%- endfor %}
       }
     }
-    let seen = vec4<u32>(key, key + 1u, key + 2u, key + 3u) <= vec4<u32>(last);
+    let keys_at = vec4<u32>(key, key + 1u, key + 2u, key + 3u);
+    let seen = keys_at <= vec4<u32>(last){% if window %} & keys_at >= vec4<u32>(start){% endif %};
 {%- for h in range(heads) %}
-    score{{ h }} = select(vec4<f32>(-3.0e38), score{{ h }} * shape.scale, seen);
+    score{{ h }} *= shape.scale;
+    {%- if softcap %}
+    score{{ h }} = shape.softcap * tanh(clamp(score{{ h }} / shape.softcap, vec4<f32>(-15.0), vec4<f32>(15.0)));
+    {%- endif %}
+    score{{ h }} = select(vec4<f32>(-3.0e38), score{{ h }}, seen);
     tops[{{ h * workgroup }}u + local] = max(max(score{{ h }}.x, score{{ h }}.y), max(score{{ h }}.z, score{{ h }}.w));
 {%- endfor %}
     workgroupBarrier();

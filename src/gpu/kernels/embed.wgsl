@@ -1,4 +1,4 @@
-// embed: x[m, k] = w[tokens[position(m)], k], one invocation for a block of 32 columns of one row.
+// embed: x[m, k] = {% if scaled %}scale * {% endif %}w[tokens[position(m)], k], one invocation for a block of 32 columns of one row.
 //
 // Dispatch: (ceil(blocks / 64), M), workgroup 64. Where the table is split, each part writes the rows it holds.
 {% include "pass.wgsl" %}
@@ -13,6 +13,7 @@ struct Shape {
   row_groups: u32,
   x_stride: u32,    // vec4<f32> between rows of x
   vocab: u32,       // rows of the whole table
+  scale: f32,
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> tokens: array<u32>;
@@ -31,8 +32,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     {{ weights.octet(0, o) }}
     {%- set g = "affine0_" ~ (o * 8 // group) %}
     {%- for half in ["a0", "b0"] %}
-    x[id.y * shape.x_stride + block * 8u + {{ 2 * o + loop.index0 }}u] = {{ half }}
-        {%- if params %} * PLACES * {{ g }}.x + {{ g }}.y{% endif %};
+    x[id.y * shape.x_stride + block * 8u + {{ 2 * o + loop.index0 }}u] = {% if scaled %}shape.scale * {% endif %}({{ half }}
+        {%- if params %} * PLACES * {{ g }}.x + {{ g }}.y{% endif %});
     {%- endfor %}
   }
 {%- endfor %}

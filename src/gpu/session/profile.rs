@@ -29,6 +29,7 @@ impl Session {
         self.target.prepare(&self.device, &self.shared, pass, mode)?;
         let readback = self.device.readback(RESULT_WORDS as u64);
         let mut timings = Vec::new();
+        let mut attentions = 0;
         for step in self.target.plans(pass, mode).flat_map(|plan| &plan.steps) {
             let mut best = f64::INFINITY;
             for _ in 0..3 {
@@ -47,7 +48,11 @@ impl Session {
             }
             let cost = match step.kernel {
                 // The one kernel whose work grows with the context.
-                "attention.wgsl" => ops::attention_cost(&self.target.model.config, rows, self.length),
+                "attention.wgsl" => {
+                    let layer = &self.target.model.config.plan.layers[attentions];
+                    attentions += 1;
+                    ops::attention_cost(layer.attention(), rows, self.length)
+                }
                 _ => step.cost,
             };
             timings.push(Timing { kernel: step.kernel.trim_end_matches(".wgsl"), cost, ms: best });

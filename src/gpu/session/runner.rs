@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{MAX_ROWS, PREFILL_ROWS};
-use crate::gpu::model::{Fuse, Ids, Model, Projection};
-use crate::gpu::ops::{self, Attention, CACHE_SLACK, Epilogue, Matvec, Positions, Rope, padded};
-use crate::gpu::plan::Plan;
+use crate::gpu::model::{Fuse, Ids, Layer, Model, Projection};
+use crate::gpu::ops::{self, CACHE_SLACK, Epilogue, Matvec, Positions, padded};
+use crate::gpu::plan::{Plan, Step};
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::{Device, Error};
-
-/// Most rows that share a load of weights: beyond, accumulators no longer fit registers.
-const MAX_TILE: usize = 8;
+use crate::model::{Attention, Mixer, Mlp};
 
 /// What a pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +80,8 @@ pub(super) struct Runner {
     q: wgpu::Buffer,
     attention: wgpu::Buffer,
     mlp: wgpu::Buffer,
+    /// What a layer adds to the residual stream, where that is normed.
+    branch: Option<wgpu::Buffer>,
     /// Of a draft that reads its target's states: embeddings, and what its fusing matrix reads.
     fusing: Option<[wgpu::Buffer; 2]>,
     /// Logits over its own ids, of a draft that says only some of its target's.
@@ -101,9 +101,19 @@ pub(super) struct Runner {
 impl Runner {
     pub(super) fn new(device: &Device, model: Rc<Model>) -> Result<Self, Error> {
         let c = &model.config;
-        let cache =
-            |what| device.storage(what, (c.kv_width() * model.capacity + CACHE_SLACK * c.head_dim) as u64);
-        let caches = (0..c.layers).map(|_| Ok([cache("a layer's keys")?, cache("a layer's values")?]));
+        let plan = &c.plan;
+        let cache = |what, a: &Attention| {
+            device.storage(what, (a.kv_width() * model.capacity + CACHE_SLACK * a.head_dim) as u64)
+        };
+        let caches = plan.layers.iter().map(|layer| {
+            let Mixer::Attention(attention) = &layer.mixer;
+            Ok([cache("a layer's keys", attention)?, cache("a layer's values", attention)?])
+        });
+        let widest = |of: fn(&Attention) -> usize| {
+            plan.layers.iter().map(|layer| of(layer.attention())).max().unwrap_or_default()
+        };
+        let (q_width, qkv_width) = (widest(Attention::q_width), widest(Attention::qkv_width));
+        let ff = plan.layers.iter().map(|layer| layer.mlp.ff()).max().unwrap_or_default();
         let rows = |what, width: usize, rows: usize| device.storage(what, (width * rows) as u64);
         let fusing = |fuse: &Fuse| {
             let (e, h) = (fuse.embedding_width, fuse.hidden_width);
@@ -117,10 +127,11 @@ impl Runner {
         Ok(Self {
             caches: caches.collect::<Result<_, Error>>()?,
             x: rows("x", padded(c.width), PREFILL_ROWS)?,
-            qkv: rows("qkv", c.q_width() + 2 * c.kv_width(), PREFILL_ROWS)?,
-            q: rows("q", c.q_width(), PREFILL_ROWS)?,
-            attention: rows("attention", padded(c.q_width()), PREFILL_ROWS)?,
-            mlp: rows("mlp", padded(c.ff), PREFILL_ROWS)?,
+            qkv: rows("qkv", qkv_width, PREFILL_ROWS)?,
+            q: rows("q", q_width, PREFILL_ROWS)?,
+            attention: rows("attention", padded(q_width), PREFILL_ROWS)?,
+            mlp: rows("mlp", padded(ff), PREFILL_ROWS)?,
+            branch: plan.norms_after().then(|| rows("a branch", padded(c.width), PREFILL_ROWS)).transpose()?,
             fusing: model.fuse.as_ref().map(fusing).transpose()?,
             said: model.ids.as_ref().map(said).transpose()?,
             logits: rows("logits", vocab, MAX_ROWS)?,
@@ -171,7 +182,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Embedding and layers: 6 dispatches a layer.
+    /// Embedding and layers: 6 dispatches a layer, and one for each norm of what it adds.
     fn body(
         &self,
         device: &Device,
@@ -180,21 +191,16 @@ impl Runner {
         positions: Positions<'_>,
     ) -> Result<Plan, Error> {
         let model = &*self.model;
-        let c = &model.config;
         let rows = pass.rows();
-        let tile = tile(rows);
-        let matvec = |projection: &Projection, x, norm, y, y_stride, epilogue| {
-            let (matrix, bias) = (&*projection.matrix, projection.bias.as_ref());
-            let (tiles, variant) = (rows / tile, model.variant);
-            let (rows, x_row) = (tile, 0);
-            Matvec { matrix, rows, tiles, x, x_row, norm, y, y_stride, bias, epilogue, variant, positions }
-                .steps(device)
+        let body = Body { device, runner: self, rows, positions };
+        let embed = |x, scale| {
+            let (table, tokens) = (&*model.embedding, &shared.tokens);
+            ops::Embed { table, scale, rows, positions, tokens, x }.steps(device)
         };
-        let embed = |x| ops::embed(device, &model.embedding, rows, positions, &shared.tokens, x);
-        let mut plan = Plan::default();
+        let mut steps = Vec::new();
         match (&model.fuse, &self.fusing, &shared.hidden) {
             (Some(fuse), Some([embedded, fused]), Some(hidden)) => {
-                plan.steps.extend(embed(embedded)?);
+                steps.extend(embed(embedded, 1.0)?);
                 let fusing = ops::Fuse {
                     rows,
                     positions,
@@ -205,46 +211,24 @@ impl Runner {
                     hidden_gain: &fuse.hidden_gain,
                     hidden_width: fuse.hidden_width,
                     y: fused,
-                    epsilon: c.rms_eps,
+                    epsilon: model.config.rms_eps,
                 };
-                plan.steps.push(fusing.step(device)?);
-                let width = padded(c.width);
-                plan.steps.extend(matvec(&fuse.projection, fused, None, &self.x, width, Epilogue::Store)?);
+                steps.push(fusing.step(device)?);
+                let width = padded(model.config.width);
+                steps.extend(body.matvec(&fuse.projection, fused, None, (&self.x, width), Epilogue::Store)?);
             }
-            _ => plan.steps.extend(embed(&self.x)?),
+            _ => steps.extend(embed(&self.x, model.config.plan.embedding_scale)?),
         }
-        for (layer, [keys, values]) in model.layers.iter().zip(&self.caches) {
-            let qkv_width = c.q_width() + 2 * c.kv_width();
-            let norm = Some((&layer.attention_gain, c.rms_eps));
-            plan.steps.extend(matvec(&layer.qkv, &self.x, norm, &self.qkv, qkv_width, Epilogue::Store)?);
-            let rope = Rope {
-                config: c,
-                rows,
-                positions,
-                qkv: &self.qkv,
-                q: &self.q,
-                keys,
-                values,
-                rotation: &model.rotation,
-                gains: layer.head_gains.as_ref(),
-            };
-            plan.steps.push(rope.step(device)?);
-            let attention =
-                Attention { config: c, rows, positions, q: &self.q, out: &self.attention, keys, values };
-            plan.steps.push(attention.step(device)?);
-            let width = padded(c.width);
-            let output = &layer.attention_output;
-            plan.steps.extend(matvec(output, &self.attention, None, &self.x, width, Epilogue::Residual)?);
-            let norm = Some((&layer.mlp_gain, c.rms_eps));
-            let gate_up = &layer.gate_up;
-            plan.steps.extend(matvec(gate_up, &self.x, norm, &self.mlp, padded(c.ff), Epilogue::SiluGate)?);
-            plan.steps.extend(matvec(&layer.down, &self.mlp, None, &self.x, width, Epilogue::Residual)?);
+        for (layer, caches) in model.layers.iter().zip(&self.caches) {
+            let Mixer::Attention(attention) = &layer.plan.mixer;
+            steps.extend(body.attention(layer, attention, caches)?);
+            steps.extend(body.mlp(layer)?);
         }
         if let (Some(hidden), Some((rows, first_row))) = (&shared.hidden, self.kept_rows(pass)) {
-            let (width, x) = (c.width, &self.x);
-            plan.steps.push(ops::Keep { width, rows, first_row, positions, x, hidden }.step(device)?);
+            let (width, x) = (model.config.width, &self.x);
+            steps.push(ops::Keep { width, rows, first_row, positions, x, hidden }.step(device)?);
         }
-        Ok(plan)
+        Ok(Plan { steps })
     }
 
     /// Rows whose states are kept for a draft that reads them, and the first of them: all of the target's, and of the
@@ -270,8 +254,7 @@ impl Runner {
         let vocab = model.law_width();
         let head = Matvec {
             matrix: &model.head.matrix,
-            rows: tile(rows),
-            tiles: rows / tile(rows),
+            rows,
             x: &self.x,
             x_row,
             norm: Some((&model.output_gain, model.config.rms_eps)),
@@ -279,7 +262,7 @@ impl Runner {
             y_stride: model.config.head_vocab,
             bias: model.head.bias.as_ref(),
             epilogue: Epilogue::Store,
-            variant: model.variant,
+            choice: model.choice,
             positions,
         };
         let sampler = sampler::Tail {
@@ -310,19 +293,99 @@ impl Runner {
     }
 }
 
+/// The layers of a pass over `rows` rows.
+struct Body<'a> {
+    device: &'a Device,
+    runner: &'a Runner,
+    rows: usize,
+    positions: Positions<'a>,
+}
+
+impl Body<'_> {
+    fn matvec(
+        &self,
+        projection: &Projection,
+        x: &wgpu::Buffer,
+        gain: Option<&wgpu::Buffer>,
+        (y, y_stride): (&wgpu::Buffer, usize),
+        epilogue: Epilogue,
+    ) -> Result<Vec<Step>, Error> {
+        let (matrix, bias) = (&*projection.matrix, projection.bias.as_ref());
+        let &Self { rows, positions, .. } = self;
+        let Model { choice, config, .. } = &*self.runner.model;
+        let norm = gain.map(|gain| (gain, config.rms_eps));
+        let choice = *choice;
+        Matvec { matrix, rows, x, x_row: 0, norm, y, y_stride, bias, epilogue, choice, positions }
+            .steps(self.device)
+    }
+
+    fn attention(
+        &self,
+        layer: &Layer,
+        attention: &Attention,
+        [keys, values]: &[wgpu::Buffer; 2],
+    ) -> Result<Vec<Step>, Error> {
+        let &Self { device, runner, rows, positions } = self;
+        let Runner { model, x, qkv, q, attention: context, .. } = runner;
+        let to = (qkv, attention.qkv_width());
+        let mut steps = self.matvec(&layer.qkv, x, Some(&layer.attention_gain), to, Epilogue::Store)?;
+        let rope = ops::Rope {
+            attention,
+            rope: &model.config.plan.ropes[attention.rope],
+            epsilon: model.config.rms_eps,
+            rows,
+            positions,
+            qkv,
+            q,
+            keys,
+            values,
+            rotation: &model.rotations[attention.rope],
+            gains: layer.head_gains.as_ref(),
+        };
+        steps.push(rope.step(device)?);
+        steps.push(ops::Attention { attention, rows, positions, q, out: context, keys, values }.step(device)?);
+        steps.extend(self.add(&layer.attention_output, context, layer.attention_post_gain.as_ref())?);
+        Ok(steps)
+    }
+
+    fn mlp(&self, layer: &Layer) -> Result<Vec<Step>, Error> {
+        let Runner { x, mlp, .. } = self.runner;
+        let Mlp::Gated { ff, activation } = layer.plan.mlp;
+        let to = (mlp, padded(ff));
+        let mut steps =
+            self.matvec(&layer.gate_up, x, Some(&layer.mlp_gain), to, Epilogue::Gate(activation))?;
+        steps.extend(self.add(&layer.down, mlp, layer.mlp_post_gain.as_ref())?);
+        Ok(steps)
+    }
+
+    /// Adds what `projection` makes of `input` to the residual stream, normed where there is a `gain`.
+    fn add(
+        &self,
+        projection: &Projection,
+        input: &wgpu::Buffer,
+        gain: Option<&wgpu::Buffer>,
+    ) -> Result<Vec<Step>, Error> {
+        let &Self { device, runner, rows, positions } = self;
+        let Runner { model, x, branch, .. } = runner;
+        let (width, epsilon) = (model.config.width, model.config.rms_eps);
+        let stride = padded(width);
+        let (Some(gain), Some(branch)) = (gain, branch) else {
+            return self.matvec(projection, input, None, (x, stride), Epilogue::Residual);
+        };
+        let mut steps = self.matvec(projection, input, None, (branch, stride), Epilogue::Store)?;
+        steps.push(ops::Norm { width, rows, positions, branch, gain, epsilon, x }.step(device)?);
+        Ok(steps)
+    }
+}
+
 /// Browsers free a buffer that nobody refers to when their garbage collector comes by, which sees how small the handle
 /// is, not the buffer. What is in flight still ends well.
 impl Drop for Runner {
     fn drop(&mut self) {
-        let Self { caches, x, qkv, q, attention, mlp, fusing, said, logits, laws, .. } = &*self;
+        let Self { caches, x, qkv, q, attention, mlp, branch, fusing, said, logits, laws, .. } = &*self;
         let rows = laws.iter().map(|laws| &laws.rows);
         let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]).chain(rows);
-        let buffers = buffers.chain(fusing.iter().flatten()).chain(said);
+        let buffers = buffers.chain(fusing.iter().flatten()).chain(said).chain(branch);
         buffers.for_each(wgpu::Buffer::destroy);
     }
-}
-
-/// Rows that share a load of weights in a pass over `rows` rows.
-fn tile(rows: usize) -> usize {
-    (1..=MAX_TILE).rev().find(|tile| rows.is_multiple_of(*tile)).unwrap_or(1)
 }

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use super::device;
 use crate::gguf::Stream;
-use crate::gpu::{Device, DeviceOptions, Error, Model, Propose, Session, Tuning, Variant, choose_variant};
+use crate::gpu::{Choice, Device, DeviceOptions, Error, Model, Propose, Session, Tuning, Variant, choose_kernels};
 use crate::model::{self, tiny::Tiny};
 
 async fn load(device: &Rc<Device>, tiny: &Tiny, capacity: usize) -> Result<Session, Error> {
     let bytes = tiny.gguf();
     let mut stream = Stream::open(bytes.as_slice()).await?;
     let description = model::Model::describe(stream.header()).unwrap();
-    let model = Model::load(device, &mut stream, &description, Variant::ALL[0], capacity).await?;
+    let model = Model::load(device, &mut stream, &description, Choice::of(Variant::ALL[0]), capacity).await?;
     Session::new(Rc::new(model), None)
 }
 
@@ -59,10 +59,10 @@ fn a_driver_that_computes_wrongly_fails_the_self_test() {
         let broken = Device::open(broken).await.unwrap();
         let mut tuning = Tuning::default();
         tuning.set(broken.adapter(), Variant::ALL[0]);
-        let error = choose_variant(&broken, &mut tuning).await.unwrap_err();
+        let error = choose_kernels(&broken, &mut tuning).await.unwrap_err();
         assert!(matches!(error, Error::SelfTest(_)), "{error}");
 
         let device = device();
-        assert_eq!(choose_variant(&device, &mut tuning).await.unwrap(), Variant::ALL[0]);
+        assert_eq!(choose_kernels(&device, &mut tuning).await.unwrap(), Choice::of(Variant::ALL[0]));
     });
 }

@@ -6,7 +6,8 @@ use crate::gguf::format::FORMATS;
 use crate::gpu::layout::Layout;
 use crate::gpu::matrix::Matrix;
 use crate::gpu::ops::{Epilogue, Matvec, Positions};
-use crate::gpu::{Device, Variant};
+use crate::gpu::{Choice, Device, Variant};
+use crate::model::Activation;
 
 const EPSILON: f32 = 1e-5;
 
@@ -76,7 +77,6 @@ impl Fixture {
         let matvec = Matvec {
             matrix: &self.matrix,
             rows: rows.len(),
-            tiles: 1,
             x: &x,
             x_row: rows.start,
             norm: self.case.norm.then_some((&gain, EPSILON)),
@@ -85,10 +85,10 @@ impl Fixture {
             bias: self.case.bias.then_some(&bias),
             epilogue: match self.case.epilogue {
                 "residual" => Epilogue::Residual,
-                "silu" => Epilogue::SiluGate,
+                "silu" => Epilogue::Gate(Activation::Silu),
                 _ => Epilogue::Store,
             },
-            variant: self.case.variant,
+            choice: Choice::of(self.case.variant),
             positions: Positions { state: &state, pass: &pass },
         };
         run(device, matvec.steps(device).unwrap(), &y, rows.len() * n)

@@ -6,7 +6,7 @@ use super::device;
 use crate::cpu::{self, reference};
 use crate::decode::verifier::argmax;
 use crate::gguf::{Format, Stream};
-use crate::gpu::{Device, Model, Propose, Session, Variant};
+use crate::gpu::{Choice, Device, Model, Propose, Session, Variant};
 use crate::model::draft::{Input, Origin};
 use crate::model::tiny::{DraftParts, Tiny};
 use crate::model::{self, Role};
@@ -18,7 +18,7 @@ async fn load(device: &Rc<Device>, tiny: &Tiny, variant: Variant) -> Rc<Model> {
     let bytes = tiny.gguf();
     let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
     let description = model::Model::describe(stream.header()).unwrap();
-    Rc::new(Model::load(device, &mut stream, &description, variant, CAPACITY).await.unwrap())
+    Rc::new(Model::load(device, &mut stream, &description, Choice::of(variant), CAPACITY).await.unwrap())
 }
 
 /// Models that differ in everything a pass depends on.
@@ -95,7 +95,7 @@ fn logits_agree_with_the_reference_and_with_themselves() {
             let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
             let description = model::Model::describe(stream.header()).unwrap();
             let reference = reference::Model::load(&mut stream, &description).await.unwrap();
-            let expected = reference.forward(&tokens[..start + rows]);
+            let expected = reference.forward(&tokens[..start + rows], CAPACITY);
             let vocab = session.target().config().head_vocab;
             for (row, found) in alone.iter().enumerate() {
                 let expected = &expected[(start + row) * vocab..(start + row + 1) * vocab];

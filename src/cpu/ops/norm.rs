@@ -1,7 +1,7 @@
 //! RMS norm: `x / sqrt(mean(x^2) + eps) * weight`.
 
-use super::math::sum;
-use super::simd::{Lanes, Level, Op, dispatch};
+use crate::cpu::math::sum;
+use crate::cpu::simd::{Lanes, Level, Op, dispatch};
 
 /// Normalizes each row of `x` (rows of `weight.len()` values) into `out`.
 ///

@@ -1,10 +1,12 @@
-//! Which matvec kernel an adapter runs best. Every variant is batch-invariant; none is right for all machines.
+//! Which matvec kernel runs: the one place that is asked, by matrix and row count. Every variant is batch-invariant; none is
+//! right for all machines.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::layout::Order;
+use super::layout::{Layout, Order};
+use super::matrix::Matrix;
 
 /// A matvec kernel and its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +48,46 @@ impl Variant {
             Self::Lane { .. } => Order::WordMajor,
             Self::Group { .. } => Order::RowMajor,
         }
+    }
+}
+
+/// The kernels of an adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    variant: Variant,
+}
+
+/// A matvec kernel for a number of rows.
+pub(super) struct Kernel {
+    pub variant: Variant,
+    /// Rows of activations that share a load of weights; divides the number of rows.
+    pub tile: usize,
+}
+
+/// Most rows that share a load of weights: beyond, accumulators no longer fit registers.
+const MAX_TILE: usize = 8;
+
+impl Choice {
+    /// `variant` for everything.
+    pub fn of(variant: Variant) -> Self {
+        Self { variant }
+    }
+
+    /// The order that a matrix of `[columns, rows]` is to be kept in.
+    pub(super) fn order(self, _layout: Layout, _shape: [usize; 2]) -> Order {
+        self.variant.order()
+    }
+
+    /// What multiplies `matrix`, which is in the order of [`Self::order`], with `rows` rows.
+    pub(super) fn kernel(self, _matrix: &Matrix, rows: usize) -> Kernel {
+        let tile = (1..=MAX_TILE).rev().find(|tile| rows.is_multiple_of(*tile)).unwrap_or(1);
+        Kernel { variant: self.variant, tile }
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.variant.fmt(f)
     }
 }
 

@@ -9,9 +9,9 @@ mod quantized;
 
 use std::ops::Range;
 
-use super::activations::Activations;
-use super::matrix::{Data, Matrix, PANEL};
-use super::simd::{Lanes, Level};
+use crate::cpu::activations::Activations;
+use crate::cpu::matrix::{Data, Matrix, PANEL};
+use crate::cpu::simd::{Lanes, Level};
 
 /// Bytes of weights that stay in the nearest cache, beside activations, while every tile of rows passes over them.
 const BLOCK_BYTES: usize = 16 << 10;

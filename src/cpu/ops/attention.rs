@@ -4,22 +4,28 @@
 //! lane of its own. The softmax subtracts the maximum; its denominator is summed in eight lanes, position `p` in lane
 //! `p mod 8`. A row's result depends on nothing but its query and the positions it sees.
 
-use super::cache::Head;
-use super::math::{exp, sum};
-use super::simd::{Lanes, Level, Op, dispatch, each};
+use std::ops::Range;
 
-/// `out[h] = softmax(q[h] . keys / sqrt(head_dim)) . values` over positions `0..len`, for each of the query heads in `q`.
-/// `scores` is scratch of [`scores_len`] values.
+use crate::cpu::Head;
+use crate::cpu::math::{exp, sum, tanh};
+use crate::cpu::simd::{Lanes, Level, Op, dispatch, each};
+use crate::model::Attention;
+
+/// `out[h] = softmax(scale * q[h] . keys) . values` over the positions that a row at `position` sees, its own the last, for
+/// each of the query heads in `q`. `scores` is scratch of [`scores_len`] values.
 pub fn attend(
     level: Level,
+    attention: &Attention,
     head: Head<'_>,
-    len: usize,
-    head_dim: usize,
+    position: usize,
     q: &[f32],
     scores: &mut [f32],
     out: &mut [f32],
 ) {
-    dispatch(level, Attend { head, len, head_dim, q, scores, out });
+    let (first, len) = (attention.first_seen(position), position + 1);
+    // Keys come in groups of eight positions.
+    let base = first / 8 * 8;
+    dispatch(level, Attend { attention, head, base, before: first - base, len: len - base, q, scores, out });
 }
 
 /// Scratch that [`attend`] needs for `heads` query heads over `len` positions.
@@ -27,10 +33,13 @@ pub fn scores_len(heads: usize, len: usize) -> usize {
     heads * len.next_multiple_of(8)
 }
 
+/// Positions count from `base`: the first `before` of `len` are not seen.
 struct Attend<'a> {
+    attention: &'a Attention,
     head: Head<'a>,
+    base: usize,
+    before: usize,
     len: usize,
-    head_dim: usize,
     q: &'a [f32],
     scores: &'a mut [f32],
     out: &'a mut [f32],
@@ -41,7 +50,7 @@ impl Op for Attend<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
-        let heads = self.q.len() / self.head_dim;
+        let heads = self.q.len() / self.attention.head_dim;
         let mut first = 0;
         while first < heads {
             match heads - first {
@@ -58,16 +67,16 @@ impl Attend<'_> {
     /// Query heads `first..first + H`.
     #[inline(always)]
     fn heads<L: Lanes, const H: usize>(&mut self, lanes: L, first: usize) -> usize {
-        let dim = self.head_dim;
+        let dim = self.attention.head_dim;
         let mut q = [[].as_slice(); H];
         each!(H, |h| {
             q[h] = &self.q[(first + h) * dim..][..dim];
         });
         let padded = self.len.next_multiple_of(8);
         let scores = &mut self.scores[..H * padded];
-        let scale = 1.0 / (dim as f32).sqrt();
+        let scale = self.attention.scale;
 
-        for (at, keys) in self.head.keys.chunks_exact(dim).take(padded / 8).enumerate() {
+        for (at, keys) in self.head.keys[self.base / 8 * dim..].chunks_exact(dim).take(padded / 8).enumerate() {
             let mut acc = [lanes.splat(0.0); H];
             for (d, key) in keys.iter().enumerate() {
                 let key = lanes.load(key);
@@ -81,21 +90,25 @@ impl Attend<'_> {
             });
         }
 
+        if let Some(cap) = self.attention.softcap {
+            scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
+        }
+
         let mut inverse = [0.0; H];
         for (inverse, scores) in inverse.iter_mut().zip(scores.chunks_exact_mut(padded)) {
-            *inverse = 1.0 / softmax_numerators(lanes, scores, self.len);
+            *inverse = 1.0 / softmax_numerators(lanes, scores, self.before..self.len);
         }
 
         let mut p = [[].as_slice(); H];
         each!(H, |h| {
-            p[h] = &scores[h * padded..][..self.len];
+            p[h] = &scores[h * padded..][self.before..self.len];
         });
         for (j, values) in self.head.values.chunks_exact(self.head.capacity).enumerate() {
             let mut acc = [lanes.splat(0.0); H];
-            for (position, value) in values[..self.len].iter().enumerate() {
+            for (i, value) in values[self.base..][self.before..self.len].iter().enumerate() {
                 let value = lanes.load(value);
                 each!(H, |h| {
-                    acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][position])));
+                    acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][i])));
                 });
             }
             each!(H, |h| {
@@ -108,10 +121,11 @@ impl Attend<'_> {
     }
 }
 
-/// Replaces the first `len` scores by `e^(score - max)`, the rest by 0, and returns the sum.
+/// Replaces the scores of what is `seen` by `e^(score - max)`, the rest by 0, and returns the sum.
 #[inline(always)]
-fn softmax_numerators<L: Lanes>(lanes: L, scores: &mut [f32], len: usize) -> f32 {
-    scores[len..].fill(f32::NEG_INFINITY);
+fn softmax_numerators<L: Lanes>(lanes: L, scores: &mut [f32], seen: Range<usize>) -> f32 {
+    scores[..seen.start].fill(f32::NEG_INFINITY);
+    scores[seen.end..].fill(f32::NEG_INFINITY);
     let mut max = lanes.splat(f32::NEG_INFINITY);
     for chunk in scores.as_chunks::<8>().0 {
         max = lanes.max(max, lanes.load(chunk));
@@ -120,7 +134,8 @@ fn softmax_numerators<L: Lanes>(lanes: L, scores: &mut [f32], len: usize) -> f32
     for s in scores.iter_mut() {
         *s = exp(*s - max);
     }
-    scores[len..].fill(0.0);
+    scores[..seen.start].fill(0.0);
+    scores[seen.end..].fill(0.0);
     let mut total = lanes.splat(0.0);
     for chunk in scores.as_chunks::<8>().0 {
         total = lanes.add(total, lanes.load(chunk));

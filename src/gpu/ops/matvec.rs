@@ -1,0 +1,125 @@
+//! Products of a matrix with rows of activations: where nearly all time is spent.
+
+use minijinja::context;
+
+use super::{Positions, padded, part_buffers, weights_context};
+use crate::gpu::choice::{Choice, Kernel, Variant};
+use crate::gpu::matrix::{Matrix, Part};
+use crate::gpu::plan::Step;
+use crate::gpu::{Device, Error};
+use crate::model::Activation;
+
+/// What a matvec does with its sums.
+#[derive(Clone, Copy)]
+pub(in crate::gpu) enum Epilogue {
+    /// `y = sum`
+    Store,
+    /// `y += sum`
+    Residual,
+    /// `y = activation(gate) * up`
+    Gate(Activation),
+}
+
+impl Epilogue {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Store => "epilogues/store.wgsl",
+            Self::Residual => "epilogues/residual.wgsl",
+            Self::Gate(_) => "epilogues/gate.wgsl",
+        }
+    }
+
+    fn activation(self) -> &'static str {
+        match self {
+            Self::Gate(Activation::Silu) => "silu",
+            Self::Gate(Activation::Gelu) => "gelu",
+            _ => "",
+        }
+    }
+
+    /// What benches call the matvec.
+    fn kernel(self, norm: bool) -> &'static str {
+        match (norm, self) {
+            (true, Self::Gate(_)) => "norm + gate/up",
+            (true, _) => "norm + matvec",
+            (false, Self::Residual) => "matvec + residual",
+            (false, _) => "matvec",
+        }
+    }
+}
+
+/// `y[m, n] = epilogue(sum_k w[n, k] * norm(x)[m, k] + bias[n])`.
+pub(in crate::gpu) struct Matvec<'a> {
+    pub matrix: &'a Matrix,
+    /// Rows of x.
+    pub rows: usize,
+    pub x: &'a wgpu::Buffer,
+    /// First row of x.
+    pub x_row: usize,
+    /// RMS norm of x on the fly: its gain and epsilon.
+    pub norm: Option<(&'a wgpu::Buffer, f32)>,
+    pub y: &'a wgpu::Buffer,
+    /// f32 between rows of y.
+    pub y_stride: usize,
+    /// One number a row of the matrix, where it has any.
+    pub bias: Option<&'a wgpu::Buffer>,
+    pub epilogue: Epilogue,
+    pub choice: Choice,
+    pub positions: Positions<'a>,
+}
+
+impl Matvec<'_> {
+    /// One step a part of the matrix.
+    pub(in crate::gpu) fn steps(&self, device: &Device) -> Result<Vec<Step>, Error> {
+        self.matrix.parts.iter().map(|part| self.step(device, part)).collect()
+    }
+
+    fn step(&self, device: &Device, part: &Part) -> Result<Step, Error> {
+        let matrix = self.matrix;
+        let [row_quads, row_groups] = matrix.row_sizes();
+        let shape = [
+            part.rows as u32,
+            matrix.columns as u32,
+            matrix.blocks() as u32,
+            row_quads,
+            row_groups,
+            self.x_row as u32,
+            (padded(matrix.columns) / 4) as u32,
+            self.y_stride as u32,
+            part.first_row as u32,
+            self.norm.map_or(0.0, |(_, epsilon)| epsilon).to_bits(),
+        ];
+        let shape = device.uniform(&shape);
+        let pairs = part.rows.div_ceil(2);
+        let Kernel { variant, tile } = self.choice.kernel(matrix, self.rows);
+        let tiles = self.rows / tile;
+        let (kernel, per_workgroup, lanes, rows_each) = match variant {
+            Variant::Lane { rows, workgroup } => ("matvec_lane.wgsl", workgroup * rows / 2, 1, rows),
+            Variant::Group { lanes, workgroup } => ("matvec_group.wgsl", workgroup / lanes, lanes, 2),
+        };
+        let context = context! {
+            M => tile,
+            R => rows_each,
+            lanes,
+            workgroup => variant.workgroup(),
+            norm => self.norm.is_some(),
+            bias => self.bias.is_some(),
+            coarse_batches => device.break_batch_invariance,
+            epilogue => context! { file => self.epilogue.file() },
+            activation => self.epilogue.activation(),
+            ..weights_context(matrix)
+        };
+        let Positions { state, pass } = self.positions;
+        let mut buffers = vec![(0, &shape), (1, self.x), (2, self.y), (7, state), (8, pass)];
+        buffers.extend(part_buffers(part));
+        buffers.extend(self.norm.map(|(gain, _)| (5, gain)));
+        buffers.extend(self.bias.map(|bias| (6, bias)));
+        let step =
+            Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), tiles])?;
+        let rows = self.rows as u64;
+        let weights = part.codes.size() + part.params.as_ref().map_or(0, wgpu::Buffer::size);
+        let activations = rows * (matrix.columns + part.rows) as u64 * 4;
+        let flops = 2 * rows * (matrix.columns * part.rows) as u64;
+        Ok(step.costing(self.epilogue.kernel(self.norm.is_some()), weights + activations, flops))
+    }
+}
