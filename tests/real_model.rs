@@ -52,10 +52,13 @@ fn smollm2_is_described() {
     let model = Model::describe(header).unwrap();
     assert!(model.slots.iter().all(Option::is_some));
     let c = &model.config;
-    assert_eq!((c.family.name, c.layers, c.width, c.ff, c.context), ("llama", 30, 576, 1536, 8192));
-    assert_eq!((c.heads, c.kv_heads, c.head_dim), (9, 3, 64));
+    let (layers, layer) = (&c.plan.layers, &c.plan.layers[0]);
+    let (attention, ff) = (layer.attention(), layer.mlp.ff());
+    assert_eq!((c.family.name, layers.len(), c.width, ff, c.context), ("llama", 30, 576, 1536, 8192));
+    assert!(layers.iter().all(|other| other == layer));
+    assert_eq!((attention.heads, attention.kv_heads, attention.head_dim), (9, 3, 64));
     assert_eq!((c.vocab, c.head_vocab, c.tied, c.rms_eps), (49152, 49152, true, 1e-5));
-    let rope = &c.rope;
+    let rope = &c.plan.ropes[0];
     assert_eq!((rope.style, rope.dim, rope.base, rope.scale), (RopeStyle::Interleaved, 64, 100_000.0, 1.0));
     let format = |layer, role| header.tensors[model.tensor(layer, role).unwrap()].format;
     assert_eq!(format(None, Role::TokenEmbedding), Format::Q8_0);
