@@ -425,8 +425,13 @@ fn files_of_other_kinds_say_what_they_are() {
     let good = target().gguf();
     let set = |key: &str, value: Meta| changed(&good, |metadata| metadata.set(key, value));
     let text = |text: &str| Meta::String(text.into());
-    let parts =
-        DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids: None };
+    let parts = DraftParts {
+        input: Input::Hidden,
+        embedding: Origin::Target,
+        head: Origin::Target,
+        ids: None,
+        taps: None,
+    };
     let mut big_endian = good.clone();
     big_endian[4..8].reverse();
     let cases: [(Vec<u8>, &str, &[&str]); 7] = [

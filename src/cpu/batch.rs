@@ -3,13 +3,15 @@
 use super::Cache;
 use super::layer::Place;
 use super::model::{Input, Logits, Model};
+use crate::model::Taps;
 
 /// Logits and the states that they were computed from.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Output {
     /// Rows of `head_vocab` values.
     pub logits: Vec<f32>,
-    /// As many rows of `width` values: the residual stream after the last layer, before the output norm.
+    /// As many rows of states: of `width` values, the residual stream after the last layer, before the output norm, unless
+    /// other [`Taps`] are asked for.
     pub hidden: Vec<f32>,
 }
 
@@ -21,9 +23,24 @@ impl Model {
     /// # Panics
     /// As [`Model::forward`].
     pub fn forward_hidden(&self, cache: &mut Cache, tokens: &[u32], start: usize, which: Logits) -> Output {
-        let mut hidden = Vec::new();
-        let logits = self.forward_chunks(cache, Input::Tokens(tokens), start, which, Some(&mut hidden));
-        Output { logits, hidden }
+        self.forward_tapped(cache, tokens, start, which, &Taps::last(self.config()))
+    }
+
+    /// As [`Self::forward_hidden`], and gives the states that `taps` says: rows of `taps.width()` values.
+    ///
+    /// # Panics
+    /// As [`Model::forward`].
+    pub fn forward_tapped(
+        &self,
+        cache: &mut Cache,
+        tokens: &[u32],
+        start: usize,
+        which: Logits,
+        taps: &Taps,
+    ) -> Output {
+        let mut states = States::new(taps);
+        let logits = self.forward_chunks(cache, Input::Tokens(tokens), start, which, Some(&mut states));
+        Output { logits, hidden: states.values }
     }
 
     /// As [`Self::forward_hidden`] for rows that are not embeddings of tokens: `x` is rows of `width` values that take
@@ -33,9 +50,10 @@ impl Model {
     /// As [`Model::forward`], and when `x` is not whole rows.
     pub fn forward_rows(&self, cache: &mut Cache, x: &[f32], start: usize, which: Logits) -> Output {
         assert!(x.len().is_multiple_of(self.config().width), "{} values are not whole rows", x.len());
-        let mut hidden = Vec::new();
-        let logits = self.forward_chunks(cache, Input::Rows(x), start, which, Some(&mut hidden));
-        Output { logits, hidden }
+        let taps = Taps::last(self.config());
+        let mut states = States::new(&taps);
+        let logits = self.forward_chunks(cache, Input::Rows(x), start, which, Some(&mut states));
+        Output { logits, hidden: states.values }
     }
 
     /// One token of each of several sequences: `tokens[i]` at `positions[i]` of `caches[i]`. The sequences share the
@@ -45,11 +63,47 @@ impl Model {
     /// As [`Model::forward`], and when there are not as many tokens as positions and caches.
     pub fn forward_batch(&self, caches: &mut [&mut Cache], tokens: &[u32], positions: &[usize]) -> Output {
         assert!(tokens.len() == caches.len() && positions.len() == caches.len(), "one token a sequence");
-        let places: Vec<Place> =
-            positions.iter().enumerate().map(|(cache, &position)| Place { cache, position }).collect();
-        let mut output =
-            Output { logits: vec![0.0; tokens.len() * self.config().head_vocab], hidden: Vec::new() };
-        self.pass(caches, Input::Tokens(tokens), &places, 0, &mut output.logits, Some(&mut output.hidden));
-        output
+        self.batch(caches, Input::Tokens(tokens), positions)
+    }
+
+    /// One row of each of several sequences.
+    pub(super) fn batch(&self, caches: &mut [&mut Cache], input: Input<'_>, positions: &[usize]) -> Output {
+        let places = positions.iter().enumerate().map(|(cache, &position)| Place { cache, position });
+        let places: Vec<Place> = places.collect();
+        let taps = Taps::last(self.config());
+        let mut states = States::new(&taps);
+        let mut logits = vec![0.0; positions.len() * self.config().head_vocab];
+        self.pass(caches, input, &places, 0, &mut logits, Some(&mut states));
+        Output { logits, hidden: states.values }
+    }
+}
+
+/// States of the rows of a pass.
+pub(super) struct States<'a> {
+    taps: &'a Taps,
+    /// Rows of `taps.width()` values.
+    values: Vec<f32>,
+}
+
+impl<'a> States<'a> {
+    fn new(taps: &'a Taps) -> Self {
+        Self { taps, values: Vec::new() }
+    }
+
+    /// Makes room for the states of `rows` more rows, and says where they begin.
+    pub(super) fn extend(&mut self, rows: usize) -> usize {
+        let begin = self.values.len();
+        self.values.resize(begin + rows * self.taps.width(), 0.0);
+        begin
+    }
+
+    /// Takes what `layer` leaves in the rows `hidden`, where it is tapped, as part of the states from `begin` on.
+    pub(super) fn keep(&mut self, begin: usize, layer: usize, hidden: &[f32]) {
+        let Some(at) = self.taps.position(layer) else { return };
+        let (width, all) = (self.taps.layer_width(), self.taps.width());
+        let states = self.values[begin..].chunks_exact_mut(all);
+        for (state, row) in states.zip(hidden.chunks_exact(width)) {
+            state[at * width..][..width].copy_from_slice(row);
+        }
     }
 }

@@ -51,11 +51,7 @@ impl Cache {
                 values: vec![[0.0; 8]; kv_heads * capacity * head_dim.div_ceil(8)],
             }
         };
-        Self {
-            capacity,
-            layers: config.plan.layers.iter().map(layer).collect(),
-            scratch: Scratch::default(),
-        }
+        Self { capacity, layers: config.plan.layers.iter().map(layer).collect(), scratch: Scratch::default() }
     }
 
     /// Positions that fit.
@@ -69,8 +65,7 @@ impl Cache {
             let Mixer::Attention(attention) = &layer.mixer;
             (own.kv_heads, own.head_dim) == (attention.kv_heads, attention.head_dim)
         };
-        self.layers.len() == config.plan.layers.len()
-            && self.layers.iter().zip(&config.plan.layers).all(same)
+        self.layers.len() == config.plan.layers.len() && self.layers.iter().zip(&config.plan.layers).all(same)
     }
 
     /// Memory of keys and values.

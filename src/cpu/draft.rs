@@ -2,13 +2,13 @@
 //! some of its ids.
 
 use super::batch::Output;
-use super::layer::{Place, prepare};
+use super::layer::prepare;
 use super::matrix::Matrix;
 use super::model::{Input, Logits, Model};
 use super::ops::fuse::fuse;
 use super::ops::matvec::matvec;
 use super::{Cache, activations::Activations};
-use crate::model;
+use crate::model::{self, Taps};
 
 /// A loaded draft. It must run beside the target that it was loaded for.
 pub struct Draft {
@@ -17,6 +17,8 @@ pub struct Draft {
     pub(super) fuse: Option<Fuse>,
     /// Target id of each draft id; `None` where they are the same.
     pub(super) ids: Option<Vec<u32>>,
+    /// What it reads of the target's states, where it reads any.
+    pub(super) taps: Option<Taps>,
 }
 
 /// How a token and the target's state become a row of the draft's width.
@@ -29,7 +31,7 @@ pub(super) struct Fuse {
 impl Draft {
     /// A plain model as a draft: token-fed, its head predicts the first ids.
     pub fn plain(model: Model) -> Self {
-        Self { model, fuse: None, ids: None }
+        Self { model, fuse: None, ids: None, taps: None }
     }
 
     /// Hyper-parameters.
@@ -39,7 +41,17 @@ impl Draft {
 
     /// Whether it reads the target's states.
     pub fn reads_hidden(&self) -> bool {
-        self.fuse.is_some()
+        self.taps.is_some()
+    }
+
+    /// What it reads of the target's states; `None` where it reads tokens alone.
+    pub fn taps(&self) -> Option<&Taps> {
+        self.taps.as_ref()
+    }
+
+    /// Its own state in the place of the target's: once for each tap.
+    pub fn own_state(&self, hidden: &[f32]) -> Vec<f32> {
+        hidden.repeat(self.taps.as_ref().map_or(1, |taps| taps.layers().len()))
     }
 
     /// Target id of each draft id; `None` where they are the same.
@@ -75,9 +87,9 @@ impl Draft {
             + self.fuse.as_ref().map_or(0, |fuse| fuse.matrix.bytes())
     }
 
-    /// Runs `tokens` at positions `start..start + tokens.len()`. `states[i]` (rows of the target's width) is what
-    /// predicted `tokens[i]`: the target's hidden state one position before it, zeros at position 0, or this draft's own
-    /// [`Output::hidden`] where it drafts on. It is not read where the draft is fed by tokens alone.
+    /// Runs `tokens` at positions `start..start + tokens.len()`. `states[i]` (rows as wide as its [`taps`](Self::taps)) is
+    /// what predicted `tokens[i]`: the target's state one position before it, zeros at position 0, or
+    /// [its own](Self::own_state) where it drafts on. It is not read where the draft is fed by tokens alone.
     ///
     /// Batch-invariant, as [`Model::forward`].
     ///
@@ -92,15 +104,10 @@ impl Draft {
         which: Logits,
     ) -> Output {
         let tokens = &self.known(tokens)[..];
-        let mut hidden = Vec::new();
-        let logits = match &self.fuse {
-            None => self.model.forward_chunks(cache, Input::Tokens(tokens), start, which, Some(&mut hidden)),
-            Some(fuse) => {
-                let x = self.fused(fuse, tokens, states);
-                self.model.forward_chunks(cache, Input::Rows(&x), start, which, Some(&mut hidden))
-            }
-        };
-        Output { logits, hidden }
+        match &self.fuse {
+            None => self.model.forward_hidden(cache, tokens, start, which),
+            Some(fuse) => self.model.forward_rows(cache, &self.fused(fuse, tokens, states), start, which),
+        }
     }
 
     /// As [`Self::forward`], one token of each of several sequences, as [`Model::forward_batch`].
@@ -118,12 +125,7 @@ impl Draft {
         let Some(fuse) = &self.fuse else { return self.model.forward_batch(caches, tokens, positions) };
         assert!(tokens.len() == caches.len() && positions.len() == caches.len(), "one token a sequence");
         let x = self.fused(fuse, tokens, states);
-        let places: Vec<Place> =
-            positions.iter().enumerate().map(|(cache, &position)| Place { cache, position }).collect();
-        let mut output =
-            Output { logits: vec![0.0; tokens.len() * self.config().head_vocab], hidden: Vec::new() };
-        self.model.pass(caches, Input::Rows(&x), &places, 0, &mut output.logits, Some(&mut output.hidden));
-        output
+        self.model.batch(caches, Input::Rows(&x), positions)
     }
 
     /// `tokens`, with its last id in place of those of the target's that it does not have.
@@ -143,7 +145,8 @@ impl Draft {
             tokens.iter().zip(states.chunks_exact(t)).zip(inputs.chunks_exact_mut(e + t))
         {
             self.model.embedding_row(*token, &mut embedding);
-            let (embedding, state) = ((&embedding[..], &weights.embedding_norm[..]), (state, &weights.hidden_norm[..]));
+            let (embedding, state) =
+                ((&embedding[..], &weights.embedding_norm[..]), (state, &weights.hidden_norm[..]));
             fuse(level, embedding, state, eps, input);
         }
         let mut x = vec![0.0; tokens.len() * weights.matrix.rows()];

@@ -22,9 +22,7 @@ struct Tensors {
 }
 
 fn is_matrix(role: Role) -> bool {
-    use Role::{
-        AttentionOutput, Down, Fuse, Gate, GateUp, K, Output, Q, Qkv, TokenEmbedding, Up, V,
-    };
+    use Role::{AttentionOutput, Down, Fuse, Gate, GateUp, K, Output, Q, Qkv, TokenEmbedding, Up, V};
     matches!(
         role,
         TokenEmbedding | Output | Q | K | V | Qkv | AttentionOutput | Gate | Up | GateUp | Down | Fuse
@@ -65,7 +63,8 @@ impl Tensors {
         let end = rows.end.min(window.first_row + window.rows);
         if begin < end {
             let row_bytes = tensor.format.row_bytes(tensor.columns());
-            let bytes = &window.bytes[(begin - window.first_row) * row_bytes..(end - window.first_row) * row_bytes];
+            let bytes =
+                &window.bytes[(begin - window.first_row) * row_bytes..(end - window.first_row) * row_bytes];
             matrix.pack(begin - rows.start, bytes);
         }
     }
@@ -168,7 +167,9 @@ impl Draft {
             }
         };
         let model = Model::assemble(tensors, description.config.clone(), embedding, head, capacity)?;
-        Ok(Self { model, fuse, ids: description.ids.clone() })
+        let taps = description.taps(target.config()).map_err(Error::Header)?;
+        let taps = fuse.is_some().then_some(taps);
+        Ok(Self { model, fuse, ids: description.ids.clone(), taps })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Cache;
+use super::batch::States;
 use super::layer::{Layer, Pass, Place, add_bias, prepare};
 use super::matrix::Matrix;
 use super::ops::embed::embed;
@@ -153,15 +154,14 @@ impl Model {
         self.forward_chunks(cache, Input::Tokens(tokens), start, which, None)
     }
 
-    /// As [`Self::forward`], and appends to `hidden` the final residual stream of the rows whose logits (or states) are
-    /// asked for.
+    /// As [`Self::forward`], and appends to `states` those of the rows whose logits (or states) are asked for.
     pub(super) fn forward_chunks(
         &self,
         cache: &mut Cache,
         input: Input<'_>,
         start: usize,
         which: Logits,
-        mut hidden: Option<&mut Vec<f32>>,
+        mut states: Option<&mut States<'_>>,
     ) -> Vec<f32> {
         let rows = input.rows(self.config.width);
         let wanted = match which {
@@ -182,14 +182,14 @@ impl Model {
             let live = wanted.saturating_sub(first).min(count);
             let (now, later) = rest.split_at_mut((count - live) * vocab);
             let input = input.slice(first, count, self.config.width);
-            self.pass(&mut [&mut *cache], input, places, live, now, hidden.as_deref_mut());
+            self.pass(&mut [&mut *cache], input, places, live, now, states.as_deref_mut());
             rest = later;
         }
         logits
     }
 
     /// One pass over rows that stand at `places` of `caches`: logits of the rows from `live` on (where there is room for
-    /// any), and their final residual stream appended to `states`.
+    /// any), and their states appended to `states`.
     pub(super) fn pass(
         &self,
         caches: &mut [&mut Cache],
@@ -197,7 +197,7 @@ impl Model {
         places: &[Place],
         live: usize,
         logits: &mut [f32],
-        states: Option<&mut Vec<f32>>,
+        mut states: Option<&mut States<'_>>,
     ) {
         let (config, level, rows) = (&self.config, self.level, places.len());
         for Place { cache, position } in places {
@@ -222,15 +222,16 @@ impl Model {
             }
         }
         let pass = Pass { config, level, ropes: &self.ropes, places };
+        let begin = states.as_mut().map_or(0, |states| states.extend(rows - live));
         for (index, layer) in self.layers.iter().enumerate() {
-            let live = if index + 1 == self.layers.len() { live } else { 0 };
-            layer.forward(&pass, index, live, caches, scratch);
+            let needed = if index + 1 == self.layers.len() { live } else { 0 };
+            layer.forward(&pass, index, needed, caches, scratch);
+            if let Some(states) = &mut states {
+                states.keep(begin, index, &scratch.hidden[live * width..rows * width]);
+            }
         }
         if live < rows {
             let hidden = &scratch.hidden[live * width..rows * width];
-            if let Some(states) = states {
-                states.extend_from_slice(hidden);
-            }
             if !logits.is_empty() {
                 let normed = take(&mut scratch.normed, hidden.len());
                 rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);

@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::{Choice, Device, Error};
 use crate::gguf::{self, Header};
 use crate::model::draft::{Input, Origin};
-use crate::model::{self, Config, Mixer, Norms, Role, Slot};
+use crate::model::{self, Config, Mixer, Norms, Role, Slot, Taps};
 use crate::source::ByteSource;
 
 /// A loaded model. Weights stay quantized, repacked for the kernels that were chosen.
@@ -37,7 +37,7 @@ pub(super) struct Fuse {
     pub hidden_gain: wgpu::Buffer,
     pub projection: Projection,
     pub embedding_width: usize,
-    pub hidden_width: usize,
+    pub taps: Taps,
 }
 
 /// The ids of a draft that says only some of its target's.
@@ -128,7 +128,7 @@ impl Model {
                 hidden_gain: builder.vector(None, &[Role::FuseHiddenNorm])?,
                 projection: Projection { matrix: builder.matrix(None, &[Role::Fuse], false)?, bias: None },
                 embedding_width: description.embedding_width(),
-                hidden_width: description.target_width,
+                taps: description.taps(&target.config).map_err(Error::Unsupported)?,
             }),
         };
         let ids = description.ids.as_ref().map(|ids| Ids::new(device, ids, config.vocab)).transpose()?;
@@ -267,7 +267,9 @@ impl<'a> Builder<'a> {
         let config = self.config.clone();
         let output_gain = self.vector(None, &[Role::OutputNorm])?;
         for (target, slot) in self.targets.iter_mut().zip(self.slots) {
-            if let Some(Slot { role, .. }) = slot && role.is_rope_factor() {
+            if let Some(Slot { role, .. }) = slot
+                && role.is_rope_factor()
+            {
                 *target = Target::RopeFactors(*role);
             }
         }

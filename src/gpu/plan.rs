@@ -22,12 +22,12 @@ pub(super) struct Step {
 
 impl Step {
     /// Binds `buffers` (binding number, buffer) to `kernel` rendered with `context`.
-    pub(super) fn new(
+    pub(super) fn new<const N: usize>(
         device: &Device,
         kernel: &'static str,
         context: &minijinja::Value,
         buffers: &[(u32, &wgpu::Buffer)],
-        workgroups: [usize; 2],
+        workgroups: [usize; N],
     ) -> Result<Self, Error> {
         let pipeline = device.pipeline(kernel, context)?;
         let entries: Vec<_> = buffers
@@ -45,7 +45,7 @@ impl Step {
             cost: Cost::default(),
             pipeline,
             bind_group,
-            workgroups: [workgroups[0] as u32, workgroups[1] as u32, 1],
+            workgroups: std::array::from_fn(|i| workgroups.get(i).map_or(1, |n| *n as u32)),
         })
     }
 

@@ -15,8 +15,10 @@
 //! | `paceline.draft.ids` | U32 array | target id of each draft id, ascending; absent where they are the same |
 //! | `paceline.draft.target_width` | U32 | width of the target |
 //! | `paceline.draft.target_vocab` | U32 | token ids of the target |
+//! | `paceline.draft.taps` | U32 array | of an input `hidden`: the target's layers (from 0, ascending) whose states it reads; absent: the last |
 //!
-//! Let `W` be the draft's width, `T` the target's, `E` that of the embedding (`T` where it is the target's, else `W`).
+//! Let `W` be the draft's width, `T` the target's, `E` that of the embedding (`T` where it is the target's, else `W`), `k` the
+//! number of taps (1 where they are absent), `S = k T` the width of a state.
 //!
 //! # What an engine does
 //! **Logits.** The head has one row a draft id: logit `i` is about target id `ids[i]`. All other ids have probability 0
@@ -25,8 +27,9 @@
 //!
 //! **Input `tokens`.** `x[t] = embedding[token[t]]`, then layers, norm and head as in a llama. `E = W`.
 //!
-//! **Input `hidden`.** Let `h[t]` be the target's residual stream at position `t` after its last layer, *before* its output
-//! norm; `h[-1] = 0`. The draft's row at position `t` reads the token there and the state that predicted it:
+//! **Input `hidden`.** Let `h[t]` be the target's state at position `t`: its residual stream after each tapped layer, one
+//! after the other (after the last: *before* the output norm); `h[-1] = 0`. The draft's row at position `t` reads the
+//! token there and the state that predicted it:
 //!
 //! ```text
 //! x[t] = fuse.weight * concat(rms_norm(embedding[token[t]], fuse.embd_norm), rms_norm(h[t - 1], fuse.hidden_norm))
@@ -34,7 +37,7 @@
 //! logits[t] = head * rms_norm(s[t], output_norm)         about token t + 1
 //! ```
 //!
-//! with `fuse.weight` `[E + T, W]`, `fuse.embd_norm.weight` `[E]`, `fuse.hidden_norm.weight` `[T]`, every epsilon
+//! with `fuse.weight` `[E + S, W]`, `fuse.embd_norm.weight` `[E]`, `fuse.hidden_norm.weight` `[S]`, every epsilon
 //! `paceline-draft.attention.layer_norm_rms_epsilon`. A round over a context that ends at position `n` (its target
 //! states known up to `n - 1`: the last token has not been read by the target):
 //!
@@ -42,13 +45,13 @@
 //!    rows that earlier rounds wrote with the draft's own states are written again. The last row's logits give the
 //!    first proposed token, at `n + 1`.
 //! 2. *Draft on*: for `k = 1, 2 ...` one row at `n + k` with the token just proposed and, in place of the target's state
-//!    `h[n + k - 1]` that nobody knows yet, the draft's own `s[n + k - 1]` (so `W = T` is required). The cache grows
-//!    with it.
+//!    `h[n + k - 1]` that nobody knows yet, the draft's own `s[n + k - 1]` (so `W = T` is required), once for each tap.
+//!    The cache grows with it.
 //! 3. The target verifies `n ..= n + gamma` as always; its rows give the states for the next catch-up.
 //!    Rolling back is a length, as for any cache.
 
 use super::slots::{wanted, wanted_to_fuse};
-use super::{Attention, Config, Error, Role, Slot, Wanted, family};
+use super::{Attention, Config, Error, Role, Slot, Taps, Wanted, family};
 use crate::gguf::{Array, Header, Metadata, Value};
 
 /// `general.architecture` of a draft that is not a model.
@@ -63,6 +66,7 @@ const HEAD: &str = "paceline.draft.head";
 const IDS: &str = "paceline.draft.ids";
 const TARGET_WIDTH: &str = "paceline.draft.target_width";
 const TARGET_VOCAB: &str = "paceline.draft.target_vocab";
+const TAPS: &str = "paceline.draft.taps";
 
 /// What a draft reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -99,6 +103,8 @@ pub struct Draft {
     pub ids: Option<Vec<u32>>,
     /// The target's width.
     pub target_width: usize,
+    /// The target's layers whose states it reads, ascending; `None`: the last.
+    pub taps: Option<Vec<usize>>,
     /// What each tensor of the header is for; `None` for tensors that nothing needs.
     pub slots: Vec<Option<Slot>>,
 }
@@ -120,7 +126,8 @@ impl Draft {
         }
         let super::Model { config, slots } = super::Model::describe(header)?;
         let (input, embedding, head) = (Input::Tokens, Origin::Own, Origin::Own);
-        Ok(Self { config, input, embedding, head, ids: None, target_width: target.width, slots })
+        let target_width = target.width;
+        Ok(Self { config, input, embedding, head, ids: None, target_width, taps: None, slots })
     }
 
     /// Whether it is an ordinary model.
@@ -141,6 +148,7 @@ impl Draft {
             let (theirs, ours) = (self.target_width, target.width);
             return Err(format!("it was made for a target of width {theirs}, this one has {ours}"));
         }
+        self.taps(target)?;
         let config = &mut self.config;
         if self.embedding == Origin::Target {
             config.vocab = target.vocab;
@@ -160,6 +168,22 @@ impl Draft {
             return Err("it predicts none of the target's token ids".into());
         }
         Ok(self)
+    }
+
+    /// What it reads of the states of `target`.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn taps(&self, target: &Config) -> Result<Taps, String> {
+        match &self.taps {
+            None => Ok(Taps::last(target)),
+            Some(layers) => Taps::new(layers.clone(), target),
+        }
+    }
+
+    /// Values of a state that it reads.
+    pub fn state_width(&self) -> usize {
+        self.taps.as_ref().map_or(1, Vec::len) * self.target_width
     }
 
     /// The index of the tensor with `role` in `layer` (`None` for tensors outside the layers) in the header.
@@ -199,7 +223,16 @@ impl Draft {
         {
             return bad(format!("a width of {} does not go with a target of {target_width}", config.width));
         }
-        let mut draft = Self { config, input, embedding, head, ids, target_width, slots: Vec::new() };
+        let taps = metadata.optional_uints(TAPS)?;
+        let taps = taps.map(|taps| taps.into_iter().map(|layer| layer.min(1 << 16) as usize).collect());
+        if taps.as_ref().is_some_and(|taps: &Vec<usize>| taps.is_empty() || taps.len() > 8) {
+            return bad(format!("{TAPS} is not a list of 1 to 8 layers"));
+        }
+        if taps.is_some() && input == Input::Tokens {
+            return bad(format!("{TAPS} is of no use to a draft that reads tokens alone"));
+        }
+        let slots = Vec::new();
+        let mut draft = Self { config, input, embedding, head, ids, target_width, taps, slots };
         draft.slots = super::slots::assign_wanted(header, draft.wanted())?;
         Ok(draft)
     }
@@ -237,6 +270,10 @@ impl Draft {
         set(HEAD, origin(self.head));
         set(TARGET_WIDTH, size(self.target_width));
         set(TARGET_VOCAB, size(c.vocab));
+        if let Some(taps) = &self.taps {
+            let taps = taps.iter().map(|layer| *layer as u32).collect();
+            set(TAPS, Value::Array(Array::U32(taps)));
+        }
         if let Some(ids) = &self.ids {
             set(IDS, Value::Array(Array::U32(ids.clone())));
         }
@@ -256,7 +293,7 @@ impl Draft {
             _ => true,
         });
         if self.input == Input::Hidden {
-            all.extend(wanted_to_fuse(&self.config, self.embedding_width(), self.target_width));
+            all.extend(wanted_to_fuse(&self.config, self.embedding_width(), self.state_width()));
         }
         all
     }

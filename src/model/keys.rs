@@ -135,7 +135,9 @@ impl<'a> Shape<'a> {
     pub fn windowed(&self, period: usize) -> Result<Vec<bool>, Error> {
         const KEY: &str = "attention.sliding_window_pattern";
         let list = match self.keys.metadata.get(&self.keys.name(KEY)) {
-            Some(Value::Array(array)) => array.convert(Value::as_bool).filter(|list| list.len() == self.layers),
+            Some(Value::Array(array)) => {
+                array.convert(Value::as_bool).filter(|list| list.len() == self.layers)
+            }
             _ => None,
         };
         let period = match &list {

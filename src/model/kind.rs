@@ -62,9 +62,7 @@ pub(super) fn family(header: &Header) -> Result<&'static Family, Error> {
         if OF_EXPERTS.iter().any(|part| tensor.name.contains(part)) {
             return Err(Error::Experts(format!("it has the tensor {}", tensor.name)));
         }
-        if !fuses
-            && (tensor.name.ends_with(".attn_qkv.weight") || tensor.name.ends_with(".attn_qkv.bias"))
-        {
+        if !fuses && (tensor.name.ends_with(".attn_qkv.weight") || tensor.name.ends_with(".attn_qkv.bias")) {
             return Err(Error::FusedTensor(tensor.name.clone()));
         }
     }

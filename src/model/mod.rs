@@ -12,6 +12,7 @@ mod kind;
 mod plan;
 mod rope;
 mod slots;
+mod taps;
 #[cfg(test)]
 mod tests;
 pub mod tiny;
@@ -20,8 +21,9 @@ pub use config::Config;
 pub use draft::Draft;
 pub use plan::{Activation, Attention, Layer, Mixer, Mlp, Norms, Plan};
 pub use rope::{Factors, Rope, RopeStyle};
-pub(crate) use slots::{outputs, parts, position};
 pub use slots::{Role, Slot, Wanted};
+pub(crate) use slots::{outputs, parts, position};
+pub use taps::Taps;
 
 use crate::gguf::Header;
 

@@ -258,7 +258,8 @@ pub(crate) fn outputs(layer: &Layer, role: Role) -> Option<usize> {
 /// Which rows of a tensor at `slot` are of which slot: all of them of its own, unless it is several in one.
 pub(crate) fn parts(config: &Config, slot: Slot, tensor: &Tensor) -> Vec<(Slot, Range<usize>)> {
     let layer = slot.layer.and_then(|index| config.plan.layers.get(index));
-    let rows = |role| layer.and_then(|layer| outputs(layer, role)).unwrap_or_else(|| config.rows_of(role, tensor));
+    let rows =
+        |role| layer.and_then(|layer| outputs(layer, role)).unwrap_or_else(|| config.rows_of(role, tensor));
     let mut end = 0;
     let part = |role: &Role| {
         let first = end;
@@ -286,10 +287,7 @@ pub(super) fn assign(header: &Header, config: &Config) -> Result<Vec<Option<Slot
 }
 
 /// As [`assign`], of a list of tensors.
-pub(super) fn assign_wanted(
-    header: &Header,
-    wanted: Vec<Wanted>,
-) -> Result<Vec<Option<Slot>>, Error> {
+pub(super) fn assign_wanted(header: &Header, wanted: Vec<Wanted>) -> Result<Vec<Option<Slot>>, Error> {
     let by_name: std::collections::HashMap<&str, usize> =
         header.tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
     let mut slots = vec![None; header.tensors.len()];

@@ -304,6 +304,7 @@ fn a_draft_is_no_target_and_its_ids_have_any_width() {
         embedding: super::draft::Origin::Target,
         head: super::draft::Origin::Own,
         ids: Some(vec![1, 5, 7]),
+        taps: None,
     };
     let tiny = Tiny { layers: 1, rope_scale: 4.0, ..Tiny::default() };
     let mut header = header_of(&tiny.draft_gguf(&target, &parts));

@@ -62,6 +62,8 @@ pub struct DraftParts {
     pub head: Origin,
     /// The ids that it says; `None` for all.
     pub ids: Option<Vec<u32>>,
+    /// The target's layers whose states it reads; `None` for the last.
+    pub taps: Option<Vec<usize>>,
 }
 
 impl Default for Tiny {
@@ -156,11 +158,11 @@ impl Tiny {
     /// # Panics
     /// As [`Tiny::gguf`].
     pub fn draft_gguf(&self, target: &Self, parts: &DraftParts) -> Vec<u8> {
-        let DraftParts { input, embedding, head, ids } = parts.clone();
+        let DraftParts { input, embedding, head, ids, taps } = parts.clone();
         let head_vocab = ids.as_ref().map_or(target.config().head_vocab, Vec::len);
         let config = Config { vocab: target.vocab, head_vocab, tied: false, ..self.config() };
-        let draft =
-            Draft { config, input, embedding, head, ids, target_width: target.width, slots: Vec::new() };
+        let (target_width, slots) = (target.width, Vec::new());
+        let draft = Draft { config, input, embedding, head, ids, target_width, taps, slots };
         let mut writer = Writer::default();
         draft.write(&mut writer.metadata);
         let metadata = target.metadata();
@@ -304,9 +306,9 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::family::FAMILIES;
     use crate::gguf::Stream;
     use crate::model::Model;
+    use crate::model::family::FAMILIES;
     use pollster::block_on;
 
     /// Reads the whole file and describes the model in it.

@@ -7,6 +7,7 @@ use paceline::decode::drafter::{self, Drafter, Limits, NGram};
 use paceline::decode::{Engine, Gamma, Generator, Options, Proposal};
 use paceline::gguf::Format;
 use paceline::model::draft::{Input, Origin};
+use paceline::model::family::FAMILIES;
 use paceline::model::tiny::{DraftParts, Tiny};
 
 use super::generate;
@@ -32,7 +33,9 @@ pub fn pairs() -> Vec<Pair> {
         embedding: Origin::Target,
         head: Origin::Target,
         ids: Some(third),
+        taps: None,
     };
+    let tapped = DraftParts { taps: Some(vec![0, 2]), ..fed.clone() };
     let own = DraftParts { input: Input::Tokens, embedding: Origin::Own, ..fed.clone() };
     let fed_pair = |name, target: &Tiny, draft: Tiny, parts: &DraftParts| Pair {
         name,
@@ -42,14 +45,27 @@ pub fn pairs() -> Vec<Pair> {
     let pair = |name, target: &Tiny, draft: Tiny| Pair { name, target: target.gguf(), draft: draft.gguf() };
     let llama = Tiny { layers: 3, ..Tiny::default() };
     let qwen2 = Tiny { family: "qwen2", format: Format::Q8_0, tied: false, seed: 7, ..Tiny::default() };
+    let gemma3 = Tiny { family: "gemma3", layers: 3, ..Tiny::default() };
     let qwen3 = Tiny { family: "qwen3", format: Format::F16, kv_heads: 1, tied: false, ..Tiny::default() };
-    vec![
+    let mut all = vec![
         pair("llama, fewer layers", &llama, Tiny { layers: 2, ..llama.clone() }),
         pair("qwen2, itself", &qwen2, qwen2.clone()),
         pair("qwen3, small head", &qwen3, Tiny { head_vocab: 200, ..qwen3.clone() }),
         fed_pair("llama, fed by its states", &llama, Tiny { layers: 1, ..llama.clone() }, &fed),
         fed_pair("llama, two thirds of the ids", &llama, Tiny { layers: 2, ..llama.clone() }, &own),
-    ]
+        fed_pair(
+            "gemma3, fed by two layers' states",
+            &gemma3,
+            Tiny { layers: 1, ..Tiny::default() },
+            &tapped,
+        ),
+    ];
+    let named = ["llama", "qwen2", "qwen3", "gemma3"];
+    for family in FAMILIES.iter().filter(|family| !named.contains(&family.name)) {
+        let target = Tiny { family: family.name, layers: 3, ..Tiny::default() };
+        all.push(pair(family.name, &target, Tiny { layers: 2, ..target.clone() }));
+    }
+    all
 }
 
 /// Prompts of 1 to 120 tokens below `vocab`: noise, and noise that repeats.

@@ -66,7 +66,11 @@ impl TableEngine {
             context: capacity,
             rms_eps: 0.0,
             tied: true,
-            plan: Plan::uniform(1, Layer::new(Attention::new(1, 1, 2), 2), Rope::new(RopeStyle::Interleaved, 2, 1.0)),
+            plan: Plan::uniform(
+                1,
+                Layer::new(Attention::new(1, 1, 2), 2),
+                Rope::new(RopeStyle::Interleaved, 2, 1.0),
+            ),
         };
         Self {
             config,

@@ -76,7 +76,8 @@ impl Attend<'_> {
         let scores = &mut self.scores[..H * padded];
         let scale = self.attention.scale;
 
-        for (at, keys) in self.head.keys[self.base / 8 * dim..].chunks_exact(dim).take(padded / 8).enumerate() {
+        for (at, keys) in self.head.keys[self.base / 8 * dim..].chunks_exact(dim).take(padded / 8).enumerate()
+        {
             let mut acc = [lanes.splat(0.0); H];
             for (d, key) in keys.iter().enumerate() {
                 let key = lanes.load(key);

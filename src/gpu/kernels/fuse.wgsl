@@ -7,6 +7,7 @@
 struct Shape {
   width: vec2<u32>,  // elements of the embedding, of a state
   stride: vec2<u32>, // f32 between rows of e, of hidden
+  tap: vec2<u32>,    // elements of what one layer leaves in a state, f32 between those
   y_stride: u32,
   epsilon: f32,
 }
@@ -22,7 +23,7 @@ fn input(part: u32, m: u32, i: u32) -> f32 {
   if (part == 0u) { return e[m * shape.stride.x + i]; }
   let at = position(m);
   if (at == 0u) { return 0.0; }
-  return hidden[(at - 1u) * shape.stride.y + i];
+  return hidden[(at - 1u) * shape.stride.y + i / shape.tap.x * shape.tap.y + i % shape.tap.x];
 }
 
 @compute @workgroup_size(64)

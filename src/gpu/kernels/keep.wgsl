@@ -1,10 +1,12 @@
-// keep: hidden[position(m)] = x[m], the states that a draft reads, for the rows of the pass from first_row on.
+// keep: hidden[position(m), tap] = x[m], a part of the states that a draft reads, for the rows of the pass from first_row on.
 //
-// Dispatch: (ceil(stride / 64), rows), workgroup 64.
+// Dispatch: (ceil(stride / 64), rows, taps), workgroup 64.
 {% include "pass.wgsl" %}
 struct Shape {
-  stride: u32,    // vec4<f32> between rows, of x and of hidden
+  stride: u32,    // vec4<f32> between rows of x, and between the taps of a row of hidden
   first_row: u32,
+  taps: u32,      // of a row of hidden
+  first_tap: u32,
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -14,5 +16,6 @@ struct Shape {
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (idle() || id.x >= shape.stride) { return; }
   let m = shape.first_row + id.y;
-  hidden[position(m) * shape.stride + id.x] = x[m * shape.stride + id.x];
+  let tap = position(m) * shape.taps + shape.first_tap + id.z;
+  hidden[tap * shape.stride + id.x] = x[m * shape.stride + id.x];
 }

@@ -62,8 +62,5 @@ impl Attention<'_> {
 pub(in crate::gpu) fn attention_cost(a: &model::Attention, rows: usize, context: usize) -> Cost {
     let seen = context - a.first_seen(context.saturating_sub(1));
     let cache = 2 * seen * a.kv_width() * 4;
-    Cost {
-        bytes: (cache + 2 * rows * a.q_width() * 4) as u64,
-        flops: (4 * rows * seen * a.q_width()) as u64,
-    }
+    Cost { bytes: (cache + 2 * rows * a.q_width() * 4) as u64, flops: (4 * rows * seen * a.q_width()) as u64 }
 }

@@ -5,6 +5,7 @@ use minijinja::context;
 use super::{Positions, padded};
 use crate::gpu::plan::Step;
 use crate::gpu::{Device, Error};
+use crate::model::Taps;
 
 /// `y[m] = concat(rms_norm(embedded[m]), rms_norm(hidden[position(m) - 1]))`.
 pub(in crate::gpu) struct Fuse<'a> {
@@ -15,15 +16,17 @@ pub(in crate::gpu) struct Fuse<'a> {
     pub embedding_width: usize,
     pub hidden: &'a wgpu::Buffer,
     pub hidden_gain: &'a wgpu::Buffer,
-    pub hidden_width: usize,
+    /// What of the target's states the draft reads.
+    pub taps: &'a Taps,
     pub y: &'a wgpu::Buffer,
     pub epsilon: f32,
 }
 
 impl Fuse<'_> {
     pub(in crate::gpu) fn step(&self, device: &Device) -> Result<Step, Error> {
-        let (e, h) = (self.embedding_width, self.hidden_width);
-        let sizes = [e, h, padded(e), padded(h), padded(e + h)].map(|n| n as u32);
+        let (e, h, tap) = (self.embedding_width, self.taps.width(), self.taps.layer_width());
+        let state_stride = padded(tap) * self.taps.layers().len();
+        let sizes = [e, h, padded(e), state_stride, tap, padded(tap), padded(e + h)].map(|n| n as u32);
         let shape = device.uniform(&[&sizes[..], &[self.epsilon.to_bits()]].concat());
         let Positions { state, pass } = self.positions;
         let buffers = [

@@ -114,8 +114,7 @@ impl Matvec<'_> {
         buffers.extend(part_buffers(part));
         buffers.extend(self.norm.map(|(gain, _)| (5, gain)));
         buffers.extend(self.bias.map(|bias| (6, bias)));
-        let step =
-            Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), tiles])?;
+        let step = Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), tiles])?;
         let rows = self.rows as u64;
         let weights = part.codes.size() + part.params.as_ref().map_or(0, wgpu::Buffer::size);
         let activations = rows * (matrix.columns + part.rows) as u64 * 4;

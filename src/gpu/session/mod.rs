@@ -15,7 +15,7 @@ use clock::{CLOCK_WORDS, Clock};
 pub use profile::Timing;
 pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
-use runner::{Pass, Runner, Shared};
+use runner::{Hidden, Pass, Runner, Shared};
 
 use super::model::{Fuse, Model};
 use super::ops::padded;
@@ -110,7 +110,10 @@ impl Session {
         let capacity = target.capacity;
         let states = |fuse: &Fuse| {
             let rows = capacity + PREFILL_ROWS;
-            device.storage("the target's states", (padded(fuse.hidden_width) * rows) as u64)
+            let taps = &fuse.taps;
+            let width = padded(taps.layer_width()) * taps.layers().len();
+            let buffer = device.storage("the target's states", (width * rows) as u64)?;
+            Ok::<_, Error>(Hidden { buffer, taps: taps.clone() })
         };
         let hidden = draft.as_ref().and_then(|draft| draft.fuse.as_ref()).map(states).transpose()?;
         let mut session = Self {

@@ -1,6 +1,7 @@
 //! A model with its KV cache and activations, and the plans of its passes over them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::{MAX_ROWS, PREFILL_ROWS};
@@ -9,7 +10,7 @@ use crate::gpu::ops::{self, CACHE_SLACK, Epilogue, Matvec, Positions, padded};
 use crate::gpu::plan::{Plan, Step};
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::{Device, Error};
-use crate::model::{Attention, Mixer, Mlp};
+use crate::model::{Attention, Mixer, Mlp, Taps};
 
 /// What a pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,9 +67,16 @@ pub(super) struct Shared {
     pub residuals: wgpu::Buffer,
     /// Rows of the draft's law; those of the target where no draft model is loaded: bound, never read.
     pub draft_rows: Option<(wgpu::Buffer, usize)>,
-    /// The target's final state at each position it has read, where the draft reads them. A draft that goes on writes its
+    /// The target's state at each position it has read, where the draft reads them. A draft that goes on writes its
     /// own state at the position it has come to, until the target's is known.
-    pub hidden: Option<wgpu::Buffer>,
+    pub hidden: Option<Hidden>,
+}
+
+/// States of the target, `[position, tap]` of its width, padded.
+#[derive(Clone)]
+pub(super) struct Hidden {
+    pub buffer: wgpu::Buffer,
+    pub taps: Taps,
 }
 
 pub(super) struct Runner {
@@ -116,7 +124,7 @@ impl Runner {
         let ff = plan.layers.iter().map(|layer| layer.mlp.ff()).max().unwrap_or_default();
         let rows = |what, width: usize, rows: usize| device.storage(what, (width * rows) as u64);
         let fusing = |fuse: &Fuse| {
-            let (e, h) = (fuse.embedding_width, fuse.hidden_width);
+            let (e, h) = (fuse.embedding_width, fuse.taps.width());
             Ok::<_, Error>([
                 rows("embedded", padded(e), PREFILL_ROWS)?,
                 rows("fused", padded(e + h), PREFILL_ROWS)?,
@@ -131,7 +139,10 @@ impl Runner {
             q: rows("q", q_width, PREFILL_ROWS)?,
             attention: rows("attention", padded(q_width), PREFILL_ROWS)?,
             mlp: rows("mlp", padded(ff), PREFILL_ROWS)?,
-            branch: plan.norms_after().then(|| rows("a branch", padded(c.width), PREFILL_ROWS)).transpose()?,
+            branch: plan
+                .norms_after()
+                .then(|| rows("a branch", padded(c.width), PREFILL_ROWS))
+                .transpose()?,
             fusing: model.fuse.as_ref().map(fusing).transpose()?,
             said: model.ids.as_ref().map(said).transpose()?,
             logits: rows("logits", vocab, MAX_ROWS)?,
@@ -207,36 +218,53 @@ impl Runner {
                     embedded,
                     embedding_gain: &fuse.embedding_gain,
                     embedding_width: fuse.embedding_width,
-                    hidden,
+                    hidden: &hidden.buffer,
                     hidden_gain: &fuse.hidden_gain,
-                    hidden_width: fuse.hidden_width,
+                    taps: &fuse.taps,
                     y: fused,
                     epsilon: model.config.rms_eps,
                 };
                 steps.push(fusing.step(device)?);
                 let width = padded(model.config.width);
-                steps.extend(body.matvec(&fuse.projection, fused, None, (&self.x, width), Epilogue::Store)?);
+                steps.extend(body.matvec(
+                    &fuse.projection,
+                    fused,
+                    None,
+                    (&self.x, width),
+                    Epilogue::Store,
+                )?);
             }
             _ => steps.extend(embed(&self.x, model.config.plan.embedding_scale)?),
         }
-        for (layer, caches) in model.layers.iter().zip(&self.caches) {
+        for (index, (layer, caches)) in model.layers.iter().zip(&self.caches).enumerate() {
             let Mixer::Attention(attention) = &layer.plan.mixer;
             steps.extend(body.attention(layer, attention, caches)?);
             steps.extend(body.mlp(layer)?);
-        }
-        if let (Some(hidden), Some((rows, first_row))) = (&shared.hidden, self.kept_rows(pass)) {
-            let (width, x) = (model.config.width, &self.x);
-            steps.push(ops::Keep { width, rows, first_row, positions, x, hidden }.step(device)?);
+            if let Some(hidden) = &shared.hidden
+                && let Some((taps, rows)) = self.kept(pass, index, hidden)
+            {
+                steps.push(body.keep(hidden, taps, rows)?);
+            }
         }
         Ok(Plan { steps })
     }
 
-    /// Rows whose states are kept for a draft that reads them, and the first of them: all of the target's, and of the
-    /// draft's own where it may go on, the last.
-    fn kept_rows(&self, pass: Pass) -> Option<(usize, usize)> {
+    /// Which taps of the states that a draft reads a pass keeps behind a layer, and of which rows: those of the target where it
+    /// is tapped, of all rows; all of them behind the draft's last layer, of its last row, where it may go on.
+    fn kept(&self, pass: Pass, layer: usize, hidden: &Hidden) -> Option<(Range<usize>, Range<usize>)> {
+        let reads = self.model.fuse.is_some();
         match pass {
-            Pass::Fill { rows } | Pass::Verify { rows } => self.model.fuse.is_none().then_some((rows, 0)),
-            Pass::DraftFirst { .. } | Pass::DraftNext => self.model.fuse.as_ref().and(pass.head()),
+            Pass::Fill { rows } | Pass::Verify { rows } if !reads => {
+                let tap = hidden.taps.position(layer)?;
+                Some((tap..tap + 1, 0..rows))
+            }
+            Pass::DraftFirst { rows } if reads && layer + 1 == self.model.layers.len() => {
+                Some((0..hidden.taps.layers().len(), rows - 1..rows))
+            }
+            Pass::DraftNext if reads && layer + 1 == self.model.layers.len() => {
+                Some((0..hidden.taps.layers().len(), 0..1))
+            }
+            _ => None,
         }
     }
 
@@ -343,9 +371,19 @@ impl Body<'_> {
             gains: layer.head_gains.as_ref(),
         };
         steps.push(rope.step(device)?);
-        steps.push(ops::Attention { attention, rows, positions, q, out: context, keys, values }.step(device)?);
+        steps
+            .push(ops::Attention { attention, rows, positions, q, out: context, keys, values }.step(device)?);
         steps.extend(self.add(&layer.attention_output, context, layer.attention_post_gain.as_ref())?);
         Ok(steps)
+    }
+
+    /// Keeps what stands in the residual stream of some rows as some taps of their states.
+    fn keep(&self, hidden: &Hidden, to: Range<usize>, rows: Range<usize>) -> Result<Step, Error> {
+        let Hidden { buffer, taps } = hidden;
+        let (width, taps) = (taps.layer_width(), taps.layers().len());
+        let (first_row, rows) = (rows.start, rows.len());
+        let (positions, x) = (self.positions, &self.runner.x);
+        ops::Keep { width, rows, first_row, taps, to, positions, x, hidden: buffer }.step(self.device)
     }
 
     fn mlp(&self, layer: &Layer) -> Result<Vec<Step>, Error> {

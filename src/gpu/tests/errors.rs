@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::device;
 use crate::gguf::Stream;
-use crate::gpu::{Choice, Device, DeviceOptions, Error, Model, Propose, Session, Tuning, Variant, choose_kernels};
+use crate::gpu::{
+    Choice, Device, DeviceOptions, Error, Model, Propose, Session, Tuning, Variant, choose_kernels,
+};
 use crate::model::{self, tiny::Tiny};
 
 async fn load(device: &Rc<Device>, tiny: &Tiny, capacity: usize) -> Result<Session, Error> {

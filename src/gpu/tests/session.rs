@@ -155,7 +155,7 @@ async fn load_pair(
 
 /// What a draft reads that is fed by its target's states and shares its matrices.
 fn fed(ids: Option<Vec<u32>>) -> DraftParts {
-    DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids }
+    DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids, taps: None }
 }
 
 #[test]
@@ -204,9 +204,12 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
     let shared = fed(Some(ids));
     let own = DraftParts { embedding: Origin::Own, head: Origin::Own, ..shared.clone() };
     let all = DraftParts { ids: None, ..shared.clone() };
-    for (i, (draft, parts)) in [(&small, shared), (&odd, own), (&small, all)].into_iter().enumerate() {
+    let tapped = DraftParts { taps: Some(vec![0, 1]), ..shared.clone() };
+    let below = DraftParts { taps: Some(vec![0]), ..all.clone() };
+    let cases = [(&small, shared), (&odd, own), (&small, all), (&odd, tapped), (&small, below)];
+    for (i, (draft, parts)) in cases.into_iter().enumerate() {
         pollster::block_on(async {
-            let (target, gpu_draft) = load_pair(&device, (&tiny, draft), &parts, Variant::ALL[i]).await;
+            let (target, gpu_draft) = load_pair(&device, (&tiny, draft), &parts, Variant::ALL[i % 4]).await;
             let bytes = tiny.gguf();
             let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
             let description = model::Model::describe(stream.header()).unwrap();
@@ -224,8 +227,9 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
 
             let mut cache = cpu::Cache::new(config, CAPACITY);
             let last = prompt.len() - 1;
-            let read = oracle.forward_hidden(&mut cache, &prompt[..last], 0, cpu::Logits::States);
-            let states = [vec![0.0; config.width], read.hidden].concat();
+            let taps = small.taps().unwrap();
+            let read = oracle.forward_tapped(&mut cache, &prompt[..last], 0, cpu::Logits::States, taps);
+            let states = [vec![0.0; taps.width()], read.hidden].concat();
             let mut cache = cpu::Cache::new(small.config(), CAPACITY);
             let mut output = small.forward(&mut cache, &prompt, &states, 0, cpu::Logits::Last);
             for (k, found) in steps.iter().enumerate() {
@@ -234,7 +238,8 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
                     assert!((found - expected).abs() < 2e-3, "draft {i}, step {k}: {found}, not {expected}");
                 }
                 let at = prompt.len() + k;
-                output = small.forward(&mut cache, &[argmax(found)], &output.hidden, at, cpu::Logits::Last);
+                let own = small.own_state(&output.hidden);
+                output = small.forward(&mut cache, &[argmax(found)], &own, at, cpu::Logits::Last);
             }
         });
     }
