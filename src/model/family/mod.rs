@@ -5,6 +5,8 @@ mod llama;
 mod phi3;
 mod qwen2;
 mod qwen3;
+#[cfg(test)]
+mod tests;
 
 use super::keys::Shape;
 use super::{Error, Plan, Role};
