@@ -19,14 +19,14 @@ import type {
   LanguageModelV3StreamPart,
   LanguageModelV3Usage,
 } from '@ai-sdk/provider';
-import type { Paceline } from './engine.js';
+import type { Paceline } from './engine/engine.js';
+import type { Run } from './engine/run.js';
+import type { Session } from './engine/session.js';
 import { checked, nested, only } from './options/check.js';
 import { notHere } from './options/not-here.js';
 import { abortSignal, refuse, unsupported, type Rule, type Table } from './options/rules.js';
 import { GENERATE } from './options/tables.js';
-import type { Run } from './run.js';
-import type { Session } from './session.js';
-import type { ChatMessage, GenerateOptions, Result } from './types.js';
+import type { ChatMessage, GenerateOptions, Result } from './types/generate.js';
 
 /** Options for every call: how to speculate, and what the SDK has no name for. */
 export type ModelSettings = Pick<

@@ -49,7 +49,7 @@ describe('the list of codes', () => {
 
   test('has nothing that is never thrown, and nothing twice', () => {
     const said = files(folder('../src'), '.ts')
-      .filter(file => !file.endsWith('/errors.ts'))
+      .filter(file => file !== folder('../src/errors.ts'))
       .map(read)
       .join();
     const inErrors = read(folder('../src/errors.ts')).replace(/export type ErrorCode =[^;]*;/, '');

@@ -3,10 +3,16 @@
  * cloned and arrive in later tasks, as they would.
  */
 
-import type { Reply, Request } from '../src/protocol.js';
-import type { Backend, BackendEngine, BackendGenerateOptions, StepEvent } from '../src/worker/backend.js';
-import type { EngineInfo, Stats, Token } from '../src/types.js';
-import { serve } from '../src/worker/serve.js';
+import type {
+  Backend,
+  BackendEngine,
+  BackendGenerateOptions,
+  StepEvent,
+} from '../src/engine/worker/backend.js';
+import { serve } from '../src/engine/worker/serve.js';
+import type { Stats, Token } from '../src/types/generate.js';
+import type { EngineInfo } from '../src/types/load.js';
+import type { Reply, Request } from '../src/wire/protocol.js';
 
 export class FakeWorker extends EventTarget implements Pick<Worker, 'postMessage' | 'terminate'> {
   terminated = false;

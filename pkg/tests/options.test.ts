@@ -1,10 +1,11 @@
 import { jsonSchema, tool } from 'ai';
 import { afterEach, describe, expect, test } from 'vitest';
 import { paceline } from '../src/ai-sdk.js';
-import { Paceline } from '../src/engine.js';
+import { Paceline } from '../src/engine/engine.js';
 import { PacelineError } from '../src/errors.js';
+import { GENERATE, LOAD } from '../src/options/tables.js';
 import { ModelStore } from '../src/store/model-store.js';
-import { DOWNLOAD, GENERATE, IMPORT, LOAD } from '../src/options/tables.js';
+import { DOWNLOAD, IMPORT } from '../src/store/options.js';
 import { chunks, FakeBackend, FakeWorker } from './fake.js';
 
 const engines: Paceline[] = [];

@@ -7,12 +7,12 @@ import { checked, nested, only } from '../options/check.js';
 import { NOT_HERE, notHere } from '../options/not-here.js';
 import { flag, refuse, such, text, unsupported, whole, type Rule, type Table } from '../options/rules.js';
 import { GENERATE } from '../options/tables.js';
-import type { GenerateOptions } from '../types.js';
-import type { CompletionRequestOptions } from './completions.js';
+import type { GenerateOptions } from '../types/generate.js';
 import type {
   ChatCompletionCreateParams,
   ChatCompletionCreateParamsBase,
   ChatCompletionCreateParamsStreaming,
+  CompletionRequestOptions,
 } from './types.js';
 
 /** What OpenAI's API has no name for. */

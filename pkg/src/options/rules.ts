@@ -74,6 +74,9 @@ export function oneOf(words: readonly string[], unknown?: ErrorCode): Rule {
   };
 }
 
+/** What is checked where it is used, with a code of its own: sources, names of stored models. */
+export const elsewhere: Rule = () => {};
+
 /** `true` or `false`. */
 export const flag = such('true or false', value => typeof value === 'boolean');
 

@@ -1,25 +1,24 @@
 /**
- * The options of the package and what each may be. OpenAI's and the AI SDK's names for them are tables of the same rules
- * (`openai/request.ts`, `ai-sdk.ts`).
+ * The options of an engine and what each may be. OpenAI's and the AI SDK's names for them are tables of the same rules
+ * (`openai/request.ts`, `ai-sdk.ts`), and so are the store's options (`store/options.ts`).
  *
  * What the engine checks too has the engine's code; here it gets the name by which it was given, before anything waits.
  * @module
  */
 
-import type { GenerateOptions, LoadOptions, Lossy } from '../types.js';
-import type { ModelStore } from '../store/model-store.js';
-import type { DownloadOptions, ImportOptions } from '../store/types.js';
+import type { GenerateOptions, Lossy } from '../types/generate.js';
+import type { LoadOptions } from '../types/load.js';
 import { nested } from './check.js';
 import {
   abortSignal,
   callback,
+  elsewhere,
   flag,
   number,
   oneOf,
   refuse,
   shown,
   such,
-  text,
   whole,
   type Rule,
   type Table,
@@ -113,9 +112,6 @@ export const GENERATE: Table<GenerateOptions> = {
   onPrefill: callback,
 };
 
-/** What is checked where it is used: sources in `source.ts`, names in `store/names.ts`, with codes of their own. */
-const elsewhere: Rule = () => {};
-
 /** Of `Paceline.load`. */
 export const LOAD: Table<LoadOptions> = {
   target: elsewhere,
@@ -124,22 +120,10 @@ export const LOAD: Table<LoadOptions> = {
   capacity: whole(2, MOST),
   cache: such(
     'true, false or a ModelStore',
-    value => typeof value === 'boolean' || typeof (value as ModelStore | null)?.directory === 'string',
+    value =>
+      typeof value === 'boolean' || typeof (value as { directory?: unknown } | null)?.directory === 'string',
   ),
   onProgress: callback,
   signal: abortSignal,
   worker: callback,
 };
-
-/** Of `ModelStore.open`. */
-export const OPEN: Table<{ directory?: string }> = { directory: text };
-
-/** Of `ModelStore.import`. */
-export const IMPORT: Table<ImportOptions> = {
-  sha256: such('64 hexadecimal digits', value => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value)),
-  onProgress: callback,
-  signal: abortSignal,
-};
-
-/** Of `ModelStore.download`. */
-export const DOWNLOAD: Table<DownloadOptions> = { ...IMPORT, name: elsewhere, force: flag };
