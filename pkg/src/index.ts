@@ -50,7 +50,9 @@ export type {
   Verify,
 } from './types/generate.js';
 export type {
+  ChoiceInfo,
   Device,
+  DrafterInfo,
   EngineInfo,
   FileSource,
   LoadOptions,

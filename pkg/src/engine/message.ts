@@ -5,6 +5,7 @@
 
 import { checked } from '../options/check.js';
 import { idsOf } from '../options/input.js';
+import type { Known } from '../options/rules.js';
 import { GENERATE } from '../options/tables.js';
 import type { GenerateOptions } from '../types/generate.js';
 import type { GenerateMessage, Prompt } from '../wire/protocol.js';
@@ -20,8 +21,9 @@ export function promptOf(prompt: unknown): Prompt {
 export function messageOf(
   method: string,
   options: GenerateOptions,
+  known: Known,
 ): GenerateMessage & Pick<GenerateOptions, 'signal' | 'onPrefill'> {
-  const { stop, logitBias, ...rest } = checked(options, GENERATE, { name: 'options', of: method });
+  const { stop, logitBias, ...rest } = checked(options, GENERATE, { name: 'options', of: method }, known);
   return {
     ...rest,
     stop: typeof stop === 'string' ? [stop] : stop && [...stop],

@@ -74,7 +74,7 @@ export class Session {
     const left = new AbortController();
     return new Run(
       async ({ push }) => {
-        const { signal, onPrefill, ...message } = messageOf(method, options);
+        const { signal, onPrefill, ...message } = messageOf(method, options, this.#host.info);
         const signals = [left.signal, this.#end.signal, ...(signal ? [signal] : [])];
         return this.#generate(
           prompt(),

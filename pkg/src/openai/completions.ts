@@ -40,6 +40,15 @@ export class ChatCompletions {
   }
 
   /**
+   * What answers, and on what.
+   *
+   * @internal
+   */
+  get info(): EngineInfo {
+    return this.#info();
+  }
+
+  /**
    * Answers a conversation: the whole answer, or with `stream: true` its pieces as they come. Leaving the loop stops
    * the generation.
    *
@@ -64,8 +73,8 @@ export class ChatCompletions {
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const { signal } = checkRequest(options);
     signal?.throwIfAborted();
-    const messages = messagesOf(checkParams(params).messages, true);
-    const info = this.#info();
+    const info = this.info;
+    const messages = messagesOf(checkParams(params, info).messages, true);
     const run = this.#answer(messages, { ...optionsOf(params, info.capacity), signal: signal ?? undefined });
     const head = {
       id: `chatcmpl-${unique()}`,

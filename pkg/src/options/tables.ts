@@ -14,12 +14,15 @@ import {
   callback,
   elsewhere,
   flag,
+  known,
+  listed,
   number,
   oneOf,
   refuse,
   shown,
   such,
   whole,
+  type EngineRule,
   type Rule,
   type Table,
 } from './rules.js';
@@ -70,13 +73,27 @@ const logitBias: Rule = (value, name) => {
   }
 };
 
-const LOSSY: Table<Lossy> = {
-  kind: oneOf(['linear', 'square', 'exponential']),
+/** Names with `+` between them. */
+const drafter: EngineRule = (value, name, { drafters }) => {
+  const names = drafters.map(drafter => drafter.name);
+  const allowed = `${listed(names.map(known => JSON.stringify(known)))}, or several of them with + between`;
+  if (typeof value !== 'string') {
+    refuse(name, value, allowed);
+  }
+  const unlisted = value.split('+').some(part => !names.includes(part));
+  // Where no draft is loaded, only the engine may know those that need one: it says what is missing.
+  if (unlisted && drafters.some(({ needsDraft }) => needsDraft)) {
+    refuse(name, value, allowed, 'drafter-unknown');
+  }
+};
+
+const LOSSY: Table<Lossy, EngineRule> = {
+  kind: known('lossy'),
   epsilon: number('0.01 to 1; 1 is without loss', e => e >= Math.fround(0.01) && e <= 1, 'sampling-range'),
 };
 
-const lossy: Rule = (value, name) => {
-  nested(LOSSY)(value, name);
+const lossy: EngineRule = (value, name, known) => {
+  nested(LOSSY)(value, name, known);
   const { kind, epsilon } = value as Partial<Lossy>;
   if (kind === undefined || epsilon === undefined) {
     refuse(name, value, 'an object with a kind and an epsilon');
@@ -84,12 +101,12 @@ const lossy: Rule = (value, name) => {
 };
 
 /** Of `generate` and `chat`. */
-export const GENERATE: Table<GenerateOptions> = {
+export const GENERATE: Table<GenerateOptions, EngineRule> = {
   maxTokens: whole(0, MOST),
-  drafter: oneOf(['none', 'ngram', 'model', 'ngram+model'], 'drafter-unknown'),
+  drafter,
   gamma,
   confidence: share('0 never stops the draft model'),
-  verify: oneOf(['token', 'block'], 'verifier-unknown'),
+  verify: known('verifiers', 'verifier-unknown'),
   lossy,
   inFlight: whole(0, MOST),
   temperature: number(

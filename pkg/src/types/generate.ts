@@ -4,14 +4,18 @@
  */
 
 /**
- * Who proposes tokens: nobody (plain decoding), text that occurred before, the draft model, or the draft model where no
- * earlier text fits. None of them changes the law of the output, nor the output itself at temperature 0; only the speed
+ * Who proposes tokens: one of `info.drafters[].name`, such as `none` (plain decoding), `ngram` (text that occurred
+ * before) or `model` (the draft model), or several with `+` between them, of which the first that has a proposal makes
+ * it: `ngram+model`. None of them changes the law of the output, nor the output itself at temperature 0; only the speed
  * differs.
  */
-export type Drafter = 'none' | 'ngram' | 'model' | 'ngram+model';
+export type Drafter = string;
 
-/** How proposals are verified above temperature 0: one by one, or the tokens of a round together, which keeps more. */
-export type Verify = 'token' | 'block';
+/**
+ * How proposals are verified above temperature 0: one of `info.verifiers[].name`, such as `token` (one by one) or `block`
+ * (the tokens of a round together, which keeps more).
+ */
+export type Verify = string;
 
 /** One turn of a conversation. */
 export interface ChatMessage {
@@ -28,8 +32,8 @@ export interface ChatMessage {
  * reaches the greatest probability.
  */
 export interface Lossy {
-  /** The function f. */
-  kind: 'linear' | 'square' | 'exponential';
+  /** The function f: one of `info.lossy[].name`. */
+  kind: string;
   /** 0.01 to 1; 1 is without loss. */
   epsilon: number;
 }

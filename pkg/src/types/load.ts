@@ -71,6 +71,22 @@ export interface ModelInfo {
   context: number;
 }
 
+/** Something that an option takes by its name. */
+export interface ChoiceInfo {
+  /** What the option takes. */
+  name: string;
+  /** What it is, in a line of help. */
+  about: string;
+}
+
+/** A drafter. */
+export interface DrafterInfo extends ChoiceInfo {
+  /** Where it looks for proposals: on the host, between rounds, or on the device, as part of a round. */
+  runs: 'host' | 'device';
+  /** Whether a draft model must be loaded for it. */
+  needsDraft: boolean;
+}
+
 /** What an engine runs, and on what. */
 export interface EngineInfo {
   /** The package's version. */
@@ -98,6 +114,12 @@ export interface EngineInfo {
   capacity: number;
   /** Most tokens that a round can propose. */
   maxGamma: number;
+  /** Who can propose tokens here: the names that `drafter` takes. */
+  drafters: DrafterInfo[];
+  /** How proposals can be verified above temperature 0: the names that `verify` takes. */
+  verifiers: ChoiceInfo[];
+  /** The functions that `lossy.kind` takes. */
+  lossy: ChoiceInfo[];
   /** Whether the file has a chat template, so that `chat` works. */
   hasChatTemplate: boolean;
   /** The target. */
