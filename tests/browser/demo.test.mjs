@@ -370,6 +370,7 @@ test('the settings offer what the engine says it has', async t => {
   assert.match(await page.textContent('#code pre'), /drafter: 'oracle'[^]*verify: 'jury'/);
   await page.setViewportSize(SIZES.phone);
   await goTo(page, 'settings');
+  await page.evaluate(() => document.getElementById('side').scrollTo(0, 0));
   await photograph(page, 'names');
   await page.fill('#epsilon', '0.5');
   assert.deepEqual(await values('#lossy-kind option'), ['linear', 'square', 'exponential', 'cubic']);

@@ -60,7 +60,9 @@ export function lossyDial(host: Host): HTMLElement {
   host.loaded.watch(loaded => {
     if (loaded) {
       kinds = loaded.engine.info.lossy;
-      parts.kind.replaceChildren(...kinds.map(({ name }) => element('option', name)));
+      parts.kind.replaceChildren(
+        ...kinds.map(({ name }) => Object.assign(element('option', name), { value: name })),
+      );
       show(choices.value);
     }
   });
