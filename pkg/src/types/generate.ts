@@ -42,7 +42,7 @@ export interface Lossy {
 export interface GenerateOptions {
   /** Most tokens to generate; 256 by default. */
   maxTokens?: number | undefined;
-  /** Who proposes; `ngram+model` where a draft model is loaded, `ngram` otherwise. */
+  /** Who proposes (see `info.drafters`); `ngram+model` where a draft model is loaded, `ngram` otherwise. */
   drafter?: Drafter | undefined;
   /**
    * Tokens to propose a round, never more than `info.maxGamma`; or `auto`, what pays best here, plain decoding where
@@ -52,7 +52,10 @@ export interface GenerateOptions {
   gamma?: number | 'auto' | undefined;
   /** The draft model stops before a token when its most likely one has less than this probability; 0 by default. */
   confidence?: number | undefined;
-  /** How proposals are verified above temperature 0; `block` by default. It does not change the law of the text. */
+  /**
+   * How proposals are verified above temperature 0 (see `info.verifiers`); `block` by default. It does not change the law of
+   * the text.
+   */
   verify?: Verify | undefined;
   /**
    * Keeps more proposals than the target's law allows; off by default. `stats.totalVariation` says what it costs. Tokens
