@@ -54,17 +54,15 @@ export function choose(change: Partial<Choices>): void {
 /** The drafters of an engine, and each that needs a draft also behind the first that needs none: `ngram+model`. */
 export function draftersOf({ drafters }: EngineInfo): DrafterInfo[] {
   const first = drafters.find(({ name, needsDraft }) => name !== PLAIN && !needsDraft);
-  const behind = (second: DrafterInfo) =>
-    first && second.needsDraft
-      ? [
-          {
-            ...second,
-            name: `${first.name}+${second.name}`,
-            about: `${first.about}; otherwise ${second.about}`,
-          },
-        ]
-      : [];
-  return [...drafters, ...drafters.flatMap(behind)];
+  const behind = first ? drafters.filter(({ needsDraft }) => needsDraft) : [];
+  return [
+    ...drafters,
+    ...behind.map(second => ({
+      ...second,
+      name: `${first?.name}+${second.name}`,
+      about: `${first?.about}; otherwise ${second.about}`,
+    })),
+  ];
 }
 
 /** Whether a drafter has what it needs. */
@@ -78,11 +76,12 @@ export function defaultOf(info: EngineInfo): Drafter {
   return (able.find(({ name }) => name.includes('+')) ?? able[0])?.name ?? PLAIN;
 }
 
-/** Keeps the choices within what a freshly loaded engine can do, and lets a draft model draft. */
-export function fit(info: EngineInfo): void {
+/** Keeps the choices within what an engine can do; where it is a new one, lets its draft model draft. */
+export function fit(info: EngineInfo, isNew: boolean): void {
   const { drafter, gamma, verify, lossy } = choices.value;
   const chosen = draftersOf(info).find(({ name }) => name === drafter);
-  const stays = chosen && isAble(chosen, info) && (chosen.name === PLAIN || chosen.needsDraft || !info.draft);
+  const idle = isNew && info.draft && drafter !== PLAIN && !chosen?.needsDraft;
+  const stays = chosen && isAble(chosen, info) && !idle;
   choose({
     drafter: stays ? drafter : defaultOf(info),
     gamma: gamma === 'auto' ? gamma : Math.min(gamma, info.maxGamma),
