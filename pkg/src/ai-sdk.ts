@@ -19,14 +19,21 @@ import type {
   LanguageModelV3StreamPart,
   LanguageModelV3Usage,
 } from '@ai-sdk/provider';
-import type { Paceline } from './engine.js';
+import type { Paceline } from './engine/engine.js';
+import type { Run } from './engine/run.js';
+import type { Session } from './engine/session.js';
 import { checked, nested, only } from './options/check.js';
 import { notHere } from './options/not-here.js';
-import { abortSignal, refuse, unsupported, type Rule, type Table } from './options/rules.js';
+import {
+  abortSignal,
+  refuse,
+  unsupported,
+  type EngineRule,
+  type Known,
+  type Table,
+} from './options/rules.js';
 import { GENERATE } from './options/tables.js';
-import type { Run } from './run.js';
-import type { Session } from './session.js';
-import type { ChatMessage, GenerateOptions, Result } from './types.js';
+import type { ChatMessage, GenerateOptions, Result } from './types/generate.js';
 
 /** Options for every call: how to speculate, and what the SDK has no name for. */
 export type ModelSettings = Pick<
@@ -42,7 +49,7 @@ export type ModelSettings = Pick<
   | 'logitBias'
 >;
 
-const SETTINGS: Table<ModelSettings> = only(
+const SETTINGS: Table<ModelSettings, EngineRule> = only(
   GENERATE,
   'drafter',
   'gamma',
@@ -67,9 +74,10 @@ export function paceline(engine: Paceline | Session, settings: ModelSettings = {
   if (typeof engine?.chat !== 'function') {
     refuse('engine', engine, 'a loaded engine or a session');
   }
-  const all = { ...checked(settings, SETTINGS, { name: 'settings', of: 'paceline' }) };
+  const { completions } = engine.chat;
+  const all = { ...checked(settings, SETTINGS, { name: 'settings', of: 'paceline' }, completions.info) };
   const begin = (options: LanguageModelV3CallOptions): Run =>
-    engine.chat(messagesOf(options), optionsOf(options, all));
+    engine.chat(messagesOf(options), optionsOf(options, all, completions.info));
   return {
     specificationVersion: 'v3',
     provider: 'paceline',
@@ -132,7 +140,7 @@ async function* partsOf(run: Run): AsyncGenerator<LanguageModelV3StreamPart, voi
 }
 
 /** What the SDK asks for, by its names. What it adds on its own behalf (headers, raw chunks) has no meaning here. */
-const ASKED: Readonly<Partial<Record<string, Rule>>> = {
+const ASKED: Readonly<Partial<Record<string, EngineRule>>> = {
   maxOutputTokens: GENERATE.maxTokens,
   temperature: GENERATE.temperature,
   topP: GENERATE.topP,
@@ -157,14 +165,18 @@ const ASKED: Readonly<Partial<Record<string, Rule>>> = {
   },
 };
 
-function optionsOf(options: LanguageModelV3CallOptions, settings: ModelSettings): GenerateOptions {
+function optionsOf(
+  options: LanguageModelV3CallOptions,
+  settings: ModelSettings,
+  known: Known,
+): GenerateOptions {
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) {
-      ASKED[name]?.(value, name);
+      ASKED[name]?.(value, name, known);
     }
   }
   const own = options.providerOptions?.paceline ?? {};
-  nested(SETTINGS)(own, 'providerOptions.paceline');
+  nested(SETTINGS)(own, 'providerOptions.paceline', known);
   return {
     ...settings,
     ...(own as ModelSettings),

@@ -1,5 +1,5 @@
 /**
- * Errors: what they are called, and how they cross the worker's border.
+ * Errors, and what they are called.
  * @module
  */
 
@@ -104,40 +104,7 @@ export class PacelineError extends Error {
   }
 }
 
-/** An error as it crosses the worker's border. `code` is `aborted` for an abort. */
-export interface ErrorMessage {
-  code: ErrorCode;
-  message: string;
-}
-
 /** The error that an aborted operation rejects with: the signal's reason, an `AbortError` unless it was given another. */
 export function abortError(signal?: AbortSignal): unknown {
   return signal?.reason ?? new DOMException('The operation was aborted.', 'AbortError');
-}
-
-/** Describes anything that was thrown, so that it can be posted. */
-export function toMessage(error: unknown): ErrorMessage {
-  if (error instanceof WebAssembly.RuntimeError) {
-    return crashMessage(error.message);
-  }
-  if (error instanceof DOMException && error.name === 'AbortError') {
-    return { code: 'aborted', message: error.message };
-  }
-  // What the wasm module throws is a plain object or an Error with `code` and `message`.
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  const text = typeof message === 'string' ? message : String(error);
-  return { code: typeof code === 'string' ? code : 'internal', message: text };
-}
-
-/** Describes the end of an engine. */
-export function crashMessage(why: string): ErrorMessage {
-  return {
-    code: 'engine-crashed',
-    message: `the engine crashed (${why}); call recover(), or load the model again`,
-  };
-}
-
-/** The error that a posted description stands for. */
-export function fromMessage(error: ErrorMessage, signal?: AbortSignal): unknown {
-  return error.code === 'aborted' ? abortError(signal) : new PacelineError(error.code, error.message);
 }

@@ -7,10 +7,10 @@
  * @packageDocumentation
  */
 
-export type { Chat } from './chat.js';
-export { Paceline } from './engine.js';
+export type { Chat } from './engine/chat.js';
+export { Paceline } from './engine/engine.js';
 export { PacelineError, type ErrorCode } from './errors.js';
-export type { ChatCompletions, CompletionRequestOptions } from './openai/completions.js';
+export type { ChatCompletions } from './openai/completions.js';
 export type {
   ChatCompletion,
   ChatCompletionChunk,
@@ -22,11 +22,12 @@ export type {
   ChatCompletionMessageParam,
   ChatCompletionTextPart,
   ChatCompletionTokenLogprob,
+  CompletionRequestOptions,
   CompletionUsage,
   FinishReason,
 } from './openai/types.js';
-export type { Run } from './run.js';
-export type { Session } from './session.js';
+export type { Run } from './engine/run.js';
+export type { Session } from './engine/session.js';
 export { type ImportSource, ModelStore } from './store/model-store.js';
 export type {
   DownloadOptions,
@@ -39,20 +40,24 @@ export type {
 } from './store/types.js';
 export type {
   ChatMessage,
-  Device,
   Drafter,
-  EngineInfo,
-  FileSource,
   GenerateOptions,
-  LoadOptions,
-  LoadProgress,
   Lossy,
-  MemoryInfo,
-  ModelInfo,
   Piece,
   Result,
-  Source,
   Stats,
   Token,
   Verify,
-} from './types.js';
+} from './types/generate.js';
+export type {
+  ChoiceInfo,
+  Device,
+  DrafterInfo,
+  EngineInfo,
+  FileSource,
+  LoadOptions,
+  LoadProgress,
+  MemoryInfo,
+  ModelInfo,
+  Source,
+} from './types/load.js';

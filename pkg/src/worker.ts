@@ -3,11 +3,12 @@
  * @module
  */
 
-import { crashMessage, PacelineError, toMessage } from './errors.js';
+import type { Backend } from './engine/worker/backend.js';
+import { serve } from './engine/worker/serve.js';
+import { PacelineError } from './errors.js';
 import init, { lastPanic, load } from './paceline.js';
-import type { Reply, Request } from './protocol.js';
-import type { Backend } from './worker/backend.js';
-import { serve } from './worker/serve.js';
+import { crashMessage, toMessage } from './wire/errors.js';
+import type { Reply, Request } from './wire/protocol.js';
 
 const post = (reply: Reply) => self.postMessage(reply);
 

@@ -2,7 +2,7 @@ import * as ai7 from 'ai';
 import * as ai6 from 'ai-6';
 import { describe, expect, test } from 'vitest';
 import { paceline } from '../src/ai-sdk.js';
-import { Paceline } from '../src/engine.js';
+import { Paceline } from '../src/engine/engine.js';
 import { chunks, FakeBackend, FakeWorker } from './fake.js';
 
 async function setUp() {

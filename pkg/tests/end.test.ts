@@ -1,7 +1,7 @@
 // What ends with an engine: calls and loads after its end.
 
 import { describe, expect, test } from 'vitest';
-import { Paceline } from '../src/engine.js';
+import { Paceline } from '../src/engine/engine.js';
 import { chunks, FakeBackend, FakeWorker } from './fake.js';
 
 /** The longest that anything here may take, in ms. */

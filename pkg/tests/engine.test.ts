@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from 'vitest';
-import { Paceline } from '../src/engine.js';
+import { Paceline } from '../src/engine/engine.js';
+import type { Run } from '../src/engine/run.js';
 import { PacelineError } from '../src/errors.js';
-import type { Run } from '../src/run.js';
-import type { LoadProgress, Piece } from '../src/types.js';
+import type { Piece } from '../src/types/generate.js';
+import type { LoadProgress } from '../src/types/load.js';
 import { chunks, FakeBackend, FakeWorker, INFO, STATS } from './fake.js';
 
 async function setUp() {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { abortError, fromMessage, PacelineError, toMessage } from '../src/errors.js';
+import { abortError, PacelineError } from '../src/errors.js';
+import { fromMessage, toMessage } from '../src/wire/errors.js';
 
 test('what the wasm module throws keeps its code and message', () => {
   const thrown = Object.assign(new Error('this is not a GGUF file'), { code: 'gguf-magic' });

@@ -3,10 +3,16 @@
  * cloned and arrive in later tasks, as they would.
  */
 
-import type { Reply, Request } from '../src/protocol.js';
-import type { Backend, BackendEngine, BackendGenerateOptions, StepEvent } from '../src/worker/backend.js';
-import type { EngineInfo, Stats, Token } from '../src/types.js';
-import { serve } from '../src/worker/serve.js';
+import type {
+  Backend,
+  BackendEngine,
+  BackendGenerateOptions,
+  StepEvent,
+} from '../src/engine/worker/backend.js';
+import { serve } from '../src/engine/worker/serve.js';
+import type { Stats, Token } from '../src/types/generate.js';
+import type { EngineInfo } from '../src/types/load.js';
+import type { Reply, Request } from '../src/wire/protocol.js';
 
 export class FakeWorker extends EventTarget implements Pick<Worker, 'postMessage' | 'terminate'> {
   terminated = false;
@@ -76,6 +82,24 @@ export const STATS: Stats = {
   tokensPerSecond: 0,
 };
 
+/** What an engine has by names, as `engine.info` tells it. */
+export const KNOWN: Pick<EngineInfo, 'drafters' | 'verifiers' | 'lossy'> = {
+  drafters: [
+    { name: 'none', about: 'nobody', runs: 'host', needsDraft: false },
+    { name: 'ngram', about: 'repeats', runs: 'host', needsDraft: false },
+    { name: 'model', about: 'the draft model', runs: 'device', needsDraft: true },
+  ],
+  verifiers: [
+    { name: 'token', about: 'one by one' },
+    { name: 'block', about: 'together' },
+  ],
+  lossy: [
+    { name: 'linear', about: 'p / e' },
+    { name: 'square', about: 'p / e^2' },
+    { name: 'exponential', about: 'p^e' },
+  ],
+};
+
 export const INFO: EngineInfo = {
   version: '0.0.0',
   device: 'cpu',
@@ -85,6 +109,7 @@ export const INFO: EngineInfo = {
   warnings: [],
   capacity: 64,
   maxGamma: 4,
+  ...KNOWN,
   hasChatTemplate: true,
   target: { name: 'toy', architecture: 'llama', layers: 1, width: 8, vocab: 256, context: 64 },
 };
@@ -92,6 +117,8 @@ export const INFO: EngineInfo = {
 /** Reads its sources to the end, then says the prompt's letters back, two a round, the first of them drafted. */
 export class FakeBackend implements Backend {
   engine: FakeEngine | undefined;
+  /** What engines say of themselves. */
+  info = INFO;
   bytes = 0;
 
   async load(...[target, draft, , onProgress, signal]: Parameters<Backend['load']>): Promise<BackendEngine> {
@@ -122,7 +149,7 @@ export class FakeBackend implements Backend {
     if (this.bytes === 0) {
       throw { code: 'gguf-truncated', message: 'the file ends inside the header' };
     }
-    return (this.engine = new FakeEngine());
+    return (this.engine = new FakeEngine(this.info));
   }
 
   memory(): number {
@@ -135,6 +162,7 @@ export class FakeBackend implements Backend {
 }
 
 export class FakeEngine implements BackendEngine {
+  readonly #info: EngineInfo;
   #left: number[] = [];
   #max = 0;
   #stepping = false;
@@ -150,8 +178,12 @@ export class FakeEngine implements BackendEngine {
   /** What is said, a round an entry, instead of the prompt's letters. */
   script: Token[][] | undefined;
 
+  constructor(info = INFO) {
+    this.#info = info;
+  }
+
   info(): EngineInfo {
-    return INFO;
+    return this.#info;
   }
 
   tuning(): Record<string, string> {
@@ -160,7 +192,7 @@ export class FakeEngine implements BackendEngine {
 
   session(): BackendEngine {
     this.#idle();
-    const other = new FakeEngine();
+    const other = new FakeEngine(this.#info);
     this.others.push(other);
     return other;
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Paceline } from '../src/engine.js';
+import { Paceline } from '../src/engine/engine.js';
 import type { ChatCompletionTokenLogprob } from '../src/openai/types.js';
-import type { Token } from '../src/types.js';
+import type { Token } from '../src/types/generate.js';
 import { chunks, FakeBackend, FakeWorker } from './fake.js';
 
 /** An engine that says `rounds`, as often as it is asked. */

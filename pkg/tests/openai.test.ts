@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Paceline } from '../src/engine.js';
+import { Paceline } from '../src/engine/engine.js';
 import type { ChatCompletionCreateParamsNonStreaming as Params } from '../src/openai/types.js';
 import { chunks, FakeBackend, FakeWorker } from './fake.js';
 

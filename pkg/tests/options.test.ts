@@ -1,17 +1,20 @@
 import { jsonSchema, tool } from 'ai';
 import { afterEach, describe, expect, test } from 'vitest';
 import { paceline } from '../src/ai-sdk.js';
-import { Paceline } from '../src/engine.js';
+import { Paceline } from '../src/engine/engine.js';
 import { PacelineError } from '../src/errors.js';
+import { GENERATE, LOAD } from '../src/options/tables.js';
 import { ModelStore } from '../src/store/model-store.js';
-import { DOWNLOAD, GENERATE, IMPORT, LOAD } from '../src/options/tables.js';
-import { chunks, FakeBackend, FakeWorker } from './fake.js';
+import { DOWNLOAD, IMPORT } from '../src/store/options.js';
+import type { EngineInfo } from '../src/types/load.js';
+import { chunks, FakeBackend, FakeWorker, INFO } from './fake.js';
 
 const engines: Paceline[] = [];
 afterEach(() => engines.splice(0).forEach(engine => engine.dispose()));
 
-async function setUp() {
+async function setUp(info?: Partial<EngineInfo>) {
   const backend = new FakeBackend();
+  backend.info = { ...INFO, ...info };
   const worker = new FakeWorker(backend);
   const engine = await Paceline.load({ target: chunks(3), worker: worker.factory });
   engines.push(engine);
@@ -191,6 +194,60 @@ describe('generate and chat', () => {
     options.maxTokens = 0;
     options.stop.push('h');
     expect((await run.result).text).toBe('hi');
+  });
+});
+
+describe('names', () => {
+  const toy = { name: 'toy', about: 'a toy' };
+  const host = { runs: 'host', needsDraft: false } as const;
+
+  test('are those that the engine has', async () => {
+    const { engine, backend } = await setUp({
+      drafters: [...INFO.drafters, { ...toy, ...host }],
+      verifiers: [toy],
+      lossy: [toy],
+    });
+    for (const drafter of ['none', 'toy', 'toy+model', 'ngram+toy+model']) {
+      const options = { drafter, verify: 'toy', lossy: { kind: 'toy', epsilon: 0.5 } };
+      await engine.generate('x', options).result;
+      expect(backend.engine?.options).toEqual(options);
+      await paceline(engine, { drafter }).doGenerate({
+        prompt: [{ role: 'user', content: [{ type: 'text', text: 'x' }] }],
+      });
+      await engine.chat.completions.create({ messages: MESSAGES, paceline: options });
+      expect(backend.engine?.options).toMatchObject(options);
+    }
+    for (const [options, code, message] of [
+      [
+        { drafter: 'toy+oracle' },
+        'drafter-unknown',
+        'drafter is "toy+oracle"; it must be "none", "ngram", "model" or "toy", or several of them with + between',
+      ],
+      [{ verify: 'block' }, 'verifier-unknown', 'verify is "block"; it must be "toy"'],
+      [
+        { lossy: { kind: 'linear', epsilon: 0.5 } },
+        'invalid-option',
+        'lossy.kind is "linear"; it must be "toy"',
+      ],
+    ] as const) {
+      await refused(() => engine.generate('x', options).result, code, message);
+      const create = () => engine.chat.completions.create({ messages: MESSAGES, paceline: options });
+      await refused(create, code, `paceline.${message}`);
+    }
+  });
+
+  test('of an engine are those of its sessions, for the AI SDK too', async () => {
+    const { engine } = await setUp({ drafters: [{ ...toy, ...host, needsDraft: true }] });
+    const session = await engine.session();
+    await refused(() => session.generate('x', { drafter: 'ngram' }).result, 'drafter-unknown', '"toy"');
+    await refused(() => paceline(session, { drafter: 'ngram' }), 'drafter-unknown', '"toy"');
+    expect(paceline(session, { drafter: 'toy' }).modelId).toBe('paceline');
+  });
+
+  test('that may need a draft are left to an engine that has none', async () => {
+    const { engine, backend } = await setUp({ drafters: [{ ...toy, ...host }] });
+    await engine.generate('x', { drafter: 'model' }).result;
+    expect(backend.engine?.options).toEqual({ drafter: 'model' });
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Reply, Request } from '../src/protocol.js';
+import type { Reply, Request } from '../src/wire/protocol.js';
 import { FakeWorker } from './fake.js';
 
 /** Sends `requests` and gives the replies once `count` of them have come. */

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { open } from '../src/bytes/open.js';
+import { modelName, shardUrls } from '../src/bytes/shards.js';
+import type { ByteStream } from '../src/bytes/stream.js';
+import { PIECE, Turns } from '../src/bytes/turns.js';
+import { postable } from '../src/engine/source.js';
 import { Paceline } from '../src/index.js';
-import { modelName, shardUrls } from '../src/shards.js';
-import { postable } from '../src/source.js';
-import type { LoadProgress, Source } from '../src/types.js';
-import type { ByteStream } from '../src/worker/backend.js';
-import { open } from '../src/worker/open.js';
-import { PIECE, Turns } from '../src/worker/turns.js';
+import type { LoadProgress, Source } from '../src/types/load.js';
 import { chunks, FakeBackend, FakeWorker } from './fake.js';
 
 const BASE = 'https://example.org/models/';

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { open } from '../src/bytes/open.js';
+import { postableFiles } from '../src/bytes/source.js';
+import type { ByteStream } from '../src/bytes/stream.js';
+import { postable } from '../src/engine/source.js';
 import { PacelineError } from '../src/errors.js';
-import type { FileSource, Source } from '../src/types.js';
-import { postable, postableFiles } from '../src/source.js';
-import type { ByteStream } from '../src/worker/backend.js';
-import { open } from '../src/worker/open.js';
+import type { FileSource, Source } from '../src/types/load.js';
 import { chunks } from './fake.js';
 
 const signal = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { StopFilter } from '../src/worker/stop.js';
-import type { Token } from '../src/types.js';
+import { StopFilter } from '../src/engine/worker/stop.js';
+import type { Token } from '../src/types/generate.js';
 
 const tokens = (...texts: string[]): Token[] => texts.map((text, id) => ({ id, text, accepted: false }));
 const textOf = (tokens: readonly Token[]) => tokens.map(token => token.text).join('');

@@ -1,7 +1,7 @@
 //! The wasm-bindgen surface. No logic here: it turns JavaScript values into calls and results into plain objects.
 //!
-//! The TypeScript half is `pkg/src/worker/backend.ts`; the signatures below name its types, and building the package
-//! checks the two against each other.
+//! The TypeScript half is `pkg/src/engine/worker/backend.ts`; the signatures below name its types, and building the
+//! package checks the two against each other.
 
 mod engine;
 mod error;
@@ -15,9 +15,11 @@ use wasm_bindgen::prelude::*;
 use crate::{decode, gpu};
 
 #[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, ByteStream, StepEvent, Tuning } from './worker/backend.js';
-import type { Prompt } from './protocol.js';
-import type { ChatMessage, EngineInfo, LoadProgress } from './types.js';";
+const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, StepEvent, Tuning } from './engine/worker/backend.js';
+import type { ByteStream } from './bytes/stream.js';
+import type { Prompt } from './wire/protocol.js';
+import type { ChatMessage } from './types/generate.js';
+import type { EngineInfo, LoadProgress } from './types/load.js';";
 
 thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };

@@ -135,7 +135,7 @@ test('a race says what it cannot compare, stops, and does not disturb the chat',
   // With nobody drafting, the race takes the best drafter there is.
   await page.check('input[name=drafter][value=none]', { force: true });
   await run(page);
-  assert.match(await page.textContent('.lane.speculative .how'), /repeats, draft model/);
+  assert.match(await page.textContent('.lane.speculative .how'), /^ngram\+model, gamma auto$/);
   await page.check('input[name=drafter][value=ngram]', { force: true });
 
   // Stopped, with the keyboard: the button has the focus.

@@ -335,6 +335,52 @@ describe('a chat', () => {
   });
 });
 
+test('the settings offer what the engine says it has', async t => {
+  const { page, context, problems } = await small(t);
+  // An engine of another version, with one more of each.
+  await context.addInitScript(() => {
+    const { addEventListener } = Worker.prototype;
+    Worker.prototype.addEventListener = function (type, listener, ...rest) {
+      const spoken = event => {
+        const info = event.data?.answer;
+        if (type === 'message' && info?.drafters) {
+          info.drafters.push({ name: 'oracle', about: 'asks an oracle', runs: 'host', needsDraft: false });
+          info.verifiers.push({ name: 'jury', about: 'asks twelve' });
+          info.lossy.push({ name: 'cubic', about: 'p / epsilon^3' });
+        }
+        listener(event);
+      };
+      return addEventListener.call(this, type, spoken, ...rest);
+    };
+  });
+  await page.reload();
+  await page.waitForSelector('[data-ready]');
+  await load(page);
+  const values = selector => page.locator(selector).evaluateAll(all => all.map(({ value }) => value));
+  const drafters = ['none', 'ngram', 'model', 'oracle', 'ngram+model'];
+  assert.deepEqual(await values('input[name=drafter]'), drafters);
+  assert.equal(await page.isChecked('input[name=drafter][value="ngram+model"]'), true);
+  await page.check('input[name=drafter][value=oracle]', { force: true });
+  assert.match(await page.textContent('#drafting'), /Asks an oracle\./);
+  await page.fill('#temperature', '0.8');
+  assert.deepEqual(await values('input[name=verify]'), ['token', 'block', 'jury']);
+  await page.check('input[name=verify][value=jury]', { force: true });
+  assert.match(await page.textContent('#drafting'), /Asks twelve\./);
+  await page.click('#code summary');
+  assert.match(await page.textContent('#code pre'), /drafter: 'oracle'[^]*verify: 'jury'/);
+  await page.setViewportSize(SIZES.phone);
+  await goTo(page, 'settings');
+  await page.evaluate(() => document.getElementById('side').scrollTo(0, 0));
+  await photograph(page, 'names');
+  await page.fill('#epsilon', '0.5');
+  assert.deepEqual(await values('#lossy-kind option'), ['linear', 'square', 'exponential', 'cubic']);
+  await page.selectOption('#lossy-kind', 'cubic');
+  assert.match(await page.textContent('#lossy'), /p \/ epsilon\^3\./);
+  assert.match(await page.textContent('#code pre'), /lossy: { kind: 'cubic', epsilon: 0\.5 }/);
+  await photograph(page, 'names-lossy');
+  assert.deepEqual(problems, []);
+});
+
 /** The acceptance in per cent, and the total variation. */
 async function figures(page) {
   const of = async name =>

@@ -11,6 +11,20 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The built package. */
 export const PACKAGE = `${ROOT}pkg/dist`;
 
+/** At `/old` the package as it is on a browser without an origin private file system, for {@link start}. */
+export const OLD = {
+  mounts: { '/old': PACKAGE },
+  routes: {
+    '/old/no-opfs.js': script('delete StorageManager.prototype.getDirectory;'),
+    '/old/worker.js': script(`import '/old/no-opfs.js'; import '/paceline/worker.js';`),
+    '/old/store-worker.js': script(`import '/old/no-opfs.js'; import '/paceline/store-worker.js';`),
+  },
+};
+
+function script(text) {
+  return (_, response) => response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(text);
+}
+
 /** No outside connections, WebGPU on whatever adapter there is. */
 export const FLAGS = [
   '--no-sandbox',
@@ -50,14 +64,27 @@ export async function start({ mounts = {}, routes = {} } = {}) {
   return {
     url: server.url,
     browser,
-    /** An empty page on which `window.paceline` is the package. */
-    async open() {
-      const page = await browser.newPage();
+    /**
+     * An empty page on which `window.paceline` is the package, and `rejection` tells what a promise rejects with.
+     *
+     * @param {() => void | Promise<void>} [prepare] - done on the page: what else its test needs there
+     * @param {{ newPage: import('playwright-core').BrowserContext['newPage'] }} [context] - where it is opened
+     */
+    async open(prepare, context = browser) {
+      const page = await context.newPage();
       verbose(page);
       await page.goto(server.url);
       await page.evaluate(async () => {
         window.paceline = await import('/paceline/index.js');
+        window.rejection = promise =>
+          promise.then(
+            () => undefined,
+            ({ name, code, message }) => ({ name, code, message }),
+          );
       });
+      if (prepare) {
+        await page.evaluate(prepare);
+      }
       return page;
     },
     async stop() {

@@ -33,11 +33,6 @@ before(async () => {
   session = await start({ mounts: { '/models': tinyModels(), '/ai.js': join(folder, 'dist/ai.js') } });
   page = await session.open();
   await page.evaluate(async () => {
-    window.rejection = promise =>
-      promise.then(
-        () => undefined,
-        ({ name, code, message }) => ({ name, code, message }),
-      );
     window.engine = await paceline.Paceline.load({
       target: '/models/target.gguf',
       draft: '/models/draft.gguf',

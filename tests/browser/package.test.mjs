@@ -70,14 +70,6 @@ after(() => session?.stop());
 
 beforeEach(async () => {
   page = await session.open();
-  await page.evaluate(() => {
-    /** What a promise rejects with. */
-    window.rejection = promise =>
-      promise.then(
-        () => undefined,
-        ({ name, code, message }) => ({ name, code, message }),
-      );
-  });
 });
 
 afterEach(() => page.close());

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { start, verbose } from './harness.mjs';
+import { start } from './harness.mjs';
 import { MODEL, tinyModels } from './models.mjs';
 
 /** The longest that the main thread may be busy, in ms. */
@@ -23,37 +23,31 @@ before(async () => {
 
 after(() => session?.stop());
 
+/** What a page has besides the package. */
+function prepare() {
+  window.workers = [];
+  /** Makes a worker that can be spoiled (see faults.js). */
+  window.faulty = (query = '') => {
+    const modules = [`/faults.js?${query}`, '/paceline/worker.js'];
+    const script = modules.map(path => `import ${JSON.stringify(new URL(path, location.href).href)};`);
+    const url = URL.createObjectURL(new Blob(script, { type: 'text/javascript' }));
+    const worker = new Worker(url, { type: 'module' });
+    workers.push(worker);
+    return worker;
+  };
+  window.fault = kind => workers.at(-1).postMessage({ fault: kind });
+  /** Iterates over a run and calls `then` at its first piece. */
+  window.drain = async (run, then) => {
+    for await (const _ of run) {
+      then?.();
+      then = undefined;
+    }
+    return run.result;
+  };
+}
+
 beforeEach(async () => {
-  page = await session.browser.newPage();
-  verbose(page);
-  await page.goto(session.url);
-  await page.evaluate(async () => {
-    window.paceline = await import('/paceline/index.js');
-    window.rejection = promise =>
-      promise.then(
-        () => undefined,
-        ({ name, code, message }) => ({ name, code, message }),
-      );
-    window.workers = [];
-    /** Makes a worker that can be spoiled (see faults.js). */
-    window.faulty = (query = '') => {
-      const modules = [`/faults.js?${query}`, '/paceline/worker.js'];
-      const script = modules.map(path => `import ${JSON.stringify(new URL(path, location.href).href)};`);
-      const url = URL.createObjectURL(new Blob(script, { type: 'text/javascript' }));
-      const worker = new Worker(url, { type: 'module' });
-      workers.push(worker);
-      return worker;
-    };
-    window.fault = kind => workers.at(-1).postMessage({ fault: kind });
-    /** Iterates over a run and calls `then` at its first piece. */
-    window.drain = async (run, then) => {
-      for await (const _ of run) {
-        then?.();
-        then = undefined;
-      }
-      return run.result;
-    };
-  });
+  page = await session.open(prepare);
 });
 
 afterEach(() => page.close());

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { PACKAGE, start, verbose } from './harness.mjs';
+import { OLD, start } from './harness.mjs';
 import { tinyModels } from './models.mjs';
 import { ranged } from './ranged.mjs';
 
@@ -28,51 +28,30 @@ let files;
 /** Tokens of the whole model. */
 let expected;
 
-async function open() {
-  const page = await context.newPage();
-  verbose(page);
-  await page.goto(session.url);
-  await page.evaluate(async () => {
-    window.paceline = await import('/paceline/index.js');
-    window.store = await paceline.ModelStore.open();
-    window.rejection = promise =>
-      promise.then(
-        () => undefined,
-        ({ name, code, message }) => ({ name, code, message }),
-      );
-    /** What the models say, without and with the draft, and what the load told. */
-    window.says = async options => {
-      const progress = [];
-      const onProgress = event => progress.push(event);
-      const engine = await paceline.Paceline.load({ device: 'cpu', onProgress, ...options });
-      const ids = [];
-      for (const drafter of ['none', ...(options.draft ? ['model'] : [])]) {
-        ids.push((await engine.generate('hello the world', { maxTokens: 24, drafter }).result).tokenIds);
-      }
-      const { notStored, target } = engine.info;
-      engine.dispose();
-      return { ids, progress, notStored, layers: target.layers };
-    };
-    window.fileOf = async name => new File([await (await fetch(`/${name}`)).blob()], name);
-  });
-  return page;
+/** What a page has besides the package. */
+async function prepare() {
+  window.store = await paceline.ModelStore.open();
+  /** What the models say, without and with the draft, and what the load told. */
+  window.says = async options => {
+    const progress = [];
+    const onProgress = event => progress.push(event);
+    const engine = await paceline.Paceline.load({ device: 'cpu', onProgress, ...options });
+    const ids = [];
+    for (const drafter of ['none', ...(options.draft ? ['model'] : [])]) {
+      ids.push((await engine.generate('hello the world', { maxTokens: 24, drafter }).result).tokenIds);
+    }
+    const { notStored, target } = engine.info;
+    engine.dispose();
+    return { ids, progress, notStored, layers: target.layers };
+  };
+  window.fileOf = async name => new File([await (await fetch(`/${name}`)).blob()], name);
 }
 
 before(async () => {
   const routes = Object.fromEntries(
     ALL.map(name => [`/${name}`, (request, response) => files[name].route(request, response)]),
   );
-  for (const worker of ['worker.js', 'store-worker.js']) {
-    routes[`/old/${worker}`] = (_, response) => {
-      response.writeHead(200, { 'Content-Type': 'text/javascript' });
-      response.end(`import '/old/no-opfs.js'; import '/paceline/${worker}';`);
-    };
-  }
-  routes['/old/no-opfs.js'] = (_, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/javascript' });
-    response.end('delete StorageManager.prototype.getDirectory;');
-  };
-  session = await start({ routes, mounts: { '/old': PACKAGE } });
+  session = await start({ routes: { ...routes, ...OLD.routes }, mounts: OLD.mounts });
 });
 
 after(() => session?.stop());
@@ -80,7 +59,7 @@ after(() => session?.stop());
 beforeEach(async () => {
   files = Object.fromEntries(ALL.map(name => [name, ranged(read(name))]));
   context = await session.browser.newContext();
-  page = await open();
+  page = await session.open(prepare, context);
   expected ??= (await page.evaluate(() => says({ target: '/target.gguf', cache: false }))).ids[0];
   assert.equal(expected.length, 24);
 });

@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { PACKAGE, start, verbose } from './harness.mjs';
+import { OLD, start } from './harness.mjs';
 import { tinyModels } from './models.mjs';
 import { ranged } from './ranged.mjs';
 
@@ -23,46 +23,26 @@ let page;
 /** What the server has; new for each test. */
 let files;
 
-/** A page of the test's own site, with the package. */
-async function open() {
-  const page = await context.newPage();
-  verbose(page);
-  await page.goto(session.url);
-  await page.evaluate(async () => {
-    window.paceline = await import('/paceline/index.js');
-    window.rejection = promise =>
-      promise.then(
-        () => undefined,
-        ({ name, code, message }) => ({ name, code, message }),
-      );
-    window.store = await paceline.ModelStore.open();
-    /** SHA-256 of a blob in hexadecimal, by the browser. */
-    window.hashOf = async blob => {
-      const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
-      return Array.from(hash, byte => byte.toString(16).padStart(2, '0')).join('');
-    };
-  });
-  return page;
+/** What a page has besides the package. */
+async function prepare() {
+  window.store = await paceline.ModelStore.open();
+  /** SHA-256 of a blob in hexadecimal, by the browser. */
+  window.hashOf = async blob => {
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()));
+    return Array.from(hash, byte => byte.toString(16).padStart(2, '0')).join('');
+  };
 }
+
+/** A page of the test's own site, with the package. */
+const open = () => session.open(prepare, context);
 
 before(async () => {
   const names = ['data.bin', 'target.gguf', 'draft.gguf', 'other/target.gguf'];
   const routes = Object.fromEntries(
     names.map(name => [`/${name}`, (request, response) => files[name].route(request, response)]),
   );
-  // The package on a browser without an origin private file system.
-  for (const worker of ['worker.js', 'store-worker.js']) {
-    routes[`/old/${worker}`] = (_, response) => {
-      response.writeHead(200, { 'Content-Type': 'text/javascript' });
-      response.end(`import '/old/no-opfs.js'; import '/paceline/${worker}';`);
-    };
-  }
-  routes['/old/no-opfs.js'] = (_, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/javascript' });
-    response.end('delete StorageManager.prototype.getDirectory;');
-  };
   routes['/text.gguf'] = (_, response) => response.writeHead(200).end('This is a text, not a model.');
-  session = await start({ routes, mounts: { '/old': PACKAGE } });
+  session = await start({ routes: { ...routes, ...OLD.routes }, mounts: OLD.mounts });
 });
 
 after(() => session?.stop());

@@ -46,8 +46,9 @@ byId('status').append(statusChip(host));
 let fitted: Paceline | undefined;
 host.loaded.watch(loaded => {
   document.body.dataset.engine = loaded ? 'loaded' : 'none';
-  if (loaded && loaded.engine !== fitted) {
-    fit(loaded.engine.info);
+  if (loaded) {
+    // An engine that was brought back may run elsewhere, and have less.
+    fit(loaded.engine.info, loaded.engine !== fitted);
   }
   fitted = loaded?.engine;
   show(usable);

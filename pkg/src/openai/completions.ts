@@ -4,10 +4,10 @@
  */
 
 import { messagesOf } from '../options/input.js';
-import type { Run } from '../run.js';
-import type { ChatMessage, EngineInfo, GenerateOptions, Result, Token } from '../types.js';
-import { logprobsOf } from './logprobs.js';
+import type { ChatMessage, GenerateOptions, Piece, Result, Token } from '../types/generate.js';
+import type { EngineInfo } from '../types/load.js';
 import { unique } from '../unique.js';
+import { logprobsOf } from './logprobs.js';
 import { checkParams, checkRequest, optionsOf } from './request.js';
 import type {
   ChatCompletion,
@@ -15,28 +15,37 @@ import type {
   ChatCompletionCreateParams,
   ChatCompletionCreateParamsNonStreaming,
   ChatCompletionCreateParamsStreaming,
+  CompletionRequestOptions,
   CompletionUsage,
   FinishReason,
 } from './types.js';
 
-/** How to carry out a request. */
-export interface CompletionRequestOptions {
-  /** Aborts it: the promise or the iteration rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
+/** A generation: its pieces as they come, and all of it. */
+interface Answer extends AsyncIterable<Piece> {
+  readonly result: Promise<Result>;
 }
+
+/** Answers a conversation. */
+type Chat = (messages: readonly ChatMessage[], options: GenerateOptions) => Answer;
 
 /** OpenAI's chat completions. */
 export class ChatCompletions {
-  readonly #answer: (messages: readonly ChatMessage[], options: GenerateOptions) => Run;
+  readonly #answer: Chat;
   readonly #info: () => EngineInfo;
 
   /** @internal */
-  constructor(
-    answer: (messages: readonly ChatMessage[], options: GenerateOptions) => Run,
-    info: () => EngineInfo,
-  ) {
+  constructor(answer: Chat, info: () => EngineInfo) {
     this.#answer = answer;
     this.#info = info;
+  }
+
+  /**
+   * What answers, and on what.
+   *
+   * @internal
+   */
+  get info(): EngineInfo {
+    return this.#info();
   }
 
   /**
@@ -64,8 +73,8 @@ export class ChatCompletions {
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const { signal } = checkRequest(options);
     signal?.throwIfAborted();
-    const messages = messagesOf(checkParams(params).messages, true);
-    const info = this.#info();
+    const info = this.info;
+    const messages = messagesOf(checkParams(params, info).messages, true);
     const run = this.#answer(messages, { ...optionsOf(params, info.capacity), signal: signal ?? undefined });
     const head = {
       id: `chatcmpl-${unique()}`,
@@ -81,7 +90,7 @@ export class ChatCompletions {
 
 type Head = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'system_fingerprint'>;
 
-async function whole(run: Run, head: Head, withLogprobs: boolean): Promise<ChatCompletion> {
+async function whole(run: Answer, head: Head, withLogprobs: boolean): Promise<ChatCompletion> {
   const tokens: Token[] = [];
   if (withLogprobs) {
     for await (const piece of run) {
@@ -100,7 +109,7 @@ async function whole(run: Run, head: Head, withLogprobs: boolean): Promise<ChatC
 }
 
 async function* chunks(
-  run: Run,
+  run: Answer,
   head: Head,
   withUsage: boolean,
   withLogprobs: boolean,

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Token } from '../types.js';
+import type { Token } from '../types/generate.js';
 import type { ChatCompletionLogprobs, ChatCompletionTokenLogprob } from './types.js';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

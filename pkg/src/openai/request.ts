@@ -5,18 +5,30 @@
 
 import { checked, nested, only } from '../options/check.js';
 import { NOT_HERE, notHere } from '../options/not-here.js';
-import { flag, refuse, such, text, unsupported, whole, type Rule, type Table } from '../options/rules.js';
+import {
+  abortSignal,
+  flag,
+  refuse,
+  such,
+  text,
+  unsupported,
+  whole,
+  type EngineRule,
+  type Known,
+  type Rule,
+  type Table,
+} from '../options/rules.js';
 import { GENERATE } from '../options/tables.js';
-import type { GenerateOptions } from '../types.js';
-import type { CompletionRequestOptions } from './completions.js';
+import type { GenerateOptions } from '../types/generate.js';
 import type {
   ChatCompletionCreateParams,
   ChatCompletionCreateParamsBase,
   ChatCompletionCreateParamsStreaming,
+  CompletionRequestOptions,
 } from './types.js';
 
 /** What OpenAI's API has no name for. */
-const SPECULATION: Table<NonNullable<ChatCompletionCreateParamsBase['paceline']>> = only(
+const SPECULATION: Table<NonNullable<ChatCompletionCreateParamsBase['paceline']>, EngineRule> = only(
   GENERATE,
   'drafter',
   'gamma',
@@ -49,7 +61,7 @@ const responseFormat: Rule = (value, name) => {
   notHere('response_format')(value, `${name} ${JSON.stringify(type)}`);
 };
 
-const PARAMS: Table<ChatCompletionCreateParamsStreaming> = {
+const PARAMS: Table<ChatCompletionCreateParamsStreaming, EngineRule> = {
   // Read by `messagesOf`.
   messages: () => {},
   model: text,
@@ -93,23 +105,20 @@ const FOR_CLIENTS: Readonly<Record<string, Rule>> = {
 const INSIDE = Object.keys(SPECULATION).map(name => `paceline.${name}`);
 
 /** @throws {@link PacelineError} `invalid-option`, `unsupported`, or the code of an option out of its range */
-export function checkParams<T extends ChatCompletionCreateParams>(params: T): T {
+export function checkParams<T extends ChatCompletionCreateParams>(params: T, known: Known): T {
   const of = 'chat.completions.create';
   return checked(
     params,
     { ...PARAMS, ...FOR_SERVERS },
     { name: 'params', of, nullable: true, inside: INSIDE },
+    known,
   );
 }
 
 /** The same for what is said about the request itself. */
 export function checkRequest(options: CompletionRequestOptions): CompletionRequestOptions {
   const of = 'the request';
-  return checked(
-    options,
-    { ...only(GENERATE, 'signal'), ...FOR_CLIENTS },
-    { name: 'options', of, nullable: true },
-  );
+  return checked(options, { signal: abortSignal, ...FOR_CLIENTS }, { name: 'options', of, nullable: true });
 }
 
 /**

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { GenerateOptions, Stats } from '../types.js';
+import type { GenerateOptions, Stats } from '../types/generate.js';
 
 /** A part of a message. Other parts than text are refused. */
 export interface ChatCompletionTextPart {
@@ -88,6 +88,12 @@ export interface ChatCompletionCreateParamsStreaming extends ChatCompletionCreat
 /** A request. */
 export type ChatCompletionCreateParams =
   ChatCompletionCreateParamsNonStreaming | ChatCompletionCreateParamsStreaming;
+
+/** How to carry out a request. */
+export interface CompletionRequestOptions {
+  /** Aborts it: the promise or the iteration rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
 
 /** What an answer cost, in tokens, and what speculation was worth. */
 export interface CompletionUsage {

@@ -5,7 +5,7 @@
 
 import { PacelineError } from '../errors.js';
 import { NOT_HERE, notHere, plain } from './not-here.js';
-import { refuse, type Rule } from './rules.js';
+import { refuse, type EngineRule, type Known, type Rule } from './rules.js';
 
 /** How to read a set of options. */
 export interface Reading {
@@ -21,14 +21,27 @@ export interface Reading {
   inside?: readonly string[];
 }
 
-type Rules = Readonly<Record<string, Rule>>;
+type Rules<R> = Readonly<Record<string, R>>;
 
 /**
  * Gives `options` back where every one of them is in `table` and as it should be.
  *
  * @throws {@link PacelineError} `invalid-option`, `unsupported`, or the code of the option's rule
  */
-export function checked<T extends object>(options: T, table: Rules, reading: Reading): T {
+export function checked<T extends object>(options: T, table: Rules<Rule>, reading: Reading): T;
+/** The same where rules depend on the engine; `known` is what it has. */
+export function checked<T extends object>(
+  options: T,
+  table: Rules<EngineRule>,
+  reading: Reading,
+  known: Known,
+): T;
+export function checked<T extends object>(
+  options: T,
+  table: Rules<EngineRule>,
+  reading: Reading,
+  known: Known = { drafters: [], verifiers: [], lossy: [] },
+): T {
   const { name, prefix = '', nullable = false } = reading;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     refuse(name, options, `an object of options (${Object.keys(table).join(', ')})`);
@@ -39,7 +52,7 @@ export function checked<T extends object>(options: T, table: Rules, reading: Rea
     }
     const rule = Object.hasOwn(table, key) ? table[key] : undefined;
     if (rule) {
-      rule(value, prefix + key);
+      rule(value, prefix + key, known);
     } else {
       unknown(key, value, Object.keys(table), reading);
     }
@@ -48,12 +61,16 @@ export function checked<T extends object>(options: T, table: Rules, reading: Rea
 }
 
 /** A set of options inside an option. */
-export function nested(table: Rules, { nullable = false }: Pick<Reading, 'nullable'> = {}): Rule {
-  return (value, name) => checked(value as object, table, { name, of: name, prefix: `${name}.`, nullable });
+export function nested(
+  table: Rules<EngineRule>,
+  { nullable = false }: Pick<Reading, 'nullable'> = {},
+): EngineRule {
+  return (value, name, known) =>
+    checked(value as object, table, { name, of: name, prefix: `${name}.`, nullable }, known);
 }
 
 /** Some of a table. */
-export function only<T extends Rules, K extends keyof T>(table: T, ...names: K[]): Pick<T, K> {
+export function only<T extends Rules<EngineRule>, K extends keyof T>(table: T, ...names: K[]): Pick<T, K> {
   return Object.fromEntries(names.map(name => [name, table[name]])) as unknown as Pick<T, K>;
 }
 

@@ -3,21 +3,13 @@
  * @module
  */
 
-import type { Prompt } from '../protocol.js';
-import type { ChatMessage } from '../types.js';
+import type { ChatMessage } from '../types/generate.js';
 import { onlyText } from './not-here.js';
 import { refuse, shown, text, unsupported } from './rules.js';
 import { MOST } from './tables.js';
 
 /** The longest list of token ids; no context has room for so many. */
 const LONGEST = 2 ** 24;
-
-/** What `generate` continues. */
-export function promptOf(prompt: unknown): Prompt {
-  return typeof prompt === 'string'
-    ? { type: 'text', text: prompt }
-    : { type: 'ids', ids: idsOf(prompt, 'prompt', 'a string or a list of token ids') };
-}
 
 /** What `encode` reads. */
 export function textOf(value: unknown): string {

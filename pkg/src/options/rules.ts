@@ -4,12 +4,19 @@
  */
 
 import { PacelineError, type ErrorCode } from '../errors.js';
+import type { EngineInfo } from '../types/load.js';
 
 /** Lets a value pass, or throws an error that calls it `name`. */
 export type Rule = (value: unknown, name: string) => void;
 
+/** What a loaded engine has by names that options take. */
+export type Known = Pick<EngineInfo, 'drafters' | 'verifiers' | 'lossy'>;
+
+/** A rule that may depend on the engine. */
+export type EngineRule = (value: unknown, name: string, known: Known) => void;
+
 /** Rules for the options of `T`: every one of them has its rule. */
-export type Table<T> = { readonly [K in keyof T]-?: Rule };
+export type Table<T, R = Rule> = { readonly [K in keyof T]-?: R };
 
 /** Throws the error for a value that is not what it must be. */
 export function refuse(
@@ -73,6 +80,18 @@ export function oneOf(words: readonly string[], unknown?: ErrorCode): Rule {
     }
   };
 }
+
+/** One of what the engine has of a kind. */
+export function known(kind: 'verifiers' | 'lossy', unknown?: ErrorCode): EngineRule {
+  return (value, name, { [kind]: choices }) =>
+    oneOf(
+      choices.map(choice => choice.name),
+      unknown,
+    )(value, name);
+}
+
+/** What is checked where it is used, with a code of its own: sources, names of stored models. */
+export const elsewhere: Rule = () => {};
 
 /** `true` or `false`. */
 export const flag = such('true or false', value => typeof value === 'boolean');

@@ -1,26 +1,28 @@
 /**
- * The options of the package and what each may be. OpenAI's and the AI SDK's names for them are tables of the same rules
- * (`openai/request.ts`, `ai-sdk.ts`).
+ * The options of an engine and what each may be. OpenAI's and the AI SDK's names for them are tables of the same rules
+ * (`openai/request.ts`, `ai-sdk.ts`), and so are the store's options (`store/options.ts`).
  *
  * What the engine checks too has the engine's code; here it gets the name by which it was given, before anything waits.
  * @module
  */
 
-import type { GenerateOptions, LoadOptions, Lossy } from '../types.js';
-import type { ModelStore } from '../store/model-store.js';
-import type { DownloadOptions, ImportOptions } from '../store/types.js';
+import type { GenerateOptions, Lossy } from '../types/generate.js';
+import type { LoadOptions } from '../types/load.js';
 import { nested } from './check.js';
 import {
   abortSignal,
   callback,
+  elsewhere,
   flag,
+  known,
+  listed,
   number,
   oneOf,
   refuse,
   shown,
   such,
-  text,
   whole,
+  type EngineRule,
   type Rule,
   type Table,
 } from './rules.js';
@@ -71,13 +73,27 @@ const logitBias: Rule = (value, name) => {
   }
 };
 
-const LOSSY: Table<Lossy> = {
-  kind: oneOf(['linear', 'square', 'exponential']),
+/** Names with `+` between them. */
+const drafter: EngineRule = (value, name, { drafters }) => {
+  const names = drafters.map(drafter => drafter.name);
+  const allowed = `${listed(names.map(known => JSON.stringify(known)))}, or several of them with + between`;
+  if (typeof value !== 'string') {
+    refuse(name, value, allowed);
+  }
+  const unlisted = value.split('+').some(part => !names.includes(part));
+  // Where no draft is loaded, only the engine may know those that need one: it says what is missing.
+  if (unlisted && drafters.some(({ needsDraft }) => needsDraft)) {
+    refuse(name, value, allowed, 'drafter-unknown');
+  }
+};
+
+const LOSSY: Table<Lossy, EngineRule> = {
+  kind: known('lossy'),
   epsilon: number('0.01 to 1; 1 is without loss', e => e >= Math.fround(0.01) && e <= 1, 'sampling-range'),
 };
 
-const lossy: Rule = (value, name) => {
-  nested(LOSSY)(value, name);
+const lossy: EngineRule = (value, name, known) => {
+  nested(LOSSY)(value, name, known);
   const { kind, epsilon } = value as Partial<Lossy>;
   if (kind === undefined || epsilon === undefined) {
     refuse(name, value, 'an object with a kind and an epsilon');
@@ -85,12 +101,12 @@ const lossy: Rule = (value, name) => {
 };
 
 /** Of `generate` and `chat`. */
-export const GENERATE: Table<GenerateOptions> = {
+export const GENERATE: Table<GenerateOptions, EngineRule> = {
   maxTokens: whole(0, MOST),
-  drafter: oneOf(['none', 'ngram', 'model', 'ngram+model'], 'drafter-unknown'),
+  drafter,
   gamma,
   confidence: share('0 never stops the draft model'),
-  verify: oneOf(['token', 'block'], 'verifier-unknown'),
+  verify: known('verifiers', 'verifier-unknown'),
   lossy,
   inFlight: whole(0, MOST),
   temperature: number(
@@ -113,9 +129,6 @@ export const GENERATE: Table<GenerateOptions> = {
   onPrefill: callback,
 };
 
-/** What is checked where it is used: sources in `source.ts`, names in `store/names.ts`, with codes of their own. */
-const elsewhere: Rule = () => {};
-
 /** Of `Paceline.load`. */
 export const LOAD: Table<LoadOptions> = {
   target: elsewhere,
@@ -124,22 +137,10 @@ export const LOAD: Table<LoadOptions> = {
   capacity: whole(2, MOST),
   cache: such(
     'true, false or a ModelStore',
-    value => typeof value === 'boolean' || typeof (value as ModelStore | null)?.directory === 'string',
+    value =>
+      typeof value === 'boolean' || typeof (value as { directory?: unknown } | null)?.directory === 'string',
   ),
   onProgress: callback,
   signal: abortSignal,
   worker: callback,
 };
-
-/** Of `ModelStore.open`. */
-export const OPEN: Table<{ directory?: string }> = { directory: text };
-
-/** Of `ModelStore.import`. */
-export const IMPORT: Table<ImportOptions> = {
-  sha256: such('64 hexadecimal digits', value => typeof value === 'string' && /^[0-9a-f]{64}$/i.test(value)),
-  onProgress: callback,
-  signal: abortSignal,
-};
-
-/** Of `ModelStore.download`. */
-export const DOWNLOAD: Table<DownloadOptions> = { ...IMPORT, name: elsewhere, force: flag };

@@ -3,16 +3,16 @@
  * @module
  */
 
-import { Connection } from '../connection.js';
+import { raw } from '../bytes/open.js';
+import { shardUrls } from '../bytes/shards.js';
+import { absolute, postableFiles } from '../bytes/source.js';
 import { PacelineError } from '../errors.js';
 import { makeStoreWorker } from '../make-worker.js';
 import { checked } from '../options/check.js';
-import { DOWNLOAD, IMPORT, OPEN } from '../options/tables.js';
-import { shardUrls } from '../shards.js';
-import { absolute, postableFiles } from '../source.js';
-import { raw } from '../worker/open.js';
+import { Connection } from '../wire/connection.js';
 import { DEFAULT_DIRECTORY } from './directory.js';
 import { openVault } from './open.js';
+import { DOWNLOAD, IMPORT, OPEN } from './options.js';
 import type { StoreOperations } from './protocol.js';
 import type {
   DownloadOptions,

@@ -3,8 +3,8 @@
  * @module
  */
 
+import { fileName, modelName } from '../bytes/shards.js';
 import { PacelineError } from '../errors.js';
-import { fileName, modelName } from '../shards.js';
 
 /** Longest name, in UTF-8 bytes after escaping: file systems allow 255. */
 const LONGEST = 240;

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { PacelineError } from '../errors.js';
 import {
   isKnown,
   NO_VERSION,
@@ -13,7 +12,8 @@ import {
   transfer,
   type Transfer,
   type Version,
-} from './transfer.js';
+} from '../bytes/transfer.js';
+import { PacelineError } from '../errors.js';
 
 /** What is known of a file of a split model. */
 export interface Part {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { FileMessage } from '../protocol.js';
+import type { FileMessage } from '../wire/protocol.js';
 import type { DownloadOptions, StoredModel, StoreProgress } from './types.js';
 
 /** Options that can be posted. */

@@ -3,9 +3,9 @@
  * @module
  */
 
-import { answering } from '../worker/answering.js';
-import { raw } from '../worker/open.js';
-import type { ReplyOf, RequestOf } from '../protocol.js';
+import { raw } from '../bytes/open.js';
+import { answering } from '../wire/answering.js';
+import type { ReplyOf, RequestOf } from '../wire/protocol.js';
 import { openVault } from './open.js';
 import type { StoreOperations } from './protocol.js';
 

@@ -2,7 +2,7 @@
 
 import type { EngineInfo, GenerateOptions, Paceline, Session } from 'paceline';
 import { lossOf, type Host } from '../engine/host';
-import { choices, draftersOf, optionsOf, type Choices } from '../settings/choices';
+import { choices, defaultOf, optionsOf, PLAIN, type Choices } from '../settings/choices';
 import { announce } from '../ui/announce';
 import { build, element } from '../ui/build';
 import { rate } from '../ui/format';
@@ -272,21 +272,13 @@ export class Race {
 
 /** Both sides' options: the choices as they are, and the same without a drafter. */
 function sidesOf(value: Choices, engine: Paceline): Record<LaneName, GenerateOptions> {
-  const drafter = value.drafter === 'none' ? (draftersOf(engine.info).at(-1) ?? 'ngram') : value.drafter;
+  const drafter = value.drafter === PLAIN ? defaultOf(engine.info) : value.drafter;
   return {
     speculative: optionsOf({ ...value, drafter }),
-    plain: optionsOf({ ...value, drafter: 'none' }),
+    plain: optionsOf({ ...value, drafter: PLAIN }),
   };
 }
 
 function describe({ drafter, gamma }: GenerateOptions): string {
-  const names = {
-    none: 'plain decoding',
-    ngram: 'repeats',
-    model: 'draft model',
-    'ngram+model': 'repeats, draft model',
-  };
-  return drafter === undefined || drafter === 'none'
-    ? names.none
-    : `${names[drafter]}, gamma ${gamma === 'auto' ? 'auto' : gamma}`;
+  return drafter === undefined || drafter === PLAIN ? 'plain decoding' : `${drafter}, gamma ${gamma}`;
 }

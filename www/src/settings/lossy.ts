@@ -1,14 +1,16 @@
 /** The dial of lenience: how far the text may stray from the target's law, for speed. */
 
-import type { Lossy } from 'paceline';
-import { build } from '../ui/build';
-import { choices, choose, kindOf } from './choices';
+import type { ChoiceInfo } from 'paceline';
+import type { Host } from '../engine/host';
+import { build, element } from '../ui/build';
+import { sentence } from '../ui/format';
+import { choices, choose, kindOf, NEEDS_CHANCE, PLAIN, type Choices } from './choices';
 import { Slider } from './slider';
 
 interface Parts {
   kind: HTMLSelectElement;
   kinds: HTMLElement;
-  exponential: HTMLOptionElement;
+  about: HTMLElement;
   hint: HTMLElement;
 }
 
@@ -17,16 +19,13 @@ const LOOSE =
   'Lossy: each point of extra acceptance costs a point of total variation, shown with the figures.';
 
 /** Makes the dial. */
-export function lossyDial(): HTMLElement {
+export function lossyDial(host: Host): HTMLElement {
   const { root, parts } = build<Parts>(`
     <div id="lossy">
       <div class="field" data-part="kinds">
         <label class="label" for="lossy-kind">Kind of lenience</label>
-        <select id="lossy-kind" data-part="kind">
-          <option value="linear">linear, p / ε</option>
-          <option value="square">square, p / ε²</option>
-          <option value="exponential" data-part="exponential">exponential, p ^ ε</option>
-        </select>
+        <select id="lossy-kind" data-part="kind" aria-describedby="lossy-about"></select>
+        <p class="hint" id="lossy-about" data-part="about"></p>
       </div>
       <p class="hint" data-part="hint"></p>
     </div>`);
@@ -42,16 +41,31 @@ export function lossyDial(): HTMLElement {
   epsilon.root.classList.add('field');
   root.prepend(epsilon.root);
   parts.kind.addEventListener('change', () =>
-    choose({ lossy: { ...choices.value.lossy, kind: parts.kind.value as Lossy['kind'] } }),
+    choose({ lossy: { ...choices.value.lossy, kind: parts.kind.value } }),
   );
-  choices.watch(value => {
+  let kinds: ChoiceInfo[] = [];
+  const show = (value: Choices) => {
     const exact = value.lossy.epsilon === 1;
-    root.hidden = value.drafter === 'none';
+    const kind = kindOf(value);
+    root.hidden = value.drafter === PLAIN;
     epsilon.show(value.lossy.epsilon);
     parts.kinds.hidden = exact;
-    parts.kind.value = kindOf(value);
-    parts.exponential.disabled = value.temperature === 0;
+    parts.kind.value = kind;
+    parts.about.textContent = sentence(kinds.find(({ name }) => name === kind)?.about ?? '');
+    for (const option of parts.kind.options) {
+      option.disabled = value.temperature === 0 && option.value === NEEDS_CHANCE;
+    }
     parts.hint.textContent = exact ? EXACT : LOOSE;
+  };
+  host.loaded.watch(loaded => {
+    if (loaded) {
+      kinds = loaded.engine.info.lossy;
+      parts.kind.replaceChildren(
+        ...kinds.map(({ name }) => Object.assign(element('option', name), { value: name })),
+      );
+      show(choices.value);
+    }
   });
+  choices.watch(show);
   return root;
 }

@@ -1,4 +1,4 @@
-/** Numbers for people. */
+/** Numbers and lines of help, for people. */
 
 /** `98.4 MB`. */
 export function megabytes(bytes: number): string {
@@ -18,4 +18,9 @@ export function seconds(ms: number): string {
 /** `34.2`: tokens a second. */
 export function rate(tokensPerSecond: number): string {
   return tokensPerSecond.toFixed(tokensPerSecond < 100 ? 1 : 0);
+}
+
+/** A line of help as a sentence; one that begins with a formula stays small. */
+export function sentence(text: string): string {
+  return text === '' ? '' : `${text.replace(/^[a-z](?=[a-z])/, first => first.toUpperCase())}.`;
 }

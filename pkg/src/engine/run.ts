@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Piece, Result } from './types.js';
+import type { Piece, Result } from '../types/generate.js';
 
 /** What a {@link Run} is fed by. */
 export interface RunFeed {

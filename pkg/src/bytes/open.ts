@@ -3,13 +3,12 @@
  * @module
  */
 
-import type { FileMessage, PortReply, PortRequest } from '../protocol.js';
-import { fileName } from '../shards.js';
-import { bodyOf } from '../source.js';
-import { ranged, unreachable } from '../store/transfer.js';
-import type { StoredFile } from '../store/vault.js';
-import type { ByteStream } from './backend.js';
-import { tick } from './tick.js';
+import type { FileMessage, PortReply, PortRequest } from '../wire/protocol.js';
+import { tick } from '../wire/tick.js';
+import { bodyOf, unreachable } from './response.js';
+import { fileName } from './shards.js';
+import type { ByteStream, StoredFile } from './stream.js';
+import { ranged } from './transfer.js';
 import { Turns } from './turns.js';
 
 /** Longest time in ms that bytes are handed on without letting messages arrive. */

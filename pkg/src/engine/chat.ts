@@ -3,9 +3,10 @@
  * @module
  */
 
-import { ChatCompletions } from './openai/completions.js';
+import { ChatCompletions } from '../openai/completions.js';
+import type { ChatMessage, GenerateOptions } from '../types/generate.js';
+import type { EngineInfo } from '../types/load.js';
 import type { Run } from './run.js';
-import type { ChatMessage, EngineInfo, GenerateOptions } from './types.js';
 
 /** Answers a conversation. */
 export interface Chat {

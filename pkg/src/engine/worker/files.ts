@@ -3,15 +3,17 @@
  * @module
  */
 
-import { PacelineError, toMessage } from '../errors.js';
-import type { FileMessage, SourceMessage } from '../protocol.js';
-import { openVault } from '../store/open.js';
-import type { Vault } from '../store/vault.js';
-import { throttled } from '../throttled.js';
-import type { StoredModel } from '../store/types.js';
-import type { LoadProgress } from '../types.js';
-import type { ByteStream, ReadProgress } from './backend.js';
-import { open, openStored } from './open.js';
+import { open, openStored } from '../../bytes/open.js';
+import type { ByteStream } from '../../bytes/stream.js';
+import { throttled } from '../../bytes/throttled.js';
+import { PacelineError } from '../../errors.js';
+import { openVault } from '../../store/open.js';
+import type { StoredModel } from '../../store/types.js';
+import type { Vault } from '../../store/vault.js';
+import type { LoadProgress } from '../../types/load.js';
+import { toMessage } from '../../wire/errors.js';
+import type { FileMessage, SourceMessage } from '../../wire/protocol.js';
+import type { ReadProgress } from './backend.js';
 
 type Part = LoadProgress['part'];
 type Tell = (progress: LoadProgress) => void;

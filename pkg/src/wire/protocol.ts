@@ -6,17 +6,9 @@
  * @module
  */
 
+import type { ChatMessage, GenerateOptions, Piece, Result } from '../types/generate.js';
+import type { Device, EngineInfo, LoadProgress, MemoryInfo } from '../types/load.js';
 import type { ErrorMessage } from './errors.js';
-import type {
-  ChatMessage,
-  Device,
-  EngineInfo,
-  GenerateOptions,
-  LoadProgress,
-  MemoryInfo,
-  Piece,
-  Result,
-} from './types.js';
 
 /** Where a file comes from, in a form that can be posted. */
 export type FileMessage =

@@ -4,18 +4,13 @@
  * @module
  */
 
-import type { GenerateMessage, Prompt } from '../protocol.js';
-import type { ChatMessage, Device, EngineInfo, LoadProgress, Result, Stats, Token } from '../types.js';
+import type { ByteStream } from '../../bytes/stream.js';
+import type { ChatMessage, Result, Stats, Token } from '../../types/generate.js';
+import type { Device, EngineInfo, LoadProgress } from '../../types/load.js';
+import type { GenerateMessage, Prompt } from '../../wire/protocol.js';
 
 /** How far the reading of a file is. */
 export type ReadProgress = Omit<LoadProgress, 'phase'>;
-
-/** A file being read, its length in bytes where that is known, and what it is called. */
-export interface ByteStream {
-  stream: ReadableStream<Uint8Array>;
-  size: number | undefined;
-  name?: string | undefined;
-}
 
 /** What start-up timing found out about an adapter. Only the wasm module knows what it means. */
 export type Tuning = Record<string, string>;

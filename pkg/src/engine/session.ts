@@ -3,16 +3,15 @@
  * @module
  */
 
-import type { Connection } from './connection.js';
+import { PacelineError } from '../errors.js';
+import { messagesOf } from '../options/input.js';
+import type { GenerateOptions } from '../types/generate.js';
+import type { Connection } from '../wire/connection.js';
+import type { GenerateMessage, Operations, Prompt, SessionId } from '../wire/protocol.js';
 import { makeChat, type Chat } from './chat.js';
-import { PacelineError } from './errors.js';
 import type { Host, Live } from './host.js';
-import { checked } from './options/check.js';
-import { messagesOf, promptOf } from './options/input.js';
-import { GENERATE } from './options/tables.js';
-import type { GenerateMessage, Operations, Prompt, SessionId } from './protocol.js';
+import { messageOf, promptOf } from './message.js';
 import { Run } from './run.js';
-import type { GenerateOptions } from './types.js';
 
 /** A session in a worker. */
 interface Place {
@@ -75,7 +74,7 @@ export class Session {
     const left = new AbortController();
     return new Run(
       async ({ push }) => {
-        const { signal, onPrefill, ...message } = messageOf(method, options);
+        const { signal, onPrefill, ...message } = messageOf(method, options, this.#host.info);
         const signals = [left.signal, this.#end.signal, ...(signal ? [signal] : [])];
         return this.#generate(
           prompt(),
@@ -132,24 +131,4 @@ export class Session {
     this.#place = { connection, id };
     return id;
   }
-}
-
-/** Options, checked, in a form that can be posted, and what stays here. */
-function messageOf(
-  method: string,
-  options: GenerateOptions,
-): GenerateMessage & Pick<GenerateOptions, 'signal' | 'onPrefill'> {
-  const { stop, logitBias, ...rest } = checked(options, GENERATE, { name: 'options', of: method });
-  return {
-    ...rest,
-    stop: typeof stop === 'string' ? [stop] : stop && [...stop],
-    logitBias: logitBias && entries(logitBias),
-  };
-}
-
-/** The biases as pairs: the keys of an object are strings. */
-function entries(bias: NonNullable<GenerateOptions['logitBias']>): [number, number][] {
-  return bias instanceof Map
-    ? [...(bias as ReadonlyMap<number, number>)]
-    : Object.entries(bias as Record<number, number>).map(([id, value]) => [Number(id), value]);
 }

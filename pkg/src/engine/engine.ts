@@ -3,13 +3,14 @@
  * @module
  */
 
+import { PacelineError } from '../errors.js';
+import { idsOf, messagesOf, textOf } from '../options/input.js';
+import type { ChatMessage, GenerateOptions } from '../types/generate.js';
+import type { EngineInfo, LoadOptions, MemoryInfo } from '../types/load.js';
 import { makeChat, type Chat } from './chat.js';
-import { PacelineError } from './errors.js';
 import { Host } from './host.js';
-import { idsOf, messagesOf, textOf } from './options/input.js';
 import type { Run } from './run.js';
 import { Session } from './session.js';
-import type { ChatMessage, EngineInfo, GenerateOptions, LoadOptions, MemoryInfo } from './types.js';
 
 /**
  * A loaded target, and maybe a draft, in a worker of its own.

@@ -3,15 +3,16 @@
  * @module
  */
 
-import { crashMessage, PacelineError, toMessage, type ErrorMessage } from '../errors.js';
-import type { Operations, Reply, Request, SessionId, SourceMessage } from '../protocol.js';
-import { holdWhileAlive } from './alive.js';
-import { answering, type Handlers } from './answering.js';
+import { PacelineError } from '../../errors.js';
+import type { Device, EngineInfo } from '../../types/load.js';
+import { holdWhileAlive } from '../../wire/alive.js';
+import { answering, type Handlers } from '../../wire/answering.js';
+import { crashMessage, toMessage, type ErrorMessage } from '../../wire/errors.js';
+import type { Operations, Reply, Request, SessionId, SourceMessage } from '../../wire/protocol.js';
 import type { Backend, BackendEngine } from './backend.js';
 import { loadFiles } from './files.js';
 import { Sequence } from './sequence.js';
 import { adapterName, recall, remember } from './tuning.js';
-import type { Device, EngineInfo } from '../types.js';
 
 /**
  * Makes the function that takes the page's messages.

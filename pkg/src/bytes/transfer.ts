@@ -4,7 +4,7 @@
  */
 
 import { PacelineError } from '../errors.js';
-import { bodyOf, httpError } from '../source.js';
+import { bodyOf, httpError, unreachable } from './response.js';
 
 /** What a server called the version of a file. */
 export interface Version {
@@ -152,16 +152,6 @@ async function request(
     signal?.throwIfAborted();
     throw unreachable(url, error);
   }
-}
-
-/** The error for an address that could not be fetched. */
-export function unreachable(url: string, error: unknown): PacelineError {
-  const why = error instanceof Error ? error.message : String(error);
-  return new PacelineError(
-    'source-network',
-    `${url} could not be fetched (${why}); check the connection, and that the server allows this page (CORS)`,
-    { cause: error },
-  );
 }
 
 /** The stream without its first `count` bytes. */

@@ -3,11 +3,11 @@
  * @module
  */
 
-import type { GenerateMessage, Operations, Prompt } from '../protocol.js';
-import type { Result, Stats, Token } from '../types.js';
+import type { Result, Stats, Token } from '../../types/generate.js';
+import type { GenerateMessage, Operations, Prompt } from '../../wire/protocol.js';
+import { tick } from '../../wire/tick.js';
 import type { BackendEngine, StepEvent } from './backend.js';
 import { StopFilter } from './stop.js';
-import { tick } from './tick.js';
 
 type Tell = (event: Operations['generate']['event']) => void;
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { ByteStream } from './backend.js';
+import type { ByteStream } from './stream.js';
 
 /** A file from any byte on, as often as it is asked for. */
 export interface Reopenable {

@@ -1,128 +1,21 @@
 /**
- * What the package takes and gives.
+ * Generating: what it takes and gives.
  * @module
  */
 
-import type { ModelStore } from './store/model-store.js';
-
 /**
- * Where a file comes from: an address (relative ones count from the page), a picked or dropped file, a response that has
- * begun, or a stream of bytes. None of them is ever held in memory as a whole.
- */
-export type FileSource = string | URL | Blob | Response | ReadableStream<Uint8Array>;
-
-/**
- * Where a model comes from: a file, or a model of the store. Where it is split over several files (`gguf-split`), all of
- * them in any order, or the address of one that is named such as `NAME-00001-of-00003.gguf`, which stands for all. Files
- * are read one after the other; responses and streams of later ones wait meanwhile, addresses are not open yet.
- */
-export type Source = FileSource | { stored: string } | readonly FileSource[];
-
-/** Where the models run. `auto` takes WebGPU, or the CPU where there is none or only a software adapter. */
-export type Device = 'auto' | 'webgpu' | 'cpu';
-
-/**
- * Who proposes tokens: nobody (plain decoding), text that occurred before, the draft model, or the draft model where no
- * earlier text fits. None of them changes the law of the output, nor the output itself at temperature 0; only the speed
+ * Who proposes tokens: one of `info.drafters[].name`, such as `none` (plain decoding), `ngram` (text that occurred
+ * before) or `model` (the draft model), or several with `+` between them, of which the first that has a proposal makes
+ * it: `ngram+model`. None of them changes the law of the output, nor the output itself at temperature 0; only the speed
  * differs.
  */
-export type Drafter = 'none' | 'ngram' | 'model' | 'ngram+model';
+export type Drafter = string;
 
-/** How proposals are verified above temperature 0: one by one, or the tokens of a round together, which keeps more. */
-export type Verify = 'token' | 'block';
-
-/** How to load. */
-export interface LoadOptions {
-  /** The model whose text comes out: a GGUF file. */
-  target: Source;
-  /** A small model with the same tokenizer that proposes tokens: a GGUF file. */
-  draft?: Source | undefined;
-  /** Where to run; `auto` by default. */
-  device?: Device | undefined;
-  /** Positions of the KV cache: the longest prompt and answer together, in tokens. */
-  capacity?: number | undefined;
-  /**
-   * Where files that are fetched from an address are kept, so that the next visit works without a network: the default
-   * store, or one of your own, or none (`false`). A file that does not fit into the default store is loaded all the
-   * same, and `info.notStored` says why it was not kept; with a store of your own that is an error.
-   */
-  cache?: boolean | ModelStore | undefined;
-  /** Called as bytes arrive, at most some 20 times a second. */
-  onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** Aborts the load: the promise rejects with the signal's reason and everything is freed. */
-  signal?: AbortSignal | undefined;
-  /** Makes the worker, a new one each time, for those who bundle `paceline/worker.js` their own way. */
-  worker?: (() => Worker) | undefined;
-}
-
-/** How far a load is. */
-export interface LoadProgress {
-  /** Which file. */
-  part: 'target' | 'draft';
-  /** Whether it is on its way into the store, or into the engine. */
-  phase: 'download' | 'load';
-  /** Bytes read. */
-  loaded: number;
-  /** Bytes in all; `undefined` where the source does not say. */
-  total: number | undefined;
-}
-
-/** What a model is. */
-export interface ModelInfo {
-  /** `general.name` of the file; empty where it has none. */
-  name: string;
-  /** Its family: `llama`, `qwen2`, `qwen3`. */
-  architecture: string;
-  /** Transformer layers. */
-  layers: number;
-  /** Width of the residual stream. */
-  width: number;
-  /** Token ids. */
-  vocab: number;
-  /** The longest context that it was trained for, in tokens. */
-  context: number;
-}
-
-/** What an engine runs, and on what. */
-export interface EngineInfo {
-  /** The package's version. */
-  version: string;
-  /** Where the models run. */
-  device: 'webgpu' | 'cpu';
-  /** The adapter's name, or the instruction set. */
-  adapter: string;
-  /** Whether the adapter is a software one. */
-  software: boolean;
-  /** Which matrix-vector kernels run: start-up timing chooses them, and the worker remembers them for each adapter. */
-  variant: string;
-  /** Why `auto` did not take WebGPU. */
-  fallback?: string | undefined;
-  /** What to know about how the target's file was understood: a sentence for each thing that it leaves out. */
-  warnings: string[];
-  /**
-   * Whether the GPU computed what it should, bit by bit, when the engine was loaded. One that does not is never used:
-   * `auto` runs on the CPU then. Absent where no GPU was tried.
-   */
-  selfTest?: 'passed' | 'failed' | undefined;
-  /** Why a file was not kept in the store: the next visit fetches it again. */
-  notStored?: string | undefined;
-  /** Positions of the KV cache. */
-  capacity: number;
-  /** Most tokens that a round can propose. */
-  maxGamma: number;
-  /** Whether the file has a chat template, so that `chat` works. */
-  hasChatTemplate: boolean;
-  /** The target. */
-  target: ModelInfo;
-  /** The draft model, where one is loaded. */
-  draft?: ModelInfo | undefined;
-}
-
-/** Bytes in use. */
-export interface MemoryInfo {
-  /** The wasm module's memory. It never shrinks, so this is its peak too. */
-  wasm: number;
-}
+/**
+ * How proposals are verified above temperature 0: one of `info.verifiers[].name`, such as `token` (one by one) or `block`
+ * (the tokens of a round together, which keeps more).
+ */
+export type Verify = string;
 
 /** One turn of a conversation. */
 export interface ChatMessage {
@@ -139,8 +32,8 @@ export interface ChatMessage {
  * reaches the greatest probability.
  */
 export interface Lossy {
-  /** The function f. */
-  kind: 'linear' | 'square' | 'exponential';
+  /** The function f: one of `info.lossy[].name`. */
+  kind: string;
   /** 0.01 to 1; 1 is without loss. */
   epsilon: number;
 }
@@ -149,7 +42,7 @@ export interface Lossy {
 export interface GenerateOptions {
   /** Most tokens to generate; 256 by default. */
   maxTokens?: number | undefined;
-  /** Who proposes; `ngram+model` where a draft model is loaded, `ngram` otherwise. */
+  /** Who proposes (see `info.drafters`); `ngram+model` where a draft model is loaded, `ngram` otherwise. */
   drafter?: Drafter | undefined;
   /**
    * Tokens to propose a round, never more than `info.maxGamma`; or `auto`, what pays best here, plain decoding where
@@ -159,7 +52,10 @@ export interface GenerateOptions {
   gamma?: number | 'auto' | undefined;
   /** The draft model stops before a token when its most likely one has less than this probability; 0 by default. */
   confidence?: number | undefined;
-  /** How proposals are verified above temperature 0; `block` by default. It does not change the law of the text. */
+  /**
+   * How proposals are verified above temperature 0 (see `info.verifiers`); `block` by default. It does not change the law of
+   * the text.
+   */
   verify?: Verify | undefined;
   /**
    * Keeps more proposals than the target's law allows; off by default. `stats.totalVariation` says what it costs. Tokens

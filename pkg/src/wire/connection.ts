@@ -3,7 +3,8 @@
  * @module
  */
 
-import { abortError, fromMessage, PacelineError } from './errors.js';
+import { abortError, PacelineError } from '../errors.js';
+import { fromMessage } from './errors.js';
 import type { Operations, OperationsLike, ReplyOf } from './protocol.js';
 
 interface Pending {
@@ -84,7 +85,7 @@ export class Connection<O extends OperationsLike<O> = Operations> {
 
   /**
    * Notices the worker's end, of which browsers tell nothing: it holds the lock `name` for as long as it lives (see
-   * `worker/alive.ts`).
+   * `alive.ts`).
    */
   watch(name: string): void {
     const { signal } = this.#end;

@@ -3,8 +3,8 @@
  * @module
  */
 
-import { toMessage, type ErrorMessage } from '../errors.js';
-import type { OperationsLike, ReplyOf, RequestOf } from '../protocol.js';
+import { toMessage, type ErrorMessage } from './errors.js';
+import type { OperationsLike, ReplyOf, RequestOf } from './protocol.js';
 
 /** Carries out an operation. `signal` is aborted when the page aborts it. */
 export type Handlers<O extends OperationsLike<O>> = {

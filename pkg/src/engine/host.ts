@@ -3,17 +3,17 @@
  * @module
  */
 
-import { Connection, type RequestOptions } from './connection.js';
-import { abortError, PacelineError } from './errors.js';
-import { makeEngineWorker } from './make-worker.js';
-import { checked } from './options/check.js';
-import { shown } from './options/rules.js';
-import { LOAD } from './options/tables.js';
-import type { Operations, SourceMessage, StoreUse } from './protocol.js';
-import { isOnce, postable, type Posted } from './source.js';
-import { DEFAULT_DIRECTORY } from './store/directory.js';
-import type { EngineInfo, LoadOptions } from './types.js';
-import { unique } from './unique.js';
+import type { Posted } from '../bytes/source.js';
+import { abortError, PacelineError } from '../errors.js';
+import { makeEngineWorker } from '../make-worker.js';
+import { checked } from '../options/check.js';
+import { shown } from '../options/rules.js';
+import { LOAD } from '../options/tables.js';
+import type { EngineInfo, LoadOptions } from '../types/load.js';
+import { unique } from '../unique.js';
+import { Connection, type RequestOptions } from '../wire/connection.js';
+import type { Operations, SourceMessage } from '../wire/protocol.js';
+import { isOnce, postable, storeUse } from './source.js';
 
 /** A worker that has loaded the models. */
 export interface Live {
@@ -165,14 +165,6 @@ function newWorker(make: LoadOptions['worker'] = makeEngineWorker): Worker {
   }
   taken.add(worker);
   return worker;
-}
-
-/** The store that fetched files are kept in. */
-function storeUse(cache: LoadOptions['cache'] = true): StoreUse | undefined {
-  if (typeof cache === 'boolean') {
-    return cache ? { directory: DEFAULT_DIRECTORY, required: false } : undefined;
-  }
-  return { directory: cache.directory, required: true };
 }
 
 /** The same promise, except that it rejects on an abort. */

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Token } from '../types.js';
+import type { Token } from '../../types/generate.js';
 
 /** What may be shown. */
 export interface Released {

@@ -1,14 +1,14 @@
 /**
- * Model files on the page's side: whatever the caller has becomes something that can be posted to the worker.
+ * Files on the page's side: whatever the caller has becomes something that can be posted to the worker.
  * @module
  */
 
-import { PacelineError } from './errors.js';
-import { refuse } from './options/rules.js';
-import type { FileMessage, PortReply, PortRequest, SourceMessage, StoreUse } from './protocol.js';
+import { PacelineError } from '../errors.js';
+import { refuse } from '../options/rules.js';
+import type { FileSource } from '../types/load.js';
+import type { FileMessage, PortReply, PortRequest } from '../wire/protocol.js';
+import { bodyOf } from './response.js';
 import { fileName, shardUrls } from './shards.js';
-import { DEFAULT_DIRECTORY } from './store/directory.js';
-import type { FileSource, Source } from './types.js';
 
 /** Something on its way to the worker. */
 export interface Posted<T> {
@@ -21,23 +21,12 @@ export interface Posted<T> {
 }
 
 /**
- * Makes `source` postable. Addresses are resolved against the page and fetched by the worker; files are handles and
- * are posted as they are; a stream is read here, a chunk whenever the worker asks for one.
+ * Makes files postable; one address of a split model stands for all of its files. Addresses are resolved against the page
+ * and fetched by the worker; files are handles and are posted as they are; a stream is read here, a chunk whenever the
+ * worker asks for one.
  *
- * @param store - where the worker keeps what it fetches
  * @param name - what the source is called in errors
  */
-export function postable(source: Source, store?: StoreUse, name = 'source'): Posted<SourceMessage> {
-  if (isStored(source)) {
-    const directory = store?.directory ?? DEFAULT_DIRECTORY;
-    return { message: { type: 'stored', name: source.stored, directory }, transfer: [], cancel: () => {} };
-  }
-  const { message: files, transfer, cancel } = postableFiles(source, name);
-  const kept = store && files.every(({ type }) => type === 'url');
-  return { message: { type: 'files', files, ...(kept && { store }) }, transfer, cancel };
-}
-
-/** The same of files alone. One address of a split model stands for all of its files. */
 export function postableFiles(
   source: FileSource | readonly FileSource[],
   name = 'source',
@@ -63,13 +52,6 @@ export function postableFiles(
   };
 }
 
-/** Whether a source is gone once it has been read. */
-export function isOnce(source: Source | undefined): boolean {
-  return Array.isArray(source)
-    ? source.some(isOnce)
-    : source instanceof Response || source instanceof ReadableStream;
-}
-
 function postableFile(source: FileSource, name: string): Posted<FileMessage> {
   if (isAddress(source)) {
     return { message: { type: 'url', url: absolute(source) }, transfer: [], cancel: () => {} };
@@ -91,29 +73,6 @@ function postableFile(source: FileSource, name: string): Posted<FileMessage> {
 
 function isAddress(source: unknown): source is string | URL {
   return typeof source === 'string' || source instanceof URL;
-}
-
-function isStored(source: Source): source is { stored: string } {
-  return typeof (source as { stored?: unknown } | null | undefined)?.stored === 'string';
-}
-
-/** The body of a response and its length in bytes, where the server says it. */
-export function bodyOf(response: Response): { stream: ReadableStream<Uint8Array>; size: number | undefined } {
-  if (!response.ok) {
-    throw httpError(response);
-  }
-  if (response.bodyUsed || response.body === null) {
-    throw invalid('the response has no body, or it has been read before; fetch it again');
-  }
-  // The length of a compressed body says nothing about the file's.
-  const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
-  return { stream: response.body, size: length === null ? undefined : Number(length) };
-}
-
-/** The error for a response that is none of a file. */
-export function httpError({ url, status, statusText }: Response): PacelineError {
-  const where = url === '' ? 'the server' : url;
-  return new PacelineError('source-http', `${where} answered ${status} ${statusText}; check the address`);
 }
 
 /** The whole of an address: relative ones count from the page. */
