@@ -333,7 +333,8 @@ impl Pending {
         }
         mapped.map_err(|e| Error::Lost(e.to_string()))?;
         let range = ..self.words as u64 * 4;
-        let view = self.buffer.get_mapped_range(range).map_err(|e| Error::Device(e.to_string()))?;
+        // What was mapped is gone only with the device, which the callback may say later.
+        let view = self.buffer.get_mapped_range(range).map_err(|e| Error::Lost(e.to_string()))?;
         let out = bytemuck::cast_slice(&view).to_vec();
         drop(view);
         self.buffer.unmap();
