@@ -30,7 +30,7 @@ pub struct Settings {
     pub schedule: Schedule,
     /// Passes over each sequence, and what they weigh.
     pub pass: Pass,
-    /// Whether only the draft's last layer learns (stage S of G2SD, ALGORITHMS 13.2).
+    /// Whether only the draft's last layer learns (stage S of G2SD, arXiv 2302.14771).
     pub last_layer: bool,
     /// Share of the inputs that the draft does not see while it learns (stage G of G2SD).
     pub mask: f32,

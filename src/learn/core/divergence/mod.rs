@@ -1,5 +1,5 @@
 //! Divergences between the target's distribution `p` and the draft's `q`: what distilling minimises. One file each, one
-//! line in [`DIVERGENCES`] (ALGORITHMS 3.2 and 9.1).
+//! line in [`DIVERGENCES`] (DistillSpec, arXiv 2310.08461, compares most of them).
 //!
 //! They work on [`Rows`]: a distribution over *buckets* a row. Buckets are single ids, or the ids that the target finds
 //! most likely and one bucket for all others; for a divergence that makes no difference.

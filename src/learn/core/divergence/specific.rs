@@ -1,4 +1,4 @@
-//! The specific stage of G2SD (ALGORITHMS 13.2): half the target's distribution, half the tokens that it chose.
+//! The specific stage of G2SD (arXiv 2302.14771): half the target's distribution, half the tokens that it chose.
 
 use burn::tensor::Tensor;
 

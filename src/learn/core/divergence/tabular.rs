@@ -1,4 +1,4 @@
-//! Divergences on tables (ALGORITHMS 3.7): a law for each context, and a draft that is a table too.
+//! Divergences on tables: a law for each context, and a draft that is a table too.
 
 use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
 

@@ -1,4 +1,4 @@
-//! Values and gradients against the closed forms of ALGORITHMS 2.7 and 3.2.
+//! Values and gradients against the closed forms.
 
 use burn::tensor::{Device, Tensor, TensorData, activation::log_softmax};
 

@@ -2,7 +2,7 @@
 //! that reward to `(r - mu) / sigma`.
 //!
 //! The value is a surrogate: only its gradient means something. With the exact expectation over `q` the mean `mu` changes
-//! nothing, and the global scope is TVD's gradient over `sigma` (ALGORITHMS 9.1).
+//! nothing, and the global scope is TVD's gradient over `sigma`.
 
 use burn::tensor::Tensor;
 

@@ -39,7 +39,7 @@ pub struct Inputs {
     pub embedded: Option<Tensor<3>>,
     /// The target's states one position before each token, `[batch, L, T]`, where the draft reads them.
     pub states: Option<Tensor<3>>,
-    /// `[batch, L, 1]`: 0 where the draft reads zeros in place of token and state (the masks of G2SD, ALGORITHMS 13.2),
+    /// `[batch, L, 1]`: 0 where the draft reads zeros in place of token and state (the masks of G2SD, arXiv 2302.14771),
     /// otherwise 1.
     pub keep: Option<Tensor<3>>,
 }

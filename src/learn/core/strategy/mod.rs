@@ -1,4 +1,4 @@
-//! Data strategies (ALGORITHMS 3.3): whose text a draft learns from. One file each, one line in [`STRATEGIES`].
+//! Data strategies (DistillSpec, arXiv 2310.08461): whose text a draft learns from. One file each, one line in [`STRATEGIES`].
 
 mod fixed;
 mod imitkd;

@@ -14,6 +14,7 @@ pub mod shards;
 mod source;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub use collector::{Collector, Progress};
 pub use folder::{Collected, collect};

@@ -1,7 +1,7 @@
 //! Prompts that the target makes up itself, where none are given: its chat template up to the user's words, a few first
 //! words so that topics and kinds of tasks vary, and the target writes the rest of the question and then answers it.
 
-use super::script::{Part, Script};
+use super::script::{Part, Script, TEMPERATURES};
 use crate::learn::run::error::Error;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
 
@@ -72,9 +72,6 @@ const OPENERS: [&str; 64] = [
     "The",
     "In",
 ];
-
-/// Temperatures of the answers, in turn: greedy text and sampled text both count.
-const TEMPERATURES: [f32; 4] = [0.0, 0.4, 0.7, 1.0];
 
 /// Makes scripts of self-posed questions.
 #[derive(Debug, Clone)]

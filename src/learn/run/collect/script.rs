@@ -1,5 +1,8 @@
 //! Scripts: what is given and what is sampled of a text.
 
+/// Temperatures of sampled answers, in turn: greedy text and sampled text both count.
+pub(super) const TEMPERATURES: [f32; 4] = [0.0, 0.4, 0.7, 1.0];
+
 /// A text in the making.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Script {

@@ -2,7 +2,7 @@
 
 use super::openers::Openers;
 use super::prompts::Prompt;
-use super::script::Script;
+use super::script::{Script, TEMPERATURES};
 use crate::learn::core::Error;
 use crate::learn::run::target::Target;
 
@@ -23,9 +23,6 @@ pub enum Source {
     /// Questions that the target asks itself.
     Openers(Openers),
 }
-
-/// Temperatures of answers to given questions, in turn.
-const TEMPERATURES: [f32; 4] = [0.0, 0.4, 0.7, 1.0];
 
 impl Source {
     /// Answers to the questions of `prompts`, or continuations of the first half of their texts.

@@ -1,4 +1,4 @@
-//! What passes cost on this machine's CPU engine: the `c` and `v` of ALGORITHMS 1.4.
+//! What passes cost on this machine's CPU engine, from which the speed-up of rounds follows.
 
 use web_time::Instant;
 

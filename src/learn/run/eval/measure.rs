@@ -1,7 +1,7 @@
 //! A draft measured on a text of the target's.
 //!
 //! Speculative sampling emits texts of the target's law. Of a token `y` emitted at some place of a round, where the draft's
-//! law is `q` and the target's `p`, the share that was proposed and accepted is `min(p(y), q(y)) / p(y)` (ALGORITHMS 1.2:
+//! law is `q` and the target's `p`, the share that was proposed and accepted is `min(p(y), q(y)) / p(y)` (arXiv 2211.17192:
 //! of the mass `p(y)`, `min(p, q)(y)` comes from acceptance). So on a text drawn from the target, replaying rounds in
 //! which each token counts as accepted with probability `min(1, q(y) / p(y))` has exactly the law of speculative
 //! decoding: accepted tokens are the text's own, so the draft's rows are those of the text. The same holds at

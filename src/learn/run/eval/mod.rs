@@ -1,4 +1,4 @@
-//! What a draft is worth: acceptance, block efficiency and what they cost, by task, with intervals (ALGORITHMS 2.4).
+//! What a draft is worth: acceptance, block efficiency and what they cost, by task, with intervals.
 //!
 //! The target speaks once a prompt ([`Text`]); every draft is then measured on that text ([`measure()`]), without another
 //! target pass: not an approximation, see there. [`clock()`] measures the engine itself, [`score()`] the draft on its own.

@@ -1,5 +1,5 @@
 //! How well drafts themselves predict texts that people wrote: the score by which small models are usually chosen. It need
-//! not go with acceptance (finding F4 of ALGORITHMS 3.3), so it is measured beside it.
+//! not go with acceptance (DistillSpec, arXiv 2310.08461, finds so too), so it is measured beside it.
 
 use super::text::{softmax, states_before};
 use crate::cpu::{Cache, Draft, Logits};

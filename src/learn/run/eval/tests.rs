@@ -32,7 +32,7 @@ fn draft(target: &Target, name: &str) -> Draft {
     block_on(drafts::load(&bytes[..], target, CAPACITY)).unwrap().0
 }
 
-/// Plain speculative sampling (ALGORITHMS 1.1) on a prompt: tokens and passes.
+/// Plain speculative sampling (arXiv 2211.17192) on a prompt: tokens and passes.
 fn speculate(
     target: &Target,
     draft: &Draft,

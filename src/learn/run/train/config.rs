@@ -34,7 +34,7 @@ pub struct Config {
     /// A name of [`crate::learn::core::optimizer::OPTIMIZERS`].
     #[serde(default = "adamw")]
     pub optimizer: String,
-    /// Whether only the draft's last layer learns (stage S of G2SD, ALGORITHMS 13.2).
+    /// Whether only the draft's last layer learns (stage S of G2SD, arXiv 2302.14771).
     #[serde(default)]
     pub last_layer: bool,
     /// Share of the inputs that the draft does not see while it learns (stage G of G2SD).
@@ -54,7 +54,7 @@ pub struct Config {
     pub unroll: usize,
     /// What each further pass weighs, relative to the one before.
     pub unroll_decay: f32,
-    /// Weight of the distance between the draft's states and the target's next ones (stage G of G2SD, ALGORITHMS 13.2).
+    /// Weight of the distance between the draft's states and the target's next ones (stage G of G2SD, arXiv 2302.14771).
     pub feature_weight: f32,
     /// Steps between two looks for new samples, and between two generations of the draft's own text.
     pub refresh: usize,
