@@ -2,7 +2,7 @@
 //! target's hidden states as well. The format, and what an engine must do with it, is [`crate::model::draft`].
 //!
 //! [`Weights`] are the bridge: named f32 tensors in the file's layout. A [`Student`] is made of them, and becomes them
-//! again; [`file`] turns them into GGUF and back.
+//! again; [`mod@file`] turns them into GGUF and back.
 
 mod arch;
 mod block;
