@@ -22,10 +22,14 @@ pub enum Error {
     /// The request cannot be decoded (prompt too long, draft does not fit the target ...).
     #[error(transparent)]
     Decode(#[from] crate::decode::Error),
-    /// A draft cannot learn, or be evaluated.
+    /// A draft cannot learn.
+    #[cfg(feature = "learn-core")]
+    #[error(transparent)]
+    Learn(crate::learn::core::Error),
+    /// A draft cannot be distilled, or be evaluated.
     #[cfg(feature = "learn")]
     #[error(transparent)]
-    Learn(#[from] crate::learn::Error),
+    Distil(crate::learn::run::Error),
     /// One of the above, in the draft's file.
     #[error("the draft cannot be loaded: {0}")]
     Draft(Box<Error>),
@@ -46,9 +50,34 @@ impl Error {
             Self::Model(e) => e.code(),
             Self::Gpu(e) => e.code(),
             Self::Decode(e) => e.code(),
-            #[cfg(feature = "learn")]
+            #[cfg(feature = "learn-core")]
             Self::Learn(e) => e.code(),
+            #[cfg(feature = "learn")]
+            Self::Distil(e) => e.code(),
             Self::Draft(e) => e.code(),
+        }
+    }
+}
+
+#[cfg(feature = "learn-core")]
+impl From<crate::learn::core::Error> for Error {
+    fn from(error: crate::learn::core::Error) -> Self {
+        use crate::learn::core::Error as Core;
+        match error {
+            Core::Gguf(error) => Self::Gguf(error),
+            Core::Model(error) => Self::Model(error),
+            error => Self::Learn(error),
+        }
+    }
+}
+
+#[cfg(feature = "learn")]
+impl From<crate::learn::run::Error> for Error {
+    fn from(error: crate::learn::run::Error) -> Self {
+        use crate::learn::run::Error as Run;
+        match error {
+            Run::Core(error) => error.into(),
+            error => Self::Distil(error),
         }
     }
 }

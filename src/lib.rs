@@ -17,14 +17,14 @@
 //! - [`sampling`]: what is sampled from logits, defined once, in whole numbers, for every device;
 //! - [`gpu`] and [`cpu`]: the same forward pass twice; the CPU one is the oracle for every kernel;
 //! - [`decode`]: drafters, verifiers, rounds, statistics, and [`decode::Generator`], which drives them;
-//! - `learn` (the feature of that name): distilling drafts, and measuring what they are worth.
+//! - `learn` (the features `learn-core` and `learn`): distilling drafts, and measuring what they are worth.
 
 pub mod cpu;
 pub mod decode;
 pub mod error;
 pub mod gguf;
 pub mod gpu;
-#[cfg(feature = "learn")]
+#[cfg(feature = "learn-core")]
 pub mod learn;
 pub mod model;
 pub mod sampling;

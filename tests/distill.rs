@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use paceline::gguf::Format;
-use paceline::learn::{Target, draft::file};
+use paceline::learn::run::{Target, drafts};
 use paceline::model::tiny::Tiny;
 
 struct Folder(tempfile::TempDir);
@@ -156,6 +156,17 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
 }
 
 #[test]
+fn equal_runs_are_equal_also_where_the_divergence_samples() {
+    let folder = Folder::new();
+    folder.succeed(COLLECT);
+    let run = |out: &str| {
+        folder.succeed(&distill(out, "--divergence tvdpp-sampled").replace("--steps 60", "--steps 10"));
+        losses(&folder.path(out))
+    };
+    assert_eq!(run("one"), run("two"));
+}
+
+#[test]
 fn the_stages_of_g2sd_mask_inputs_and_learn_the_last_layer_alone() {
     let folder = Folder::new();
     folder.succeed(COLLECT);
@@ -164,7 +175,7 @@ fn the_stages_of_g2sd_mask_inputs_and_learn_the_last_layer_alone() {
     folder.succeed(&distill("specific", stage).replace("--vocab-top 200 ", ""));
 
     let target = pollster::block_on(Target::open(&folder.path("target.gguf"), 96)).unwrap();
-    let weights = |run: &str| file::open(&folder.path(run).join("draft.gguf"), &target).unwrap().1;
+    let weights = |run: &str| drafts::open(&folder.path(run).join("draft.gguf"), &target).unwrap().1;
     let (before, after) = (weights("generic"), weights("specific"));
     for (slot, values) in &before.0 {
         let changed = after.0[slot] != *values;

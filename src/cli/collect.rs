@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use paceline::Error;
-use paceline::learn::Target;
-use paceline::learn::data::{Collected, Collector, Source, collect};
+use paceline::learn::run::Target;
+use paceline::learn::run::collect::{Collected, Collector, Source, collect};
 
 use super::model_files::ModelFiles;
 use super::progress::Progress;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use paceline::Error;
 use paceline::gguf::{Format, Stream};
-use paceline::learn::data::{Pools, Sample, Strategy};
-use paceline::learn::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
-use paceline::learn::train::{self, Config, Line, Supply, Trainer, Watch};
-use paceline::learn::{self, Target, device, divergence, files};
+use paceline::learn::core::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
+use paceline::learn::core::{Learner, Pools, Sample, Strategy, divergence, optimizer};
+use paceline::learn::run::train::{self, Config, Line, Supply, Trainer, Watch};
+use paceline::learn::run::{self, Target, device, drafts, files};
 use paceline::model::draft::{Draft, Input, Origin};
 use paceline::model::{self, Config as ModelConfig};
 
@@ -146,7 +146,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     };
     // Where there is a checkpoint, it brings later weights.
-    let (_, weights) = file::open(&first, &target).with_context(|| format!("{}", first.display()))?;
+    let (_, weights) = drafts::open(&first, &target).with_context(|| format!("{}", first.display()))?;
     let draft = draft(&config, target.model.config());
     let student = Student::new(draft, &weights, &target.model, &device).map_err(Error::from)?;
     train(args, &target, config, student, format)
@@ -182,7 +182,7 @@ fn resumed(args: &Args, path: &Path, target: &Target) -> anyhow::Result<Config> 
     let mut config = Config::read(path).map_err(Error::from)?;
     if config.tokenizer != target.tokenizer.fingerprint() {
         let what = args.out.display().to_string();
-        return Err(Error::from(learn::Error::Tokenizer { what }).into());
+        return Err(Error::from(run::Error::Tokenizer { what }).into());
     }
     if !args.data.is_empty() {
         config.data = args.data.clone();
@@ -213,7 +213,7 @@ fn train(
     let mut trainer =
         Trainer::open(&args.out, config, student, target.metadata.clone(), settings).map_err(Error::from)?;
     let bar = Progress::of_steps("steps", steps);
-    bar.reach(trainer.step());
+    bar.reach(trainer.learner().steps());
     trainer.run(&mut Watching { supply, speech, bar, fixed })?;
     Ok(())
 }
@@ -236,11 +236,11 @@ struct Watching<'a> {
 }
 
 impl Watch for Watching<'_> {
-    fn refresh(&mut self, student: &Student, step: usize, pools: &mut Pools) -> Result<(), Error> {
+    fn refresh(&mut self, learner: &Learner, pools: &mut Pools) -> Result<(), Error> {
         self.supply.read(pools, self.fixed)?;
         if let Some(speech) = &self.speech {
             self.bar.say("the draft speaks".into());
-            pools.draft = speech.of(student, step)?;
+            pools.draft = speech.of(learner)?;
         }
         Ok(())
     }
@@ -277,7 +277,7 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
     // Wrong names are told before anything is collected.
     Strategy::by_name(&args.strategy).map_err(Error::from)?;
     divergence::by_name(&args.divergence, args.beta).map_err(Error::from)?;
-    train::optimizer::by_name(&args.optimizer).map_err(Error::from)?;
+    optimizer::by_name(&args.optimizer).map_err(Error::from)?;
     ensure!((0.0..1.0).contains(&args.mask), "--mask is a share from 0 to 1, and not all");
     let target_config = target.model.config();
     let data = data(args, target)?;
@@ -291,7 +291,7 @@ fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
         path => {
             let model = ModelFiles::from(OsString::from(path));
             let read =
-                || -> Result<_, Error> { pollster::block_on(file::read_shards(model.open()?, target)) };
+                || -> Result<_, Error> { pollster::block_on(drafts::read_shards(model.open()?, target)) };
             let (draft, weights) = read().map_err(Error::of_draft).with_context(|| path.to_string())?;
             let shape = shape_of(&draft);
             let ids = match args.vocab_top {

@@ -7,13 +7,12 @@ use paceline::Error;
 use paceline::cpu;
 use paceline::decode::Generator;
 use paceline::decode::engines::{self, Device, LoadOptions};
-use paceline::learn::Target;
-use paceline::learn::data::{Prompt, Source, prompts};
-use paceline::learn::draft::file;
-use paceline::learn::eval::{
+use paceline::learn::run::collect::{Prompt, Source, prompts};
+use paceline::learn::run::eval::{
     Clock, Cost, Generation, Interval, Measured, Options, Report, Score, clock, cost, report,
     run as measure_all, score, size_ratio, task,
 };
+use paceline::learn::run::{Target, drafts};
 use paceline::model::Draft;
 use paceline::sampling::Sampling;
 use paceline::text::Message;
@@ -25,7 +24,7 @@ use super::tuning;
 
 /// Measure a draft on the target's own answers: acceptance, block efficiency and cost, by task, with 95 % intervals.
 ///
-/// Every figure is of exact speculative decoding's law; see the documentation of `learn::eval` for why one target pass a
+/// Every figure is of exact speculative decoding's law; see the documentation of `learn::run::eval` for why one target pass a
 /// token is enough.
 #[derive(clap::Args)]
 pub struct Args {
@@ -267,7 +266,7 @@ fn score_texts(
 
 fn load(draft: &ModelFiles, target: &Target, capacity: usize) -> anyhow::Result<(cpu::Draft, Draft)> {
     let load = || -> Result<_, Error> {
-        pollster::block_on(file::load_shards(draft.open()?, target, capacity)).map_err(Error::of_draft)
+        pollster::block_on(drafts::load_shards(draft.open()?, target, capacity)).map_err(Error::of_draft)
     };
     load().with_context(|| draft.display().to_string())
 }

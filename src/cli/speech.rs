@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use paceline::Error;
-use paceline::learn::Target;
-use paceline::learn::data::{Collector, Openers, Source, prompts};
+use paceline::learn::core;
+use paceline::learn::run::Target;
+use paceline::learn::run::collect::{Collector, Openers, Source, prompts};
 
 /// Longest text, question and answer together.
 pub const CAPACITY: usize = 2048;
@@ -39,7 +40,7 @@ impl Speech {
         if self.prompts.is_empty() {
             if fixed {
                 let why = "fixed texts come from files: name them with --prompts";
-                return Err(paceline::learn::Error::Shape(why.into()).into());
+                return Err(core::Error::Shape(why.into()).into());
             }
             let lengths = (self.question_tokens, self.max_tokens);
             return Ok(Source::Openers(Openers::new(

@@ -134,12 +134,17 @@ fn learn(project: &Project) -> Result<()> {
         "library, command line and tests with distillation",
         cmd!(sh, "cargo clippy --locked --features learn --lib --bins --test distill -- -D warnings"),
     );
+    let toolchain = setup::wasm_toolchain().context("no compiler here builds for the browser")?;
+    let web =
+        cmd!(sh, "cargo check --locked --target {TARGET} --no-default-features --features learn-core --lib")
+            .env_remove("RUSTFLAGS");
+    let web = run_shown("what learns without files, as the browser gets it", toolchain.applied_to(web));
     let unit = run_shown("unit tests", cmd!(sh, "cargo test --locked --features learn --lib learn::"));
     let runs = run_shown(
         "whole runs, killed and taken up again",
         cmd!(sh, "cargo test --locked --features learn --test distill"),
     );
-    lint.and(unit).and(runs)
+    lint.and(web).and(unit).and(runs)
 }
 
 fn built(project: &Project) -> Result<()> {

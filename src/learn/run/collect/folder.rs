@@ -1,0 +1,80 @@
+//! Collecting into a folder of shards, from wherever it stands.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use web_time::Instant;
+
+use super::collector::Collector;
+use super::shards;
+use super::source::Source;
+use crate::learn::core::Sample;
+use crate::learn::run::error::Error;
+use crate::learn::run::files;
+
+/// Samples of a shard.
+const SHARD: usize = 32;
+
+/// How far a collection is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Collected {
+    /// Samples that are there, those of earlier starts included.
+    pub samples: usize,
+    /// Rows of those that are new.
+    pub rows: usize,
+    /// Seconds that they took.
+    pub seconds: f64,
+}
+
+impl Collected {
+    /// Rows a second.
+    pub fn speed(&self) -> f64 {
+        self.rows as f64 / self.seconds.max(1e-9)
+    }
+}
+
+/// Runs the first `samples` scripts of `source` whose samples are not in `folder` yet, and writes a shard of every 32.
+/// `tokenizer` is the target's fingerprint. `progress` hears of every sample.
+///
+/// # Errors
+/// [`Error::Io`]; what can be wrong with the shards that are there.
+pub fn collect(
+    collector: &Collector<'_>,
+    source: &Source,
+    samples: usize,
+    folder: &Path,
+    tokenizer: u64,
+    mut progress: impl FnMut(Collected),
+) -> Result<Collected, Error> {
+    files::folder(folder)?;
+    let mut done = HashSet::new();
+    for path in files::list(folder, "safetensors")? {
+        done.extend(shards::read(&path, tokenizer)?.into_iter().map(|(script, _)| script));
+    }
+    let scripts = (0..samples).filter(|script| !done.contains(script));
+    let scripts = scripts.map_while(|script| Some((script, source.script(script)?)));
+    let began = Instant::now();
+    let mut collected = Collected { samples: done.len(), ..Collected::default() };
+    let mut shard: Vec<(usize, Sample)> = Vec::new();
+    let keep = |shard: &mut Vec<(usize, Sample)>| -> Result<(), Error> {
+        // No other shard has this script, so none has this name, unless somebody renamed one.
+        let Some((first, _)) = shard.first() else { return Ok(()) };
+        let path = folder.join(format!("{first:08}.safetensors"));
+        if path.exists() {
+            return Err(Error::Shard { path, why: format!("it is there already, without sample {first}") });
+        }
+        shards::write(&path, tokenizer, shard)?;
+        shard.clear();
+        Ok(())
+    };
+    collector.run(scripts, |finished| {
+        collected.samples += 1;
+        collected.rows += finished.sample.rows.len();
+        collected.seconds = began.elapsed().as_secs_f64();
+        progress(collected);
+        shard.push((finished.script, finished.sample));
+        if shard.len() < SHARD { Ok(()) } else { keep(&mut shard) }
+    })?;
+    keep(&mut shard)?;
+    Ok(collected)
+}

@@ -1,0 +1,210 @@
+//! Collecting: what is said, what is kept of it, and that nothing depends on who runs beside whom.
+
+use half::f16;
+use pollster::block_on;
+
+use super::{Collector, Openers, Part, Prompt, Script, Source, collect, shards};
+use crate::cpu::{Cache, Draft, Logits};
+use crate::decode::verifier::argmax;
+use crate::gguf::Format;
+use crate::learn::core::Sample;
+use crate::learn::core::draft::{Architecture, Weights, file};
+use crate::learn::core::sample::weights;
+use crate::learn::run::{Target, drafts, files};
+use crate::model::tiny::Tiny;
+
+const CAPACITY: usize = 192;
+
+fn tiny() -> Tiny {
+    Tiny { format: Format::F32, width: 32, head_dim: 8, ff: 64, layers: 3, ..Tiny::default() }
+}
+
+fn target() -> Target {
+    block_on(Target::load(&tiny().gguf()[..], CAPACITY)).unwrap()
+}
+
+fn collector<'a>(target: &'a Target, lanes: usize, threads: usize) -> Collector<'a> {
+    let stop_ids = target.tokenizer.stop_ids();
+    Collector { target: &target.model, draft: None, stop_ids, hidden: true, lanes, threads }
+}
+
+fn run(collector: &Collector<'_>, scripts: &[Script]) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    let numbered = scripts.iter().cloned().enumerate();
+    collector
+        .run(numbered, |finished| -> Result<(), ()> {
+            samples.push((finished.script, finished.sample));
+            Ok(())
+        })
+        .unwrap();
+    samples.sort_by_key(|(script, _)| *script);
+    samples.into_iter().map(|(_, sample)| sample).collect()
+}
+
+fn openers(target: &Target) -> Openers {
+    Openers::new(target.template().unwrap(), &target.tokenizer, (12, 20), 5).unwrap()
+}
+
+#[test]
+fn greedy_answers_are_the_targets_and_rows_are_its_laws() {
+    let target = target();
+    let script = Script::answer(vec![5, 100, 7], 15, 0.0, 1);
+    let sample = &run(&collector(&target, 2, 1), &[script])[0];
+    let logits = target.model.forward_hidden(
+        &mut Cache::new(target.model.config(), CAPACITY),
+        &sample.tokens,
+        0,
+        Logits::All,
+    );
+    assert_eq!(sample.tokens[..3], [5, 100, 7]);
+    assert_eq!(sample.rows.positions, (2..sample.tokens.len() as u32 - 1).collect::<Vec<_>>());
+    for (row, position) in sample.rows.positions.iter().map(|p| *p as usize).enumerate() {
+        let logits = &logits.logits[position * 288..][..288];
+        assert_eq!(sample.tokens[position + 1], argmax(logits));
+        let top = sample.rows.top();
+        assert_eq!(sample.rows.ids[row * top], argmax(logits));
+        let kept: f32 = sample.rows.p[row * top..][..top].iter().map(|p| p.to_f32()).sum();
+        assert!((kept + sample.rows.tail[row] - 1.0).abs() < 5e-3);
+    }
+    let hidden: Vec<f16> = logits.hidden.iter().map(|h| f16::from_f32(*h)).collect();
+    assert_eq!(sample.hidden, hidden[..(sample.tokens.len() - 1) * 32]);
+}
+
+#[test]
+fn samples_depend_on_their_scripts_alone() {
+    let target = target();
+    let openers = openers(&target);
+    let scripts: Vec<Script> = (0..12).map(|i| openers.script(i)).collect();
+    let alone = run(&collector(&target, 1, 1), &scripts);
+    assert!(alone.iter().any(|s| s.tokens.len() != alone[0].tokens.len()));
+    for (lanes, threads) in [(4, 1), (3, 2), (16, 3)] {
+        assert!(
+            run(&collector(&target, lanes, threads), &scripts) == alone,
+            "{lanes} lanes, {threads} threads"
+        );
+    }
+}
+
+#[test]
+fn a_question_is_framed_once_whether_it_ended_or_not() {
+    let target = target();
+    let stop = target.tokenizer.stop_ids()[0];
+    let script = |question: usize| Script {
+        parts: vec![
+            Part::Context(vec![9, 10]),
+            Part::Question(question),
+            Part::Context(vec![stop, 11]),
+            Part::Answer(3),
+        ],
+        seed: 1,
+        temperature: 1.0,
+    };
+    let mut counts = [0; 2];
+    for seed in 0..60 {
+        let sample = &run(&collector(&target, 1, 1), &[Script { seed, ..script(40) }])[0];
+        let at = sample.tokens.iter().position(|t| *t == stop).unwrap();
+        assert_eq!(sample.tokens[at..at + 2], [stop, 11], "seed {seed}");
+        // The context is given, so nothing predicts 11; the stop token was sampled if the question ended with it, and not
+        // if it was cut or ended with another one.
+        assert!(!sample.rows.positions.contains(&(at as u32)));
+        let given = at == 42 || target.tokenizer.stop_ids().contains(&sample.tokens[at - 1]);
+        assert_eq!(sample.rows.positions.contains(&(at as u32 - 1)), !given, "seed {seed}");
+        counts[usize::from(given)] += 1;
+    }
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+}
+
+#[test]
+fn fixed_texts_are_judged_and_not_changed() {
+    let target = target();
+    let prompt = |question: &str, answer: Option<&str>| Prompt {
+        question: question.into(),
+        answer: answer.map(String::from),
+        task: String::new(),
+    };
+    let prompts =
+        [prompt("", Some("The whole text.")), prompt("Why?", Some("So.")), prompt("Only a question", None)];
+    let source = Source::fixed(&target, &prompts, CAPACITY).unwrap();
+    assert!(source.script(2).is_none());
+    let scripts: Vec<Script> = (0..2).map(|i| source.script(i).unwrap()).collect();
+    let samples = run(&collector(&target, 4, 1), &scripts);
+    assert_eq!(samples[0].tokens, target.tokenizer.encode("The whole text.").unwrap());
+    assert_eq!(samples[0].rows.len(), samples[0].tokens.len() - 1);
+    assert_eq!(samples[1].rows.len(), target.tokenizer.encode("So.").unwrap().len());
+    assert_eq!(Source::fixed(&target, &prompts[2..], 9).unwrap_err().code(), "learn-shape");
+}
+
+#[test]
+fn a_draft_says_the_answers_and_the_target_judges_them() {
+    let target = target();
+    let load = |bytes: &[u8]| block_on(drafts::load(bytes, &target, CAPACITY)).unwrap().0;
+    // The target as its own draft draws what the target would.
+    let same = load(&tiny().gguf());
+    let scripts: Vec<Script> =
+        (0..6).map(|i| Script::answer(vec![3, 40 + i], 20, 1.0, u64::from(i))).collect();
+    let alone = run(&collector(&target, 4, 1), &scripts);
+    let spoken = |draft: &Draft, lanes: usize| {
+        let collector = Collector { draft: Some(draft), ..collector(&target, lanes, 1) };
+        run(&collector, &scripts)
+    };
+    assert!(spoken(&same, 3) == alone);
+
+    // One that is fed and can say some ids only: its words, with the target's rows.
+    let config = target.model.config();
+    let ids: Vec<u32> = (100..160).collect();
+    let draft = (Architecture::by_name("hidden-1").unwrap().shape)(config).draft(config, Some(ids.clone()));
+    let bytes = file::write(&draft, &Weights::random(&draft, 3), Format::F32, "d", &target.metadata).unwrap();
+    let fed = load(&bytes);
+    let samples = spoken(&fed, 4);
+    assert!(samples == spoken(&fed, 1));
+    let mut likely = 0.0;
+    let mut count = 0;
+    for sample in &samples {
+        assert!(sample.tokens[2..].iter().all(|t| ids.contains(t)));
+        // Rows are the target's, on the draft's text.
+        let logits = target.model.forward(&mut Cache::new(config, CAPACITY), &sample.tokens, 0, Logits::All);
+        assert_eq!(sample.rows.ids[0], argmax(&logits[288..2 * 288]));
+        // And the tokens were drawn from the draft's law, given the target's states.
+        let width = config.width;
+        let states: Vec<f32> = std::iter::repeat_n(0.0, width)
+            .chain(sample.hidden.iter().map(|h| h.to_f32()))
+            .take((sample.tokens.len() - 1) * width)
+            .collect();
+        let tokens = &sample.tokens[..sample.tokens.len() - 1];
+        let output = fed.forward(&mut Cache::new(fed.config(), CAPACITY), tokens, &states, 0, Logits::All);
+        for (at, logits) in output.logits.chunks_exact(60).enumerate().skip(1) {
+            let (weights, total) = weights(logits, 1.0);
+            let id = fed.draft_id(sample.tokens[at + 1]).unwrap() as usize;
+            likely += (f64::from(weights[id]) / total).ln() - {
+                weights.iter().map(|w| f64::from(*w) / total).map(|p| p * p.ln()).sum::<f64>()
+            };
+            count += 1;
+        }
+    }
+    // The mean log-probability of what is drawn is minus the entropy.
+    assert!((likely / f64::from(count)).abs() < 0.25, "{}", likely / f64::from(count));
+}
+
+#[test]
+fn a_folder_is_taken_up_where_it_stands() {
+    let target = target();
+    let source = Source::Openers(openers(&target));
+    let collector = collector(&target, 4, 2);
+    let fingerprint = target.tokenizer.fingerprint();
+    let read = |folder: &std::path::Path| {
+        let paths = files::list(folder, "safetensors").unwrap();
+        let mut all: Vec<_> = paths.iter().flat_map(|p| shards::read(p, fingerprint).unwrap()).collect();
+        all.sort_by_key(|(script, _)| *script);
+        all
+    };
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let full = collect(&collector, &source, 70, whole.path(), fingerprint, |_| {}).unwrap();
+    assert_eq!(full.samples, 70);
+    for samples in [10, 40, 70] {
+        collect(&collector, &source, samples, parts.path(), fingerprint, |_| {}).unwrap();
+    }
+    assert_eq!(read(whole.path()).len(), 70);
+    assert!(read(whole.path()) == read(parts.path()));
+    let error = collect(&collector, &source, 90, parts.path(), fingerprint + 1, |_| {}).unwrap_err();
+    assert_eq!(error.code(), "learn-tokenizer");
+}

@@ -1,0 +1,56 @@
+//! What passes cost on this machine's CPU engine, from which the speed-up of rounds follows.
+
+use web_time::Instant;
+
+use crate::cpu::{Cache, Draft, Logits, Model};
+
+/// Times of passes.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Cost {
+    /// A target pass over one row, in ms.
+    pub target_ms: f64,
+    /// Over `gamma + 1` rows, in ms.
+    pub verify_ms: f64,
+    /// A draft step, in ms.
+    pub draft_ms: f64,
+    /// Tokens proposed a round.
+    pub gamma: usize,
+}
+
+impl Cost {
+    /// How much faster than plain decoding rounds of `tau` tokens are: predicted from these times, not measured.
+    pub fn speedup(&self, tau: f64) -> f64 {
+        tau * self.target_ms / (self.gamma as f64 * self.draft_ms + self.verify_ms)
+    }
+}
+
+/// Times passes over a context of a few hundred positions, the least of several.
+pub fn cost(target: &Model, draft: &Draft, gamma: usize) -> Cost {
+    const CONTEXT: usize = 128;
+    const REPEATS: usize = 8;
+    let least = |pass: &mut dyn FnMut()| {
+        let time = |_| {
+            let began = Instant::now();
+            pass();
+            began.elapsed().as_secs_f64() * 1000.0
+        };
+        (0..REPEATS).map(time).fold(f64::INFINITY, f64::min)
+    };
+    let tokens: Vec<u32> = (0..CONTEXT as u32 + 32).map(|i| i % target.config().vocab as u32).collect();
+    let mut cache = Cache::new(target.config(), tokens.len());
+    target.forward(&mut cache, &tokens[..CONTEXT], 0, Logits::None);
+    let mut rows = |count: usize| {
+        least(&mut || {
+            drop(target.forward(&mut cache, &tokens[CONTEXT..CONTEXT + count], CONTEXT, Logits::All))
+        })
+    };
+    let (target_ms, verify_ms) = (rows(1), rows(gamma.min(31) + 1));
+    let width = if draft.reads_hidden() { target.config().width } else { 0 };
+    let states = vec![0.1; tokens.len() * width];
+    let mut cache = Cache::new(draft.config(), tokens.len());
+    draft.forward(&mut cache, &tokens[..CONTEXT], &states[..CONTEXT * width], 0, Logits::None);
+    let token = &tokens[CONTEXT..=CONTEXT];
+    let draft_ms =
+        least(&mut || drop(draft.forward(&mut cache, token, &states[..width], CONTEXT, Logits::Last)));
+    Cost { target_ms, verify_ms, draft_ms, gamma }
+}
