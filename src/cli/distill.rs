@@ -11,7 +11,7 @@ use paceline::learn::core::{Learner, Pools, Sample, Strategy, divergence, optimi
 use paceline::learn::run::train::{self, Config, Line, Supply, Trainer, Watch};
 use paceline::learn::run::{self, Target, device, drafts, files};
 use paceline::model::draft::{Draft, Input, Origin};
-use paceline::model::{self, Config as ModelConfig};
+use paceline::model::{self, Attention, Config as ModelConfig};
 
 use super::collect::{fill, open_target};
 use super::model_files::ModelFiles;
@@ -225,7 +225,7 @@ fn is_fixed(strategy: &str) -> bool {
 
 /// The target's width where the draft reads its states.
 fn width(draft: &Draft) -> Option<usize> {
-    (draft.input == Input::Hidden).then_some(draft.target_width)
+    (draft.input == Input::Hidden).then_some(draft.state_width())
 }
 
 struct Watching<'a> {
@@ -335,9 +335,13 @@ fn draft(config: &Config, target: &ModelConfig) -> Draft {
 }
 
 fn shape_of(draft: &Draft) -> Shape {
-    let ModelConfig { layers, width, heads, kv_heads, head_dim, ff, tied, .. } = draft.config;
+    let ModelConfig { plan, width, tied, .. } = &draft.config;
+    let layer = plan.layers[0];
+    let Attention { heads, kv_heads, head_dim, .. } = *layer.attention();
+    let (layers, ff, taps) = (plan.layers.len(), layer.mlp.ff(), draft.taps.clone());
     let Draft { input, embedding, head, .. } = *draft;
-    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied }
+    let (width, tied) = (*width, *tied);
+    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied, taps }
 }
 
 /// The most frequent ids of the samples.
@@ -368,12 +372,9 @@ fn first_weights(args: &Args, data: &[PathBuf], target: &Target, draft: &Draft) 
     let config = target.model.config();
     let layers =
         if args.init_layers.is_empty() { init::layers(draft, config) } else { args.init_layers.clone() };
-    if layers.len() != draft.config.layers || layers.iter().any(|layer| *layer >= config.layers) {
-        bail!(
-            "--init-layers must name {} of the target's layers 0 to {}",
-            draft.config.layers,
-            config.layers - 1
-        );
+    let (wanted, all) = (draft.config.plan.layers.len(), config.plan.layers.len());
+    if layers.len() != wanted || layers.iter().any(|layer| *layer >= all) {
+        bail!("--init-layers must name {} of the target's layers 0 to {}", wanted, all - 1);
     }
     let read = async || -> Result<Weights, Error> {
         let mut stream = Stream::open_shards(args.target.open()?).await?;

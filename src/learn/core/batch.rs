@@ -12,7 +12,7 @@ pub struct Batch {
     pub read: usize,
     /// Tokens of each, padded with 0 behind: `[sequences][length]`.
     pub tokens: Vec<u32>,
-    /// The target's states one position before each token, `target_width` values each; empty where the draft does not
+    /// The target's states one position before each token, `state_width` values each; empty where the draft does not
     /// read them.
     pub states: Vec<f32>,
     /// Where the target's rows stand: `sequence * length + position`.
@@ -33,7 +33,7 @@ pub struct Batch {
     /// 0 where the draft reads zeros in place of token and state, otherwise 1: `[sequences][length]`, or empty where nothing
     /// is masked.
     pub keep: Vec<f32>,
-    /// The target's state at each row's position (what its own head reads), `target_width` values each, where there are
+    /// The target's state at each row's position, `state_width` values each, where there are
     /// states.
     pub features: Vec<f32>,
 }
@@ -58,7 +58,7 @@ impl Batch {
 pub struct Batcher {
     /// Draft id of each target id; -1 where there is none.
     inverse: Vec<i32>,
-    /// The target's width where the draft reads its states, otherwise 0.
+    /// Width of the states that the draft reads, otherwise 0.
     width: usize,
     length: usize,
 }
@@ -73,7 +73,7 @@ impl Batcher {
                 ids.iter().enumerate().for_each(|(id, target)| inverse[*target as usize] = id as i32)
             }
         }
-        let width = if draft.input == Input::Hidden { draft.target_width } else { 0 };
+        let width = if draft.input == Input::Hidden { draft.state_width() } else { 0 };
         Self { inverse, width, length }
     }
 

@@ -199,7 +199,10 @@ fn compare(
 fn features(student: &Student, batch: &Batch, rows: &[usize], states: Tensor<2>) -> Tensor<1> {
     const BETA: f32 = 2.0;
     let width = student.draft.target_width;
-    let target: Vec<f32> = rows.iter().flat_map(|r| &batch.features[r * width..][..width]).copied().collect();
+    // What the last layer leaves stands last in a state.
+    let all = student.draft.state_width();
+    let last = |row: &usize| &batch.features[row * all + all - width..][..width];
+    let target: Vec<f32> = rows.iter().flat_map(last).copied().collect();
     let target = Tensor::<2>::from_data(TensorData::new(target, [rows.len(), width]), &student.device);
     let unit = |x: Tensor<2>| x.clone() / (x.square().mean_dim(1) + 1e-6).sqrt();
     let distance = (unit(states) - unit(target)).abs();

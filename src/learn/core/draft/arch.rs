@@ -2,7 +2,7 @@
 
 use crate::learn::core::{error::Error, table};
 use crate::model::draft::{Draft, Input, Origin};
-use crate::model::{Config, Rope, family::FAMILIES};
+use crate::model::{Attention, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES};
 
 /// A shape, still without the ids that it predicts.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -27,6 +27,9 @@ pub struct Shape {
     pub head: Origin,
     /// Whether its own head is its own embedding.
     pub tied: bool,
+    /// The target's layers whose states it reads; `None` for the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taps: Option<Vec<usize>>,
 }
 
 /// A shape that can be chosen by name.
@@ -40,7 +43,7 @@ pub struct Architecture {
 }
 
 /// Every shape that has a name. A draft's own file is one as well (`--init-from`).
-pub static ARCHITECTURES: [Architecture; 7] = [
+pub static ARCHITECTURES: [Architecture; 8] = [
     Architecture {
         name: "hidden-1",
         about: "one layer like the target's, fed by its hidden states, sharing its embedding and head",
@@ -50,6 +53,11 @@ pub static ARCHITECTURES: [Architecture; 7] = [
         name: "hidden-2",
         about: "the same with two layers",
         shape: |t| like(t, Input::Hidden, 2),
+    },
+    Architecture {
+        name: "taps-1",
+        about: "hidden-1 that reads the states behind an early, a middle and the last layer (EAGLE-3)",
+        shape: |target| Shape { taps: Some(three_taps(target)), ..like(target, Input::Hidden, 1) },
     },
     Architecture {
         name: "tokens-2",
@@ -79,15 +87,27 @@ pub static ARCHITECTURES: [Architecture; 7] = [
 ];
 
 fn like(target: &Config, input: Input, layers: usize) -> Shape {
-    let Config { width, heads, kv_heads, head_dim, ff, .. } = *target;
+    let layer = target.plan.layers[target.plan.layers.len() - 1];
+    let Attention { heads, kv_heads, head_dim, .. } = *layer.attention();
+    let (width, ff, taps) = (target.width, layer.mlp.ff(), None);
     let (embedding, head) = (Origin::Target, Origin::Target);
-    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied: false }
+    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied: false, taps }
+}
+
+/// An early layer, one in the middle and the last (arXiv 2503.01840 says no more than low, middle and high).
+fn three_taps(target: &Config) -> Vec<usize> {
+    let last = target.plan.layers.len() - 1;
+    let mut taps = vec![2.min(last), last / 2, last];
+    taps.sort_unstable();
+    taps.dedup();
+    taps
 }
 
 fn plain(layers: usize, width: usize, heads: usize, head_dim: usize, ff: usize) -> Shape {
     let (embedding, head) = (Origin::Own, Origin::Own);
     let (input, kv_heads) = (Input::Tokens, heads / 2);
-    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied: true }
+    let taps = None;
+    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied: true, taps }
 }
 
 impl Architecture {
@@ -104,7 +124,7 @@ impl Shape {
     /// An ordinary model of the target's own shape.
     pub fn of_target(target: &Config) -> Self {
         let (embedding, head) = (Origin::Own, Origin::Own);
-        Self { embedding, head, tied: target.tied, ..like(target, Input::Tokens, target.layers) }
+        Self { embedding, head, tied: target.tied, ..like(target, Input::Tokens, target.plan.layers.len()) }
     }
 
     /// Whether it is an ordinary model, whose head predicts the first ids: no map of ids.
@@ -115,27 +135,27 @@ impl Shape {
     /// A draft of this shape for a target, predicting `ids` (`None`: all). Rope is the target's where heads are as wide
     /// as the target's, otherwise of the same base over whole heads.
     pub fn draft(&self, target: &Config, ids: Option<Vec<u32>>) -> Draft {
-        let rope = if self.head_dim == target.head_dim && target.rope.style == FAMILIES[0].rope {
-            target.rope.clone()
+        let style = RopeStyle::Interleaved;
+        let theirs = &target.plan.ropes[0];
+        let same_heads = target.plan.layers[0].attention().head_dim == self.head_dim;
+        let rope = if same_heads && theirs.style == style {
+            theirs.clone()
         } else {
-            Rope { style: FAMILIES[0].rope, dim: self.head_dim, base: target.rope.base, scale: 1.0 }
+            Rope::new(style, self.head_dim, theirs.base)
         };
+        let attention = Attention::new(self.heads, self.kv_heads, self.head_dim);
         let config = Config {
-            family: &FAMILIES[0],
-            layers: self.layers,
+            family: FAMILIES[0],
             width: self.width,
-            heads: self.heads,
-            kv_heads: self.kv_heads,
-            head_dim: self.head_dim,
-            ff: self.ff,
             vocab: target.vocab,
             head_vocab: ids.as_ref().map_or(target.head_vocab, Vec::len),
             context: target.context,
             rms_eps: target.rms_eps,
-            rope,
             tied: self.tied,
+            plan: Plan::uniform(self.layers, Layer::new(attention, self.ff), rope),
         };
         let Self { input, embedding, head, .. } = *self;
-        Draft { config, input, embedding, head, ids, target_width: target.width, slots: Vec::new() }
+        let (target_width, taps, slots) = (target.width, self.taps.clone(), Vec::new());
+        Draft { config, input, embedding, head, ids, target_width, taps, slots }
     }
 }

@@ -9,7 +9,7 @@ use burn::nn::{Linear, RmsNorm};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use super::weights::{Weights, reorder, transpose};
-use crate::model::{Config, Role};
+use crate::model::{Attention, Config, Layer, Plan, Role, Rope};
 
 /// A layer.
 #[derive(Module, Debug)]
@@ -25,6 +25,27 @@ pub struct Block {
     down: Linear,
 }
 
+/// What a layer is made by.
+#[derive(Clone, Copy)]
+pub(super) struct BlockShape<'a> {
+    pub layer: &'a Layer,
+    pub rope: &'a Rope,
+    /// Of the residual stream.
+    pub width: usize,
+    pub rms_eps: f32,
+}
+
+impl<'a> BlockShape<'a> {
+    /// Those of a draft's layers, the first first.
+    pub fn all(config: &'a Config) -> impl Iterator<Item = Self> {
+        let Config { plan, width, rms_eps, .. } = config;
+        plan.layers.iter().map(|layer| {
+            let rope = &plan.ropes[layer.attention().rope];
+            Self { layer, rope, width: *width, rms_eps: *rms_eps }
+        })
+    }
+}
+
 /// Sizes that a pass of a layer needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Heads {
@@ -32,12 +53,15 @@ pub(super) struct Heads {
     pub kv_heads: usize,
     pub head_dim: usize,
     pub rope_dim: usize,
+    /// What scores are multiplied with.
+    pub scale: f32,
 }
 
 impl Heads {
-    pub fn of(config: &Config) -> Self {
-        let Config { heads, kv_heads, head_dim, .. } = *config;
-        Self { heads, kv_heads, head_dim, rope_dim: config.rope.dim }
+    /// Of the layers of a plan, which are alike.
+    pub fn of(plan: &Plan) -> Self {
+        let Attention { heads, kv_heads, head_dim, rope, scale, .. } = *plan.layers[0].attention();
+        Self { heads, kv_heads, head_dim, rope_dim: plan.ropes[rope].dim, scale }
     }
 }
 
@@ -49,9 +73,10 @@ pub(super) struct RopeTable {
 }
 
 impl RopeTable {
-    pub fn new(config: &Config, positions: usize, device: &Device) -> Self {
-        let table = config.rope.table(positions, None);
-        let half = config.rope.dim / 2;
+    pub fn new(plan: &Plan, positions: usize, device: &Device) -> Self {
+        let rope = &plan.ropes[plan.layers[0].attention().rope];
+        let table = rope.table(positions, None);
+        let half = rope.dim / 2;
         let tensor = |part: usize| {
             let values: Vec<f32> = table.iter().map(|pair| pair[part]).collect();
             Tensor::from_data(TensorData::new(values, [1, 1, positions, half]), device)
@@ -95,32 +120,39 @@ pub(super) fn values<const D: usize>(parameter: &Param<Tensor<D>>) -> Vec<f32> {
 }
 
 impl Block {
-    /// The layer `layer` of `weights`; `None` where a tensor is missing.
-    pub(super) fn new(config: &Config, weights: &Weights, layer: usize, device: &Device) -> Option<Self> {
+    /// The layer `layer` of `weights`, as `shape` says; `None` where a tensor is missing.
+    pub(super) fn new(
+        shape: &BlockShape<'_>,
+        weights: &Weights,
+        layer: usize,
+        device: &Device,
+    ) -> Option<Self> {
+        let &BlockShape { layer: plan, rope, width, rms_eps } = shape;
         let get = |role| weights.get(Some(layer), role);
-        let width = config.width;
-        let rotated = |role, heads| Some(reorder(config, heads, width, get(role)?, true));
+        let attention = plan.attention();
+        let rotated = |role, heads| Some(reorder(rope, attention.head_dim, heads, get(role)?, true));
         Some(Self {
-            attention_norm: norm(get(Role::AttentionNorm)?, config.rms_eps, device),
-            q: linear(&rotated(Role::Q, config.heads)?, width, device),
-            k: linear(&rotated(Role::K, config.kv_heads)?, width, device),
+            attention_norm: norm(get(Role::AttentionNorm)?, rms_eps, device),
+            q: linear(&rotated(Role::Q, attention.heads)?, width, device),
+            k: linear(&rotated(Role::K, attention.kv_heads)?, width, device),
             v: linear(get(Role::V)?, width, device),
-            attention_output: linear(get(Role::AttentionOutput)?, config.q_width(), device),
-            mlp_norm: norm(get(Role::MlpNorm)?, config.rms_eps, device),
+            attention_output: linear(get(Role::AttentionOutput)?, attention.q_width(), device),
+            mlp_norm: norm(get(Role::MlpNorm)?, rms_eps, device),
             gate: linear(get(Role::Gate)?, width, device),
             up: linear(get(Role::Up)?, width, device),
-            down: linear(get(Role::Down)?, config.ff, device),
+            down: linear(get(Role::Down)?, plan.mlp.ff(), device),
         })
     }
 
     /// Puts the layer's weights into `weights`.
-    pub(super) fn export(&self, config: &Config, layer: usize, weights: &mut Weights) {
+    pub(super) fn export(&self, shape: &BlockShape<'_>, layer: usize, weights: &mut Weights) {
         let mut set = |role, values| weights.set(Some(layer), role, values);
+        let attention = shape.layer.attention();
         let matrix = |linear: &Linear| transpose(&values(&linear.weight), linear.weight.dims()[1]);
-        let rotated = |linear, heads| reorder(config, heads, config.width, &matrix(linear), false);
+        let rotated = |linear, heads| reorder(shape.rope, attention.head_dim, heads, &matrix(linear), false);
         set(Role::AttentionNorm, values(&self.attention_norm.gamma));
-        set(Role::Q, rotated(&self.q, config.heads));
-        set(Role::K, rotated(&self.k, config.kv_heads));
+        set(Role::Q, rotated(&self.q, attention.heads));
+        set(Role::K, rotated(&self.k, attention.kv_heads));
         set(Role::V, matrix(&self.v));
         set(Role::AttentionOutput, matrix(&self.attention_output));
         set(Role::MlpNorm, values(&self.mlp_norm.gamma));
@@ -155,7 +187,7 @@ impl Block {
 
     fn attend(&self, normed: Tensor<3>, sizes: Heads, rope: &RopeTable, past: &mut Past) -> Tensor<3> {
         let [batch, length, _] = normed.dims();
-        let Heads { heads, kv_heads, head_dim, rope_dim } = sizes;
+        let Heads { heads, kv_heads, head_dim, rope_dim, scale } = sizes;
         let group = heads / kv_heads;
         let split = |x: Tensor<3>, heads: usize| x.reshape([batch, length, heads, head_dim]).swap_dims(1, 2);
         let q = rope.rotate(split(self.q.forward(normed.clone()), heads), rope_dim);
@@ -164,7 +196,7 @@ impl Block {
         past.0.push((k, v));
 
         // Query heads that share a key/value head stand one below the other.
-        let q = q.reshape([batch, kv_heads, group * length, head_dim]) * (head_dim as f32).powf(-0.5);
+        let q = q.reshape([batch, kv_heads, group * length, head_dim]) * scale;
         let (first_k, first_v) = past.0[0].clone();
         let scores = q.clone().matmul(first_k.swap_dims(2, 3));
         let step = past.0.len() - 1;

@@ -5,7 +5,7 @@ use super::weights::Weights;
 use crate::gguf::{Format, Header, Metadata, Stream, Value, Writer};
 use crate::learn::core::error::Error;
 use crate::model::draft::Draft;
-use crate::model::{self, Config, Role};
+use crate::model::{self, Config, Role, Wanted};
 use crate::source::ByteSource;
 
 /// The whole file. Matrices are stored in `format`, but in F16 where their rows are not whole blocks of it; norms in F32.
@@ -21,7 +21,7 @@ pub fn write(
 ) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::default();
     writer.metadata = metadata(draft, name, target);
-    for (slot, tensor, shape, needed) in draft.wanted() {
+    for Wanted { slot, name: tensor, shape, needed } in draft.wanted() {
         let Some(values) = weights.get(slot.layer, slot.role) else {
             if needed {
                 return Err(Error::Shape(format!("the draft has no {tensor}")));

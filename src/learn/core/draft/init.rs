@@ -6,15 +6,14 @@ use crate::model::{Config, Role, Slot};
 
 /// Which of the target's layers a draft of `layers` begins with: the first ones and, of two or more, the last.
 pub fn layers(draft: &Draft, target: &Config) -> Vec<usize> {
-    let (wanted, last) = (draft.config.layers, target.layers - 1);
+    let (wanted, all) = (draft.config.plan.layers.len(), target.plan.layers.len());
+    let last = all - 1;
     match draft.input {
         // Fed by what the last layer said, a layer is most like the last.
-        Input::Hidden => (0..wanted).map(|i| (target.layers + i).saturating_sub(wanted).min(last)).collect(),
+        Input::Hidden => (0..wanted).map(|i| (all + i).saturating_sub(wanted).min(last)).collect(),
         Input::Tokens => {
             let first = wanted.div_ceil(2);
-            (0..wanted)
-                .map(|i| if i < first { i } else { (target.layers + i).saturating_sub(wanted) })
-                .collect()
+            (0..wanted).map(|i| if i < first { i } else { (all + i).saturating_sub(wanted) }).collect()
         }
     }
 }
@@ -32,9 +31,9 @@ pub fn wanted(draft: &Draft, layers: &[usize]) -> impl Fn(&Slot) -> bool {
 /// The fused row begins as the sum of both normalised inputs' halves.
 pub fn from_target(draft: &Draft, target: &Weights, layers: &[usize], seed: u64) -> Weights {
     let mut weights = Weights::random(draft, seed);
-    let needed = draft.wanted().into_iter().filter(|(.., needed)| *needed);
+    let needed = draft.wanted().into_iter().filter(|tensor| tensor.needed);
     let shapes: Vec<(Slot, usize)> =
-        needed.map(|(slot, _, shape, _)| (slot, shape.iter().product())).collect();
+        needed.map(|tensor| (tensor.slot, tensor.shape.iter().product())).collect();
     for (slot, count) in &shapes {
         let layer = slot.layer.map(|layer| layers[layer]);
         let values = match slot.role {
@@ -47,14 +46,15 @@ pub fn from_target(draft: &Draft, target: &Weights, layers: &[usize], seed: u64)
         }
     }
     if let Some(fuse) = weights.0.get_mut(&Slot { layer: None, role: Role::Fuse }) {
-        let (e, t) = (draft.embedding_width(), draft.target_width);
-        for (row, values) in fuse.chunks_exact_mut(e + t).enumerate() {
+        let (e, t, states) = (draft.embedding_width(), draft.target_width, draft.state_width());
+        for (row, values) in fuse.chunks_exact_mut(e + states).enumerate() {
             values.iter_mut().for_each(|v| *v *= 0.2);
             if row < e {
                 values[row] += 0.5;
             }
             if row < t {
-                values[e + row] += 0.5;
+                // Of the last tap: that of the last layer, where it is tapped.
+                values[e + states - t + row] += 0.5;
             }
         }
     }

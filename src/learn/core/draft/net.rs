@@ -4,7 +4,7 @@ use burn::module::{Module, Param, ParamId, list_param_ids};
 use burn::nn::{Linear, RmsNorm};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::block::{Block, Heads, Past, RopeTable, norm, values};
+use super::block::{Block, BlockShape, Heads, Past, RopeTable, norm, values};
 use super::weights::{Weights, transpose};
 use crate::model::draft::{Draft, Input, Origin};
 use crate::model::{Config, Role};
@@ -16,6 +16,13 @@ pub struct Fuse {
     hidden_norm: RmsNorm,
     of_embedding: Linear,
     of_hidden: Linear,
+}
+
+impl Fuse {
+    /// Taps of a state, each of `width` values.
+    fn taps(&self, width: usize) -> usize {
+        self.hidden_norm.gamma.dims()[0] / width
+    }
 }
 
 /// What a draft learns: everything that is not the target's.
@@ -37,7 +44,7 @@ pub struct Inputs {
     pub tokens: Tensor<2, Int>,
     /// Embeddings of the tokens, `[batch, L, E]`, where the embedding is the target's.
     pub embedded: Option<Tensor<3>>,
-    /// The target's states one position before each token, `[batch, L, T]`, where the draft reads them.
+    /// The target's states one position before each token, `[batch, L, S]`, where the draft reads them.
     pub states: Option<Tensor<3>>,
     /// `[batch, L, 1]`: 0 where the draft reads zeros in place of token and state (the masks of G2SD, arXiv 2302.14771),
     /// otherwise 1.
@@ -66,7 +73,7 @@ impl Net {
         let fuse = match draft.input {
             Input::Tokens => None,
             Input::Hidden => {
-                let (e, t) = (draft.embedding_width(), draft.target_width);
+                let (e, t) = (draft.embedding_width(), draft.state_width());
                 let both = transpose(get(Role::Fuse)?, e + t);
                 let part = |values: &[f32], rows| Linear {
                     weight: Param::from_data(TensorData::new(values.to_vec(), [rows, config.width]), device),
@@ -90,7 +97,8 @@ impl Net {
         };
         let own_head = draft.head == Origin::Own && !config.tied;
         let head = if own_head { Some(matrix(get(Role::Output)?, config.width)) } else { None };
-        let blocks = (0..config.layers).map(|layer| Block::new(config, weights, layer, device));
+        let blocks = BlockShape::all(config).enumerate();
+        let blocks = blocks.map(|(layer, shape)| Block::new(&shape, weights, layer, device));
         Some(Self {
             embedding,
             fuse,
@@ -117,8 +125,8 @@ impl Net {
             weights.set(None, Role::Output, transpose(&values(head), head.dims()[1]));
         }
         weights.set(None, Role::OutputNorm, values(&self.norm.gamma));
-        for (layer, block) in self.blocks.iter().enumerate() {
-            block.export(config, layer, &mut weights);
+        for (layer, (block, shape)) in self.blocks.iter().zip(BlockShape::all(config)).enumerate() {
+            block.export(&shape, layer, &mut weights);
         }
         weights
     }
@@ -139,8 +147,8 @@ impl Net {
             (None, None) => Tensor::zeros([batch, length, config.width], &device),
         };
         let embedded = inputs.read(embedded);
-        let rope = RopeTable::new(config, length, &device);
-        let sizes = Heads::of(config);
+        let rope = RopeTable::new(&config.plan, length, &device);
+        let sizes = Heads::of(&config.plan);
         let mut past: Vec<Past> = self.blocks.iter().map(|_| Past::default()).collect();
         let mut all: Vec<Tensor<3>> = Vec::new();
         let of_embedding = self
@@ -152,9 +160,12 @@ impl Net {
             let mut x = match (&self.fuse, &of_embedding) {
                 (Some(fuse), Some(of_embedding)) => {
                     let states = match (all.last(), &inputs.states) {
-                        (Some(own), _) => later(own.clone()),
+                        // Its own state stands for what each tap would say.
+                        (Some(own), _) => later(own.clone()).repeat_dim(2, fuse.taps(config.width)),
                         (None, Some(states)) => inputs.read(states.clone()),
-                        (None, None) => Tensor::zeros([batch, length, config.width], &device),
+                        (None, None) => {
+                            Tensor::zeros([batch, length, fuse.hidden_norm.gamma.dims()[0]], &device)
+                        }
                     };
                     of_embedding.clone() + fuse.of_hidden.forward(fuse.hidden_norm.forward(states))
                 }
@@ -179,9 +190,9 @@ impl Net {
     ) -> Option<(Tensor<3>, Tensor<3>)> {
         let below = Self { blocks: self.blocks[..layer].to_vec(), ..self.clone() };
         let x = below.states(config, inputs, 1).pop()?;
-        let rope = RopeTable::new(config, x.dims()[1], &x.device());
+        let rope = RopeTable::new(&config.plan, x.dims()[1], &x.device());
         let block = &self.blocks[layer];
-        let context = block.context(x.clone(), Heads::of(config), &rope, &mut Past::default());
+        let context = block.context(x.clone(), Heads::of(&config.plan), &rope, &mut Past::default());
         if attention {
             return Some((context, x));
         }

@@ -13,7 +13,7 @@ use crate::learn::core::error::Error;
 use crate::learn::core::sample::Sample;
 use crate::learn::core::target::Matrices;
 use crate::model::draft::{Draft, Origin};
-use crate::model::{Role, Slot};
+use crate::model::{Layer, Role, Slot};
 
 /// Rows that are multiplied at a time.
 const CHUNK: usize = 4096;
@@ -33,10 +33,13 @@ pub fn regress(
 ) -> Result<(), Error> {
     let slot = Slot { layer: None, role: Role::Fuse };
     let width = draft.config.width;
-    let fits = draft.embedding == Origin::Target && width == draft.target_width;
+    let last = target.config().plan.layers.len() - 1;
+    let taps_last = draft.taps.as_ref().is_none_or(|taps| taps.last() == Some(&last));
+    let fits = draft.embedding == Origin::Target && width == draft.target_width && taps_last;
     if !fits || !weights.0.contains_key(&slot) {
         return Err(Error::Shape(
-            "regression is for drafts that read the target's embedding and states".into(),
+            "regression is for drafts that read the target's embedding, and states up to its last layer"
+                .into(),
         ));
     }
     let solved =
@@ -54,15 +57,17 @@ pub fn regress(
     weights.set(None, Role::FuseEmbeddingNorm, inverse(embedding));
     weights.set(None, Role::FuseHiddenNorm, inverse(hidden));
     weights.0.insert(slot, matrix);
-    let outputs = [(Role::AttentionOutput, draft.config.q_width()), (Role::Down, draft.config.ff)];
-    for layer in 0..draft.config.layers {
+    let layers = &draft.config.plan.layers;
+    let outputs =
+        |layer: &Layer| [(Role::AttentionOutput, layer.attention().q_width()), (Role::Down, layer.mlp.ff())];
+    for (layer, plan) in layers.iter().enumerate() {
         // Until it is this layer's turn it adds nothing.
-        for (role, inputs) in outputs {
+        for (role, inputs) in outputs(plan) {
             weights.set(Some(layer), role, vec![0.0; inputs * width]);
         }
     }
-    for layer in 0..draft.config.layers {
-        for (role, inputs) in outputs {
+    for (layer, plan) in layers.iter().enumerate() {
+        for (role, inputs) in outputs(plan) {
             let student = Student::new(draft.clone(), weights, target, device)?.still();
             let mut sums = Sums::new(inputs, width);
             for sample in samples {
@@ -77,19 +82,21 @@ pub fn regress(
 /// The normal equations of the fused row.
 fn fuse(draft: &Draft, target: &dyn Matrices, samples: &[Sample], device: &Device) -> Result<Sums, Error> {
     let (e, t, eps) = (draft.embedding_width(), draft.target_width, draft.config.rms_eps);
-    let mut sums = Sums::new(e + t, t);
+    let width = draft.state_width();
+    let mut sums = Sums::new(e + width, t);
     let (mut x, mut y) = (Vec::new(), Vec::new());
     let mut row = vec![0.0; e];
     for sample in samples {
         for position in sample.rows.positions.iter().map(|at| *at as usize).filter(|at| *at > 0) {
-            let (Some(before), Some(here)) = (sample.state(t, position - 1), sample.state(t, position))
+            let (Some(before), Some(here)) =
+                (sample.state(width, position - 1), sample.state(width, position))
             else {
                 return Err(Error::Shape("regression needs samples with hidden states".into()));
             };
             target.embedding_rows(&sample.tokens[position..=position], &mut row);
             push_normed(&mut x, row.iter().copied(), eps);
             push_normed(&mut x, before.iter().map(|h| h.to_f32()), eps);
-            push_normed(&mut y, here.iter().map(|h| h.to_f32()), eps);
+            push_normed(&mut y, here[width - t..].iter().map(|h| h.to_f32()), eps);
             if y.len() == CHUNK * t {
                 sums.add_rows(std::mem::take(&mut x), std::mem::take(&mut y), device);
             }
@@ -102,8 +109,9 @@ fn fuse(draft: &Draft, target: &dyn Matrices, samples: &[Sample], device: &Devic
 /// Adds a sample to the normal equations of a projection of `layer`: what it reads, and what is missing there.
 fn missing(student: &Student, sample: &Sample, layer: usize, attention: bool, sums: &mut Sums) {
     let (width, eps) = (student.draft.target_width, student.draft.config.rms_eps);
+    let all = student.draft.state_width();
     let readable = sample.tokens.len() - 1;
-    let states = sample.states_before(width, 0..readable).collect();
+    let states = sample.states_before(all, 0..readable).collect();
     let inputs = student.inputs(1, &sample.tokens[..readable], states);
     let Some((read, x)) = student.net.probe(&student.draft.config, &inputs, layer, attention) else { return };
     let at: Vec<i32> = sample.rows.positions.iter().map(|at| *at as i32).collect();
@@ -114,8 +122,9 @@ fn missing(student: &Student, sample: &Sample, layer: usize, attention: bool, su
     };
     let mut y = Vec::new();
     for position in sample.rows.positions.iter().map(|at| *at as usize) {
-        let here = sample.state(width, position).unwrap_or_default();
-        push_normed(&mut y, here.iter().map(|h| h.to_f32()), eps);
+        // What the last layer leaves stands last.
+        let here = sample.state(all, position).unwrap_or_default();
+        push_normed(&mut y, here.iter().skip(all - width).map(|h| h.to_f32()), eps);
     }
     let y = Tensor::<2>::from_data(TensorData::new(y, [sample.rows.len(), width]), &student.device);
     sums.add(rows(read), y - rows(x));

@@ -115,7 +115,7 @@ impl Student {
     }
 
     /// Inputs of `batch` sequences of equal length: their tokens one after the other, and (where the draft reads them) the
-    /// target's states one position before each, `target_width` values each.
+    /// target's states one position before each, `state_width` values each.
     pub fn inputs(&self, batch: usize, tokens: &[u32], states: Vec<f32>) -> Inputs {
         let length = tokens.len() / batch.max(1);
         let width = self.draft.embedding_width();
@@ -125,7 +125,7 @@ impl Student {
             Tensor::from_data(TensorData::new(values, [batch, length, width]), &self.device)
         });
         let states = (self.draft.input == Input::Hidden).then(|| {
-            let shape = [batch, length, self.draft.target_width];
+            let shape = [batch, length, self.draft.state_width()];
             Tensor::from_data(TensorData::new(states, shape), &self.device)
         });
         let ids: Vec<i32> = tokens.iter().map(|t| *t as i32).collect();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::gguf::Stream;
-use crate::model::{Config, Draft, Role, RopeStyle, Slot};
+use crate::model::{Draft, Role, Rope, RopeStyle, Slot, Wanted};
 use crate::source::ByteSource;
 
 /// Weights by slot.
@@ -45,7 +45,7 @@ impl Weights {
     /// Random weights for `draft`: matrices normal with variance `1 / columns`, norms 1.
     pub fn random(draft: &Draft, seed: u64) -> Self {
         let mut weights = Self::default();
-        for (at, (slot, _, shape, needed)) in draft.wanted().into_iter().enumerate() {
+        for (at, Wanted { slot, shape, needed, .. }) in draft.wanted().into_iter().enumerate() {
             if !needed {
                 continue;
             }
@@ -65,22 +65,22 @@ impl Weights {
     }
 }
 
-/// Reorders the rows of a query or key projection of `heads` heads between rope's two styles: `to_halves` from elements
+/// Reorders the rows of a query or key projection of `heads` heads, `head_dim` wide, between rope's two styles: `to_halves` from elements
 /// `2i, 2i + 1` to `i, i + dim / 2`, otherwise back. Queries and keys change alike, so that scores stay what they are.
 pub(super) fn reorder(
-    config: &Config,
+    rope: &Rope,
+    head_dim: usize,
     heads: usize,
-    columns: usize,
     values: &[f32],
     to_halves: bool,
 ) -> Vec<f32> {
-    if config.rope.style == RopeStyle::Halves {
+    if rope.style == RopeStyle::Halves {
         return values.to_vec();
     }
-    let half = config.rope.dim / 2;
+    let (half, columns) = (rope.dim / 2, values.len() / (heads * head_dim));
     let mut reordered = values.to_vec();
     for head in 0..heads {
-        let row = |element: usize| (head * config.head_dim + element) * columns;
+        let row = |element: usize| (head * head_dim + element) * columns;
         for pair in 0..half {
             for (interleaved, halves) in [(2 * pair, pair), (2 * pair + 1, half + pair)] {
                 let (from, to) = if to_halves { (interleaved, halves) } else { (halves, interleaved) };

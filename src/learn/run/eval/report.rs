@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::bootstrap::{Interval, interval};
 use super::measure::Measured;
 use crate::learn::core::draft::Shape;
-use crate::model::{Config, Draft, Role};
+use crate::model::{Config, Draft, Role, Wanted};
 
 /// One task's line of a report.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -54,10 +54,11 @@ pub fn task(category: &str) -> &str {
 /// Weights that a draft reads for a token, over those that a model of the target's configuration does: layers and head,
 /// whosever they are, without the embedding's lookup.
 pub fn size_ratio(draft: &Draft, target: &Config) -> f64 {
-    let body = |wanted: Vec<(crate::model::Slot, String, Vec<usize>, bool)>| -> usize {
-        let outside = [Role::TokenEmbedding, Role::Output, Role::RopeFactors];
-        let body = wanted.iter().filter(|(slot, ..)| !outside.contains(&slot.role));
-        body.map(|(_, _, shape, _)| shape.iter().product::<usize>()).sum()
+    let body = |wanted: Vec<Wanted>| -> usize {
+        let outside =
+            |role: Role| matches!(role, Role::TokenEmbedding | Role::Output) || role.is_rope_factor();
+        let body = wanted.iter().filter(|tensor| !outside(tensor.slot.role));
+        body.map(|tensor| tensor.shape.iter().product::<usize>()).sum()
     };
     let ours = body(draft.wanted()) + draft.config.width * draft.config.head_vocab;
     let whole = Shape::of_target(target).draft(target, None);
