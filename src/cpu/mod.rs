@@ -22,6 +22,7 @@ pub mod norm;
 pub mod reference;
 pub mod rope;
 mod scratch;
+mod session;
 pub mod simd;
 #[cfg(test)]
 mod tests;
@@ -31,4 +32,5 @@ pub use cache::{Cache, Head};
 pub use draft::Draft;
 pub use matrix::Matrix;
 pub use model::{Logits, Model};
+pub use session::{DraftReader, Session, States, TargetReader};
 pub use simd::Level;

@@ -9,6 +9,7 @@ use crate::gpu::ops::{self, Attention, CACHE_SLACK, Epilogue, Matvec, Positions,
 use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::{Device, Error};
+use crate::round::Memory;
 
 /// Most rows that share a load of weights: beyond, accumulators no longer fit registers.
 const MAX_TILE: usize = 8;
@@ -95,7 +96,7 @@ pub(super) struct Runner {
     /// From the head to the commit.
     tails: HashMap<(Pass, Mode), Plan>,
     /// Positions that the cache holds valid keys and values for.
-    pub cached: usize,
+    cached: usize,
 }
 
 impl Runner {
@@ -131,6 +132,11 @@ impl Runner {
             cached: 0,
             model,
         })
+    }
+
+    /// Says that passes leave it with the first `len` positions read.
+    pub(super) fn read_to(&mut self, len: usize) {
+        self.cached = len;
     }
 
     /// Makes the buffers of laws if this is their first use.
@@ -307,6 +313,16 @@ impl Runner {
         }
         plan.steps.extend(sampler.steps(mode, &commit)?);
         Ok(plan)
+    }
+}
+
+impl Memory for Runner {
+    fn len(&self) -> usize {
+        self.cached
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.cached = self.cached.min(len);
     }
 }
 
