@@ -7,6 +7,7 @@ use std::rc::Rc;
 use paceline::gguf::{Format, Stream};
 use paceline::gpu::{Device, DeviceOptions, Model, Peaks, Session, Timing, Variant, peaks};
 use paceline::model::tiny::Tiny;
+use paceline::round::Engine as _;
 
 /// Tokens in the cache while attention is timed.
 const CONTEXT: usize = 192;

@@ -352,7 +352,9 @@ impl<E: Engine> Generator<E> {
             Some(depth) => depth.clamp(1, most),
             // How long a proposal may be depends on how many rounds are in front of it. Where the same seed is to give
             // the same sample, that must not depend on timings.
-            None if !self.options.rules.sampling.is_greedy() && self.options.gamma != Gamma::Auto => most.min(2),
+            None if !self.options.rules.sampling.is_greedy() && self.options.gamma != Gamma::Auto => {
+                most.min(2)
+            }
             None => self.controller.depth(self.engine.latency_ms(), most),
         }
     }

@@ -42,7 +42,11 @@ pub async fn replay(device: &Rc<Device>, rounds: usize, seed: u64) -> Result<Rep
     let settings = settings(seed);
     let verifiers = VERIFIERS.iter().filter(|spec| spec.kernel.is_some());
     let lossless = verifiers.flat_map(|spec| {
-        let rules = move |sampling: &Sampling| Rules { sampling: sampling.clone(), verifier: spec, ..Rules::default() };
+        let rules = move |sampling: &Sampling| Rules {
+            sampling: sampling.clone(),
+            verifier: spec,
+            ..Rules::default()
+        };
         settings.iter().map(move |(vocab, sampling)| (spec.name, *vocab, rules(sampling)))
     });
     // Powers are floating-point: no two devices agree on them.

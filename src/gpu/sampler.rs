@@ -349,7 +349,8 @@ impl Tail<'_> {
             (5, residuals),
             (7, self.positions.state),
         ];
-        let options = |decides: bool| context! { verifier => law.verifier, lenience => mode.lenience, decides };
+        let options =
+            |decides: bool| context! { verifier => law.verifier, lenience => mode.lenience, decides };
         let groups = [slices(self.vocab), self.rows];
         let mut summing = common.to_vec();
         if mode.lenience.is_some() {

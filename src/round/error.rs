@@ -50,7 +50,9 @@ pub enum Error {
         name: &'static str,
     },
     /// A proposal that branches.
-    #[error("the proposal branches, and proposals are verified as chains; propose one token behind the other")]
+    #[error(
+        "the proposal branches, and proposals are verified as chains; propose one token behind the other"
+    )]
     ProposalTree,
     /// A proposal whose nodes are in no order.
     #[error(

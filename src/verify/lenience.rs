@@ -160,7 +160,8 @@ impl std::str::FromStr for Lenience {
         });
         parts.ok_or_else(|| {
             let forms: Vec<String> = KINDS.iter().map(|kind| format!("{}=E", kind.name)).collect();
-            let (last, others) = forms.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+            let (last, others) =
+                forms.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
             format!("{text} is not {} or {last}", others.join(", "))
         })
     }
@@ -177,7 +178,8 @@ mod tests {
     #[test]
     fn f_is_the_papers() {
         for (kind, expected) in [("linear", 0.2), ("square", 0.4), ("exponential", 0.1f64.sqrt())] {
-            let f = |p: f64| f64::from(lenience(kind, 0.5).raised((p * f64::from(ONE)) as u32)) / f64::from(ONE);
+            let f =
+                |p: f64| f64::from(lenience(kind, 0.5).raised((p * f64::from(ONE)) as u32)) / f64::from(ONE);
             assert!((f(0.1) - expected).abs() < 1e-6, "{kind}");
             assert_eq!(f(0.9), if kind == "exponential" { f(0.9) } else { 1.0 });
         }

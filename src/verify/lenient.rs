@@ -49,10 +49,6 @@ mod tests {
         assert_eq!(verify("square", 0.77, &[1]), Verdict { accepted: 1, next: 1 });
         assert_eq!(verify("linear", 0.1, &[2]), Verdict { accepted: 0, next: 0 });
         assert_eq!(verify("linear", 1.0, &[0]), Verdict { accepted: 1, next: 1 });
-        assert_eq!(
-            verify("linear", 0.1, &[3]),
-            Verdict { accepted: 0, next: 0 },
-            "the target never says it"
-        );
+        assert_eq!(verify("linear", 0.1, &[3]), Verdict { accepted: 0, next: 0 }, "the target never says it");
     }
 }

@@ -14,7 +14,13 @@ pub(super) struct Decided {
 }
 
 /// Biases and penalties on the target's logits (rows of `width`) behind `context` and each drafted token.
-pub(super) fn adjust_rows(rules: &Rules, context: &[u32], drafted: &Drafted, logits: &mut [f32], width: usize) {
+pub(super) fn adjust_rows(
+    rules: &Rules,
+    context: &[u32],
+    drafted: &Drafted,
+    logits: &mut [f32],
+    width: usize,
+) {
     if rules.sampling.adjusts() {
         let mut history = context.to_vec();
         for (i, row) in logits.chunks_exact_mut(width).enumerate() {

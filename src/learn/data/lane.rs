@@ -6,7 +6,7 @@ use super::collect::{Collector, Progress};
 use super::sample::{Rows, Sample, weights};
 use super::script::{Part, Script};
 use crate::cpu::{Cache, Logits};
-use crate::decode::verifier::argmax;
+use crate::sampling::argmax;
 
 /// A sequence in the making.
 pub(super) struct Lane {

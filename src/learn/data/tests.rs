@@ -5,11 +5,11 @@ use pollster::block_on;
 
 use super::{Collector, Openers, Part, Prompt, Sample, Script, Source, collect, shards};
 use crate::cpu::{Cache, Draft, Logits};
-use crate::decode::verifier::argmax;
 use crate::gguf::Format;
 use crate::learn::draft::{Architecture, Weights, file};
 use crate::learn::{Target, files};
 use crate::model::tiny::Tiny;
+use crate::sampling::argmax;
 
 const CAPACITY: usize = 192;
 

@@ -69,7 +69,7 @@ fn metadata(draft: &Draft, name: &str, target: &Metadata) -> Metadata {
 /// A draft from a file, whatever of the two kinds it is.
 ///
 /// # Errors
-/// What can be wrong with the file; [`crate::decode::Error::TokenizerMismatch`] where it was made for another tokenizer.
+/// What can be wrong with the file; [`crate::Error::TokenizerMismatch`] where it was made for another tokenizer.
 pub async fn read<S: ByteSource>(source: S, target: &Target) -> Result<(Draft, Weights), crate::Error> {
     read_shards(vec![source], target).await
 }
@@ -86,7 +86,7 @@ pub async fn read_shards<S: ByteSource>(
     let header = stream.header();
     Tokenizer::from_metadata(&header.metadata)?
         .compatible(&target.tokenizer)
-        .map_err(crate::decode::Error::TokenizerMismatch)?;
+        .map_err(crate::Error::TokenizerMismatch)?;
     let draft = describe(header, target.model.config())?;
     let weights = Weights::read(&mut stream, &draft.slots, |_| true).await?;
     Ok((draft, weights))
@@ -103,7 +103,7 @@ pub fn open(path: &Path, target: &Target) -> Result<(Draft, Weights), crate::Err
 /// A draft from a file, for the CPU engine: ready to run beside `target`, for texts of at most `capacity` tokens.
 ///
 /// # Errors
-/// As [`read`]; [`crate::decode::Error::DraftMismatch`] where it does not fit the target.
+/// As [`read`]; [`crate::Error::DraftMismatch`] where it does not fit the target.
 pub async fn load<S: ByteSource>(
     source: S,
     target: &Target,
@@ -125,9 +125,9 @@ pub async fn load_shards<S: ByteSource>(
     let header = stream.header();
     Tokenizer::from_metadata(&header.metadata)?
         .compatible(&target.tokenizer)
-        .map_err(crate::decode::Error::TokenizerMismatch)?;
+        .map_err(crate::Error::TokenizerMismatch)?;
     let draft = describe(header, target.model.config())?;
-    let draft = draft.beside(target.model.config()).map_err(crate::decode::Error::DraftMismatch)?;
+    let draft = draft.beside(target.model.config()).map_err(crate::Error::DraftMismatch)?;
     let capacity = capacity.min(draft.config.context);
     Ok((cpu::Draft::load(&mut stream, &draft, &target.model, capacity).await?, draft))
 }

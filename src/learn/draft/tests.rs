@@ -193,12 +193,8 @@ fn plain_drafts_load_in_the_engine_and_fed_ones_say_why_not() {
         file::write(&draft, &weights, Format::Q8_0, "test", &target.metadata).unwrap()
     };
     let load = |draft: Vec<u8>| {
-        let options = crate::decode::engines::LoadOptions {
-            device: crate::decode::engines::Device::Cpu,
-            ..Default::default()
-        };
-        block_on(crate::decode::engines::load(&tiny.gguf()[..], Some(&draft[..]), &options))
-            .map(|loaded| loaded.draft)
+        let options = crate::load::LoadOptions { device: crate::load::Device::Cpu, ..Default::default() };
+        block_on(crate::load::load(&tiny.gguf()[..], Some(&draft[..]), &options)).map(|loaded| loaded.draft)
     };
     assert_eq!(load(make("plain-2x64")).unwrap().unwrap().config.layers, 2);
     assert!(model::Model::describe(block_on(Stream::open(&make("hidden-1")[..])).unwrap().header()).is_err());
@@ -214,7 +210,7 @@ fn what_does_not_fit_is_refused() {
     let other =
         block_on(Target::load(&Tiny { vocab: 270, ..tiny(Format::F32) }.gguf()[..], CAPACITY)).unwrap();
     let error = block_on(file::read(&bytes[..], &other)).unwrap_err();
-    assert!(matches!(error, crate::Error::Decode(crate::decode::Error::TokenizerMismatch(_))), "{error}");
+    assert!(matches!(error, crate::Error::TokenizerMismatch(_)), "{error}");
     let wide = Tiny { width: 64, ..tiny(Format::F32) };
     let wide = block_on(Target::load(&wide.gguf()[..], CAPACITY)).unwrap();
     let error = Student::new(draft.clone(), &weights, &wide.model, &Device::flex()).unwrap_err();

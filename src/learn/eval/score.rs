@@ -3,9 +3,9 @@
 
 use super::text::{softmax, states_before};
 use crate::cpu::{Cache, Draft, Logits};
-use crate::decode::verifier::argmax;
 use crate::learn::Target;
 use crate::learn::data::{Part, Script};
+use crate::sampling::argmax;
 
 /// Sums over the tokens of some texts.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

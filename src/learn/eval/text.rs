@@ -1,7 +1,7 @@
 //! What the target says to a prompt, and what it thought meanwhile.
 
 use crate::cpu::{Cache, Logits, Model};
-use crate::decode::verifier::argmax;
+use crate::sampling::argmax;
 
 /// A prompt with the target's answer.
 #[derive(Debug, Clone)]
