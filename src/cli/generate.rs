@@ -14,6 +14,14 @@ use super::model_files::ModelFiles;
 use super::progress::Progress;
 use super::tuning;
 
+/// Help of `--draft`.
+const DRAFT: &str = "Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`. Given twice, the first \
+    that has something to say proposes: `--draft ngram --draft FILE`";
+
+fn draft_help() -> String {
+    super::listed(DRAFT, DRAFTERS.iter().map(|spec| (spec.name, spec.about)))
+}
+
 /// Continue a prompt, or answer in a chat, with speculative decoding.
 #[derive(clap::Args)]
 pub struct Args {
@@ -21,9 +29,7 @@ pub struct Args {
     /// beside it), or a pattern in quotes (`'NAME-*.gguf'`).
     #[arg(long, value_name = "FILE")]
     target: ModelFiles,
-    /// Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`. Given twice, the first that has
-    /// something to say proposes: `--draft ngram --draft FILE`.
-    #[arg(long, value_name = "FILE|NAME", default_value = "none")]
+    #[arg(long, value_name = "FILE|NAME", default_value = "none", help = DRAFT, long_help = draft_help())]
     draft: Vec<String>,
     #[command(flatten)]
     prompt: Prompt,

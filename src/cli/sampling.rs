@@ -1,8 +1,9 @@
 //! How tokens are sampled, as flags.
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use paceline::round::Rules;
 use paceline::sampling::Sampling;
-use paceline::verify::{self, Lenience, VERIFIERS};
+use paceline::verify::{self, KINDS, Lenience, VERIFIERS};
 
 /// The target's law. Without these flags: greedy.
 #[derive(clap::Args)]
@@ -40,9 +41,7 @@ pub struct Args {
     /// changes the law of the text.
     #[arg(long, value_name = "NAME", default_value = "block", value_parser = verifiers())]
     verify: String,
-    /// Accepts more proposals than the target's law allows: linear=E, square=E or exponential=E with E from 0.01 to 1,
-    /// where 1 is without loss. The statistics say what it costs in total variation.
-    #[arg(long, value_name = "KIND=E")]
+    #[arg(long, value_name = "KIND=E", help = LOSSY, long_help = lossy_help())]
     lossy: Option<Lenience>,
     /// The draft stops before a token when its most likely one has less than this probability.
     #[arg(long, value_name = "P", default_value_t = 0.0)]
@@ -84,8 +83,16 @@ fn any_seed() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-fn verifiers() -> clap::builder::PossibleValuesParser {
-    VERIFIERS.iter().map(|spec| spec.name).collect::<Vec<_>>().into()
+fn verifiers() -> PossibleValuesParser {
+    VERIFIERS.iter().map(|spec| PossibleValue::new(spec.name).help(spec.about)).collect::<Vec<_>>().into()
+}
+
+/// Help of `--lossy`.
+const LOSSY: &str = "Accepts more proposals than the target's law allows: linear=E, square=E or exponential=E with E from \
+    0.01 to 1, where 1 is without loss. The statistics say what it costs in total variation";
+
+fn lossy_help() -> String {
+    super::listed(LOSSY, KINDS.iter().map(|kind| (kind.name, kind.about)))
 }
 
 fn parse_bias(text: &str) -> Result<(u32, f32), String> {
