@@ -90,7 +90,6 @@ fn options(random: &mut fastrand::Rng) -> anyhow::Result<Options> {
         },
         drafter: drafters::by_name(names[random.usize(..names.len())])?,
         in_flight: [None, Some(1), Some(2), Some(5)][random.usize(..4)],
-        ..Options::default()
     })
 }
 

@@ -122,6 +122,14 @@ impl Laws {
     }
 }
 
+/// As the buffers of a session (`session/runner.rs`).
+impl Drop for Laws {
+    fn drop(&mut self) {
+        let Self { masses, sums, cuts, floors, rows } = self;
+        [masses, sums, cuts, floors, rows].into_iter().for_each(|buffer| buffer.destroy());
+    }
+}
+
 /// Words of the sums of `residual.wgsl` for a vocabulary.
 pub(super) fn residual_words(vocab: usize) -> usize {
     4 * slices(vocab) * MAX_ROWS

@@ -71,15 +71,15 @@ impl Engine for AnyEngine {
     }
 
     async fn truncate(&mut self, len: usize) -> Result<(), Error> {
-        Ok(delegate!(self, e => e.truncate(len).await?))
+        delegate!(self, e => e.truncate(len).await.map_err(Error::from))
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
-        Ok(delegate!(self, e => e.append(tokens).await?))
+        delegate!(self, e => e.append(tokens).await.map_err(Error::from))
     }
 
     fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Error> {
-        Ok(delegate!(self, e => e.begin(rules, limit)?))
+        delegate!(self, e => e.begin(rules, limit).map_err(Error::from))
     }
 
     fn ready(&self, proposal: &Proposal) -> bool {
@@ -87,11 +87,11 @@ impl Engine for AnyEngine {
     }
 
     fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
-        Ok(delegate!(self, e => e.submit(proposal)?))
+        delegate!(self, e => e.submit(proposal).map_err(Error::from))
     }
 
     async fn collect(&mut self) -> Result<Outcome, Error> {
-        Ok(delegate!(self, e => e.collect().await?))
+        delegate!(self, e => e.collect().await.map_err(Error::from))
     }
 }
 

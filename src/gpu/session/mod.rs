@@ -213,11 +213,9 @@ impl Session {
     }
 
     fn prepare(&mut self, draft: bool, pass: Pass) -> Result<(), Error> {
-        let mode = self.mode;
-        let (device, shared) = (Rc::clone(&self.device), self.shared.clone());
-        let runner =
-            self.runner(draft).ok_or_else(|| Error::Device("a draft pass without a draft".into()))?;
-        runner.prepare(&device, &shared, pass, mode)
+        let runner = if draft { self.draft.as_mut() } else { Some(&mut self.target) };
+        let runner = runner.ok_or_else(|| Error::Device("a draft pass without a draft".into()))?;
+        runner.prepare(&self.device, &self.shared, pass, self.mode)
     }
 
     /// Encodes passes of the target or the draft into one command buffer.
@@ -246,4 +244,41 @@ impl Session {
 /// The smallest row count of a plan that holds `rows` rows.
 fn row_count(rows: usize) -> usize {
     ROW_COUNTS.into_iter().find(|&r| r >= rows).unwrap_or(MAX_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gguf::Stream;
+    use crate::gpu::{DeviceOptions, Variant};
+    use crate::model::{self, tiny::Tiny};
+    use crate::sampling::Sampling;
+
+    /// Whether a buffer can no longer be written.
+    fn is_destroyed(device: &Device, buffer: &wgpu::Buffer) -> bool {
+        device.write(buffer, 0, &[0]);
+        device.check().is_err()
+    }
+
+    #[test]
+    fn what_a_session_made_goes_with_it() {
+        pollster::block_on(async {
+            let device = Device::open(DeviceOptions::default()).await.expect("cargo xtask setup");
+            let bytes = Tiny::default().gguf();
+            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+            let description = model::Model::describe(stream.header()).unwrap();
+            let model = Model::load(&device, &mut stream, &description, Variant::ALL[0], 64).await.unwrap();
+            let mut session = Session::new(Rc::new(model), None).unwrap();
+            let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
+            session.begin(&Rules { sampling, ..Rules::default() }, 64).unwrap();
+            let Shared { tokens, state, sampling, result, residuals, .. } = &session.shared;
+            let laws = session.target.laws.as_ref().map(|laws| &laws.rows);
+            let made = [tokens, state, sampling, result, residuals, &session.target.logits];
+            let made: Vec<wgpu::Buffer> = made.into_iter().chain(laws).cloned().collect();
+            assert!(made.len() == 7 && !made.iter().any(|buffer| is_destroyed(&device, buffer)));
+            drop(session);
+            let gone: Vec<bool> = made.iter().map(|buffer| is_destroyed(&device, buffer)).collect();
+            assert_eq!(gone, [true; 7]);
+        });
+    }
 }

@@ -55,7 +55,6 @@ impl Pass {
 }
 
 /// Buffers of the session that its passes share.
-#[derive(Clone)]
 pub(super) struct Shared {
     /// `tokens[position]` of the whole context and the current proposal.
     pub tokens: wgpu::Buffer,
@@ -327,14 +326,39 @@ impl Memory for Runner {
 }
 
 /// Browsers free a buffer that nobody refers to when their garbage collector comes by, which sees how small the handle
-/// is, not the buffer. What is in flight still ends well.
+/// is, not the buffer. What is in flight still ends well. No `..` below: a buffer that is added is destroyed, too.
 impl Drop for Runner {
     fn drop(&mut self) {
-        let Self { caches, x, qkv, q, attention, mlp, fusing, said, logits, laws, .. } = &*self;
-        let rows = laws.iter().map(|laws| &laws.rows);
-        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]).chain(rows);
-        let buffers = buffers.chain(fusing.iter().flatten()).chain(said);
-        buffers.for_each(wgpu::Buffer::destroy);
+        let Self {
+            caches,
+            x,
+            qkv,
+            q,
+            attention,
+            mlp,
+            fusing,
+            said,
+            logits,
+            best,
+            model,
+            laws,
+            bodies,
+            tails,
+            cached,
+        } = &*self;
+        // Of others, or no buffers; laws destroy their own.
+        let _ = (model, laws, bodies, tails, cached);
+        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits, best]);
+        buffers.chain(fusing.iter().flatten()).chain(said).for_each(wgpu::Buffer::destroy);
+    }
+}
+
+/// As [`Runner`]. The draft's rows are its laws' own.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let Self { tokens, state, sampling, result, residuals, draft_rows: _, hidden } = self;
+        let buffers = [tokens, state, sampling, result, residuals].into_iter().chain(hidden);
+        buffers.for_each(|buffer| buffer.destroy());
     }
 }
 
