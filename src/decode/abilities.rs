@@ -10,16 +10,16 @@ use crate::verify::{KINDS, VERIFIERS};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Abilities {
     /// Drafters; without a draft model only those that need none.
-    pub drafters: Vec<DrafterAbout>,
+    pub drafters: Vec<NamedDrafter>,
     /// Verifiers of sampled text.
-    pub verifiers: Vec<About>,
+    pub verifiers: Vec<Named>,
     /// Ways to accept more than the target's law allows.
-    pub lossy: Vec<About>,
+    pub lossy: Vec<Named>,
 }
 
 /// A name, and a line about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct About {
+pub struct Named {
     /// What the user types.
     pub name: &'static str,
     /// One line of help.
@@ -29,7 +29,7 @@ pub struct About {
 /// A drafter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct DrafterAbout {
+pub struct NamedDrafter {
     /// What the user types.
     pub name: &'static str,
     /// One line of help.
@@ -40,7 +40,7 @@ pub struct DrafterAbout {
     pub needs_draft: bool,
 }
 
-impl DrafterAbout {
+impl NamedDrafter {
     fn new(spec: &drafters::Spec) -> Self {
         let drafter = (spec.make)();
         let (runs, needs_draft) = (drafter.runs(), drafter.needs_draft_model());
@@ -51,12 +51,12 @@ impl DrafterAbout {
 impl Abilities {
     /// Those of `engine`.
     pub fn of(engine: &impl Engine) -> Self {
-        let drafters = DRAFTERS.iter().map(|spec| DrafterAbout::new(spec));
+        let drafters = DRAFTERS.iter().map(|spec| NamedDrafter::new(spec));
         let verifiers = VERIFIERS.iter().filter(|spec| engine.verifies(spec));
         Self {
             drafters: drafters.filter(|drafter| engine.has_draft() || !drafter.needs_draft).collect(),
-            verifiers: verifiers.map(|spec| About { name: spec.name, about: spec.about }).collect(),
-            lossy: KINDS.iter().map(|kind| About { name: kind.name, about: kind.about }).collect(),
+            verifiers: verifiers.map(|spec| Named { name: spec.name, about: spec.about }).collect(),
+            lossy: KINDS.iter().map(|kind| Named { name: kind.name, about: kind.about }).collect(),
         }
     }
 }

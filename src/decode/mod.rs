@@ -6,7 +6,7 @@ mod controller;
 mod generate;
 mod stats;
 
-pub use abilities::{Abilities, About, DrafterAbout};
+pub use abilities::{Abilities, Named, NamedDrafter};
 pub use controller::Gamma;
 pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
 pub use stats::Stats;

@@ -19,7 +19,7 @@ pub struct Rules {
     /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
     /// It decides before it draws, so nothing is lost (ALGORITHMS 1.2, L3).
     pub confidence: f32,
-    /// Ids that end the generation, usually [`crate::text::Tokenizer::stop_ids`]; at most
+    /// Ids that end the generation, usually those of the tokenizer; at most
     /// [`MAX_STOPS`](crate::sampling::MAX_STOPS).
     pub stop_ids: Vec<u32>,
 }

@@ -49,8 +49,7 @@ pub struct Session {
 impl Session {
     /// An empty sequence of at most `capacity` tokens, which both models must have been loaded for.
     ///
-    /// The draft must have been loaded for this target, as it runs [beside](crate::model::Draft::beside) it: so does
-    /// [`crate::load::load()`].
+    /// The draft must have been loaded for this target, as it runs [beside](crate::model::Draft::beside) it.
     pub fn new(target: Rc<Model>, draft: Option<Rc<Draft>>, capacity: usize) -> Self {
         let reads_states = draft.as_ref().is_some_and(|draft| draft.reads_hidden());
         Self {
