@@ -5,8 +5,9 @@
 use std::rc::Rc;
 
 use paceline::gguf::{Format, Stream};
-use paceline::gpu::{Device, DeviceOptions, Model, Peaks, Session, Timing, Variant, peaks};
+use paceline::gpu::{Choice, Device, DeviceOptions, Model, Peaks, Session, Timing, Variant, peaks};
 use paceline::model::tiny::Tiny;
+use paceline::round::Engine as _;
 
 /// Tokens in the cache while attention is timed.
 const CONTEXT: usize = 192;
@@ -38,7 +39,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     for variant in Variant::ALL.into_iter().filter(|v| asked.is_none_or(|a| a == *v)) {
         let mut stream = Stream::open(bytes.as_slice()).await?;
         let description = paceline::model::Model::describe(stream.header())?;
-        let model = Model::load(&device, &mut stream, &description, variant, 512).await?;
+        let model = Model::load(&device, &mut stream, &description, Choice::of(variant), 512).await?;
         let mut session = Session::new(Rc::new(model), None)?;
         session.append(&[7; CONTEXT]).await?;
         let mut columns = Vec::new();

@@ -9,11 +9,11 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use paceline::decode::engines::{self, Device, LoadOptions, Loaded};
-use paceline::decode::verifier::argmax;
-use paceline::decode::{AnyEngine, Event, Gamma, Generator, Options, Stats, drafter};
-use paceline::gpu::Propose;
-use paceline::sampling::Sampling;
+use paceline::decode::{Event, Gamma, Generator, Options, Stats};
+use paceline::drafters;
+use paceline::load::{self, AnyEngine, Device, LoadOptions, Loaded};
+use paceline::round::{Engine as _, Proposal, Rules};
+use paceline::sampling::{Sampling, argmax};
 use paceline::source::FileSource;
 use paceline::text::Message;
 
@@ -46,7 +46,7 @@ fn questions() -> Result<Vec<Question>, Failure> {
 async fn load(device: Device) -> Result<Loaded, Failure> {
     let source = FileSource::open(&common::real_model())?;
     let options = LoadOptions { device, capacity: Some(1024), ..LoadOptions::default() };
-    Ok(engines::load(source, None::<FileSource>, &options).await?)
+    Ok(load::load(source, None::<FileSource>, &options).await?)
 }
 
 /// The first prompts of these categories that are not too long, ready for the model.
@@ -96,8 +96,11 @@ async fn lookup() -> Result<(), Failure> {
                     let options = Options {
                         max_tokens: TOKENS,
                         gamma: Gamma::Auto,
-                        drafter: drafter::by_name(draft)?,
-                        sampling: Sampling { temperature, seed: i as u64, ..Sampling::default() },
+                        drafter: drafters::by_name(draft)?,
+                        rules: Rules {
+                            sampling: Sampling { temperature, seed: i as u64, ..Sampling::default() },
+                            ..Rules::default()
+                        },
                         ..Options::default()
                     };
                     let stats = generate(&mut generator, prompt, options).await?;
@@ -129,9 +132,8 @@ async fn waiting() -> Result<(), Failure> {
     let loaded = load(Device::WebGpu).await?;
     let content = "Why is the sky blue?".to_string();
     let prompt = loaded.chat_ids(&[Message { role: "user".into(), content }])?;
-    let AnyEngine::Gpu(engine) = loaded.engine.another()? else { return Err("not a GPU engine".into()) };
-    let adapter = engine.session().device().adapter();
-    let mut session = engine.into_session();
+    let AnyEngine::Gpu(mut session) = loaded.engine.another()? else { return Err("not a GPU engine".into()) };
+    let adapter = session.device().adapter();
     let mut generator = Generator::new(loaded.engine);
     let mut ms = [f64::INFINITY; 3];
     for _ in 0..TURNS {
@@ -141,11 +143,11 @@ async fn waiting() -> Result<(), Failure> {
             let stats = generate(&mut generator, &prompt, options).await?;
             ms[i] = ms[i].min(stats.decode_ms / stats.tokens as f64);
         }
-        session.truncate(0).await;
+        session.truncate(0).await?;
         session.append(&prompt).await?;
         let began = Instant::now();
         for _ in 0..GPU_TOKENS {
-            session.round(Propose::Tokens(&[])).await?;
+            session.round(Proposal::none()).await?;
             let logits: Vec<f32> = session.logits(1).await?.into_iter().map(f32::from_bits).collect();
             std::hint::black_box(argmax(&logits));
         }

@@ -6,11 +6,13 @@
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use paceline::decode::engines::{self, Device, LoadOptions};
-use paceline::decode::verifier::by_name;
-use paceline::decode::{AnyEngine, Engine, Event, Gamma, Generator, Options, drafter};
+use paceline::decode::{Event, Gamma, Generator, Options};
+use paceline::drafters;
+use paceline::load::{self, AnyEngine, Device, LoadOptions};
 use paceline::model::tiny::Tiny;
+use paceline::round::{Engine as _, Rules};
 use paceline::sampling::Sampling;
+use paceline::verify::by_name;
 
 /// Positions of the caches: short, so that contexts fill up.
 const CAPACITY: usize = 192;
@@ -38,7 +40,7 @@ async fn load(device: Device) -> anyhow::Result<Pair> {
     let target = Tiny { layers: 3, ..Tiny::default() };
     let draft = Tiny { layers: 1, ..target.clone() };
     let options = LoadOptions { device, capacity: Some(CAPACITY), ..LoadOptions::default() };
-    let loaded = engines::load(&target.gguf()[..], Some(&draft.gguf()[..]), &options).await?;
+    let loaded = load::load(&target.gguf()[..], Some(&draft.gguf()[..]), &options).await?;
     let plain = Generator::new(loaded.engine.another()?);
     Ok(Pair { plain, speculative: Generator::new(loaded.engine), vocab: target.vocab as u32 })
 }
@@ -79,13 +81,15 @@ fn options(random: &mut fastrand::Rng) -> anyhow::Result<Options> {
     Ok(Options {
         max_tokens: random.usize(1..100),
         gamma: gammas[random.usize(..3)],
-        stop_ids: if random.bool() { vec![random.u32(0..40)] } else { Vec::new() },
-        drafter: drafter::by_name(names[random.usize(..names.len())])?,
-        sampling,
-        verifier: by_name(if random.bool() { "block" } else { "token" })?,
-        confidence: off(random, 0.0, 0.2),
+        rules: Rules {
+            stop_ids: if random.bool() { vec![random.u32(0..40)] } else { Vec::new() },
+            sampling,
+            verifier: by_name(if random.bool() { "block" } else { "token" })?,
+            confidence: off(random, 0.0, 0.2),
+            ..Rules::default()
+        },
+        drafter: drafters::by_name(names[random.usize(..names.len())])?,
         in_flight: [None, Some(1), Some(2), Some(5)][random.usize(..4)],
-        ..Options::default()
     })
 }
 
@@ -94,13 +98,17 @@ async fn once(pair: &mut Pair, random: &mut fastrand::Rng, count: &mut Count) ->
     let options = options(random)?;
     let check = Options {
         max_tokens: options.max_tokens,
-        stop_ids: options.stop_ids.clone(),
-        sampling: options.sampling.clone(),
+        rules: Rules {
+            stop_ids: options.rules.stop_ids.clone(),
+            sampling: options.rules.sampling.clone(),
+            ..Rules::default()
+        },
         in_flight: Some(1),
         ..Options::default()
     };
-    let greedy = options.sampling.is_greedy();
-    let about = format!("{:?}, {}, gamma {:?}", options.sampling, options.drafter.name(), options.gamma);
+    let greedy = options.rules.sampling.is_greedy();
+    let about =
+        format!("{:?}, {}, gamma {:?}", options.rules.sampling, options.drafter.name(), options.gamma);
     pair.speculative.start(&prompt, options)?;
     let abort_after = if random.u8(..4) == 0 { random.usize(0..20) } else { usize::MAX };
     count.generations += 1;

@@ -18,10 +18,25 @@ pub enum Error {
     Model(#[from] crate::model::Error),
     /// The GPU refused, is too small or was lost.
     #[error(transparent)]
-    Gpu(#[from] crate::gpu::Error),
-    /// The request cannot be decoded (prompt too long, draft does not fit the target ...).
+    Gpu(crate::gpu::Error),
+    /// The request cannot be decoded (prompt too long, no draft loaded ...).
     #[error(transparent)]
-    Decode(#[from] crate::decode::Error),
+    Round(#[from] crate::round::Error),
+    /// No drafter of that name.
+    #[error(transparent)]
+    Drafter(#[from] crate::drafters::Unknown),
+    /// No verifier of that name.
+    #[error(transparent)]
+    Verifier(#[from] crate::verify::Unknown),
+    /// No device of that name.
+    #[error("there is no device {0:?}; use auto, webgpu or cpu")]
+    UnknownDevice(String),
+    /// The draft's tokenizer is not the target's.
+    #[error("the draft has another tokenizer than the target ({0}); use a draft made for this target")]
+    TokenizerMismatch(String),
+    /// The draft was made for a target of another shape.
+    #[error("the draft does not fit the target ({0}); use a draft made for this target")]
+    DraftMismatch(String),
     /// A draft cannot learn.
     #[cfg(feature = "learn-core")]
     #[error(transparent)]
@@ -49,7 +64,12 @@ impl Error {
             Self::Text(e) => e.code(),
             Self::Model(e) => e.code(),
             Self::Gpu(e) => e.code(),
-            Self::Decode(e) => e.code(),
+            Self::Round(e) => e.code(),
+            Self::Drafter(e) => e.code(),
+            Self::Verifier(e) => e.code(),
+            Self::UnknownDevice(_) => "device-unknown",
+            Self::TokenizerMismatch(_) => "draft-tokenizer",
+            Self::DraftMismatch(_) => "draft-mismatch",
             #[cfg(feature = "learn-core")]
             Self::Learn(e) => e.code(),
             #[cfg(feature = "learn")]
@@ -78,6 +98,16 @@ impl From<crate::learn::run::Error> for Error {
         match error {
             Run::Core(error) => error.into(),
             error => Self::Distil(error),
+        }
+    }
+}
+
+/// What no round can serve is the same on every device.
+impl From<crate::gpu::Error> for Error {
+    fn from(error: crate::gpu::Error) -> Self {
+        match error {
+            crate::gpu::Error::Round(error) => Self::Round(error),
+            error => Self::Gpu(error),
         }
     }
 }

@@ -6,30 +6,39 @@
 //! Data flows one way, and so do the modules:
 //!
 //! ```text
-//! source (bytes) -> gguf -> model -> gpu | cpu -> decode -> web -> the npm package
+//! source (bytes) -> gguf -> model -> gpu | cpu -> load -> web -> the npm package
 //!                     \-> text (tokenizer, chat template)
+//! sampling -> verify -> round -> gpu | cpu
+//!                         \-> drafters -> decode -> web
 //! ```
 //!
 //! - [`source`]: sequential bytes from a file, a `fetch` stream or memory;
 //! - [`gguf`]: the file format, its block formats, and a writer for drafts and test models;
 //! - [`text`]: tokenizer and chat template from the file's own metadata;
-//! - [`model`]: hyper-parameters and tensor roles of the families we run (llama, qwen2, qwen3);
+//! - [`model`]: hyper-parameters and what the layers of a family compute, tensor roles;
 //! - [`sampling`]: what is sampled from logits, defined once, in whole numbers, for every device;
-//! - [`gpu`] and [`cpu`]: the same forward pass twice; the CPU one is the oracle for every kernel;
-//! - [`decode`]: drafters, verifiers, rounds, statistics, and [`decode::Generator`], which drives them;
+//! - [`verify`]: how much of a proposal is kept; [`drafters`]: who proposes;
+//! - [`round`]: what a round is, and the [`round::Engine`] that both backends are;
+//! - [`gpu`] and [`cpu`]: the same forward pass and the same rounds twice; the CPU's are the oracle for every kernel;
+//! - [`decode`]: [`decode::Generator`], which drives any engine, and statistics;
+//! - [`mod@load`]: from files to an engine;
 //! - `learn` (the features `learn-core` and `learn`): distilling drafts, and measuring what they are worth.
 
 pub mod cpu;
 pub mod decode;
+pub mod drafters;
 pub mod error;
 pub mod gguf;
 pub mod gpu;
 #[cfg(feature = "learn-core")]
 pub mod learn;
+pub mod load;
 pub mod model;
+pub mod round;
 pub mod sampling;
 pub mod source;
 pub mod text;
+pub mod verify;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
 

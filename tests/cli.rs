@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use paceline::drafters::DRAFTERS;
 use paceline::gguf::{Format, Metadata, Stream, Value as Meta, Writer};
 use paceline::model::draft::{Input, Origin};
 use paceline::model::tiny::{DraftParts, Tiny};
+use paceline::verify::{KINDS, VERIFIERS};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -675,6 +677,18 @@ fn wrong_arguments_are_explained() {
     let output =
         paceline(["generate", "--target", target.to_str().unwrap(), "--prompt", "a", "--device", "tpu"]);
     assert!(stderr(&output).contains("use auto, webgpu or cpu"), "{}", stderr(&output));
+}
+
+#[test]
+fn help_lists_what_the_tables_have() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = words(&stdout(&paceline(["generate", "--help"])));
+    let drafters = DRAFTERS.iter().map(|spec| (spec.name, spec.about));
+    let verifiers = VERIFIERS.iter().map(|spec| (spec.name, spec.about));
+    let kinds = KINDS.iter().map(|kind| (kind.name, kind.about));
+    for (name, about) in drafters.chain(verifiers).chain(kinds) {
+        assert!(help.contains(&format!("- {name}: {about}")), "{name}: {help}");
+    }
 }
 
 #[test]

@@ -2,11 +2,15 @@
 
 mod support;
 
-use paceline::decode::{AnyEngine, Gamma, Generator, Options, drafter, verifier};
+use paceline::decode::{Gamma, Generator, Options};
+use paceline::drafters;
 use paceline::gguf::Format;
+use paceline::load::AnyEngine;
 use paceline::model::Role;
 use paceline::model::tiny::Tiny;
+use paceline::round::Rules;
 use paceline::sampling::Sampling;
+use paceline::verify::{self, VERIFIERS};
 use support::devices::{DEVICES, engine};
 use support::{generate, lossless};
 
@@ -21,13 +25,12 @@ fn draft(target: &Tiny, vocab: usize) -> Tiny {
     Tiny { layers: 2, vocab, head_vocab: vocab, format: Format::Q8_0, ..target.clone() }
 }
 
-fn options(drafter: &str, sampling: &Sampling, verifier: &str) -> Options {
+fn options(drafter: &str, sampling: &Sampling, verifier: &'static verify::Spec) -> Options {
     Options {
         max_tokens: 24,
         gamma: Gamma::Fixed(4),
-        drafter: drafter::by_name(drafter).expect("a drafter"),
-        sampling: sampling.clone(),
-        verifier: verifier::by_name(verifier).expect("a verifier"),
+        drafter: drafters::by_name(drafter).expect("a drafter"),
+        rules: Rules { sampling: sampling.clone(), verifier, ..Rules::default() },
         ..Options::default()
     }
 }
@@ -46,11 +49,11 @@ fn a_longer_or_shorter_draft_changes_no_token() {
             let mut accepted = 0;
             for prompt in &prompts {
                 let greedy = Sampling::default();
-                let expected = generate(&mut plain, prompt, options("none", &greedy, "token")).0;
-                let said = generate(&mut drafted, prompt, options("model", &greedy, "token")).0;
+                let expected = generate(&mut plain, prompt, options("none", &greedy, verify::best())).0;
+                let said = generate(&mut drafted, prompt, options("model", &greedy, verify::best())).0;
                 assert_eq!(said, expected, "{device:?}, {draft:?}");
                 accepted += drafted.stats().accepted;
-                for verifier in ["token", "block"] {
+                for verifier in VERIFIERS {
                     // Hot: ids of the end are likely too.
                     let hot = Sampling { temperature: 5.0, seed: 7, ..Sampling::default() };
                     let said = generate(&mut drafted, prompt, options("model", &hot, verifier)).0;

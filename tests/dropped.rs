@@ -6,7 +6,9 @@ mod support;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use paceline::decode::{Engine, Event, Gamma, Generator, Options, drafter};
+use paceline::decode::{Event, Gamma, Generator, Options};
+use paceline::drafters;
+use paceline::round::Engine;
 use support::devices::{DEVICES, engine};
 use support::slow::Slow;
 use support::{generate, lossless};
@@ -15,7 +17,7 @@ use support::{generate, lossless};
 const TOKENS: usize = 6;
 
 fn options(drafter: &str, max_tokens: usize) -> Options {
-    let drafter = drafter::by_name(drafter).expect("a drafter");
+    let drafter = drafters::by_name(drafter).expect("a drafter");
     Options { drafter, max_tokens, gamma: Gamma::Fixed(3), ..Options::default() }
 }
 

@@ -7,6 +7,7 @@ use paceline::decode::{Event, Generator, Options};
 use paceline::gguf::Format;
 use paceline::model::Role;
 use paceline::model::tiny::{BIASES, Tiny};
+use paceline::round::Rules;
 use support::devices::{DEVICES, engine};
 
 /// A line of `fixtures/forward.json`.
@@ -65,9 +66,14 @@ fn bias(name: &str) -> Role {
     BIASES[at.unwrap_or_else(|| panic!("there is no bias {name}"))]
 }
 
+/// Greedy rules that tell log-probabilities.
+fn telling() -> Rules {
+    Rules { logprobs: true, ..Rules::default() }
+}
+
 /// Generates greedily: ids with their log-probabilities.
-fn said(generator: &mut Generator<impl paceline::decode::Engine>, case: &Case) -> Vec<(u32, f32)> {
-    let options = Options { max_tokens: case.said.len(), logprobs: true, ..Options::default() };
+fn said(generator: &mut Generator<impl paceline::round::Engine>, case: &Case) -> Vec<(u32, f32)> {
+    let options = Options { max_tokens: case.said.len(), rules: telling(), ..Options::default() };
     generator.start(&case.prompt, options).expect("a prompt that fits");
     let mut said = Vec::new();
     loop {

@@ -6,10 +6,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use paceline::decode::drafter::{self, DRAFTERS, Drafter, Limits};
-use paceline::decode::{
-    Engine, Error, Event, FinishReason, Gamma, Generator, Options, PREFILL_CHUNK, Proposal,
-};
+use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, PREFILL_CHUNK};
+use paceline::drafters::{self, DRAFTERS, Drafter, Limits};
+use paceline::round::{Engine, Error, Proposal, Rules};
 use support::table::{self, TableEngine, VOCAB, expected};
 
 /// Proposes exactly what the target will say, except for every `wrong`-th token.
@@ -39,7 +38,7 @@ impl Drafter for Oracle {
                 *id = (*id + 1) % VOCAB;
             }
         }
-        Proposal::Tokens(proposal)
+        Proposal::chain(proposal)
     }
 }
 
@@ -114,7 +113,7 @@ fn a_stop_token_ends_the_text_wherever_it_stands_in_a_block() {
                 let mut generator = Generator::new(TableEngine::new(512));
                 let options = Options {
                     gamma: Gamma::Fixed(gamma),
-                    stop_ids: vec![99, stop],
+                    rules: Rules { stop_ids: vec![99, stop], ..Rules::default() },
                     ..options(Oracle::boxed(wrong), 60)
                 };
                 generator.start(&prompt, options).unwrap();
@@ -136,8 +135,8 @@ fn the_last_event_says_that_it_stopped() {
     let stop = plainly[4];
     let until = plainly.iter().position(|&id| id == stop).unwrap();
     let mut generator = Generator::new(TableEngine::new(512));
-    let stop_ids = vec![stop];
-    generator.start(&prompt, Options { stop_ids, ..options(Oracle::boxed(100), 60) }).unwrap();
+    let rules = Rules { stop_ids: vec![stop], ..Rules::default() };
+    generator.start(&prompt, Options { rules, ..options(Oracle::boxed(100), 60) }).unwrap();
     assert_eq!(step(&mut generator), Event::Prefill { done: 3, total: 3 });
     let tokens = plainly[..=until].to_vec();
     let accepted = tokens.len();
@@ -171,7 +170,7 @@ fn the_context_is_filled_to_the_last_position() {
         for gamma in 0..=15 {
             for drafter in ["none", "ngram", "model"] {
                 let mut generator = Generator::new(TableEngine::new(capacity));
-                let drafter = drafter::by_name(drafter).unwrap();
+                let drafter = drafters::by_name(drafter).unwrap();
                 let options = Options { gamma: Gamma::Fixed(gamma), ..options(drafter, 1000) };
                 generator.start(&[1, 2, 3, 4], options).unwrap();
                 let (ids, reason) = run(&mut generator);
@@ -304,7 +303,7 @@ fn bad_requests_are_refused_and_change_nothing() {
     }
     let error = refused(&mut generator, &[1, VOCAB], plain(1));
     assert!(matches!(error, Error::TokenRange { id: VOCAB, .. }));
-    let model = drafter::by_name("model").unwrap();
+    let model = drafters::by_name("model").unwrap();
     assert!(matches!(refused(&mut generator, &[1], options(model, 1)), Error::NoDraft));
 
     while !matches!(step(&mut generator), Event::Finished(_)) {}
@@ -316,10 +315,10 @@ fn bad_requests_are_refused_and_change_nothing() {
 
 #[test]
 fn drafters_are_found_by_name() {
-    for spec in &DRAFTERS {
-        assert_eq!(drafter::by_name(spec.name).unwrap().name(), spec.name);
+    for spec in DRAFTERS {
+        assert_eq!(drafters::by_name(spec.name).unwrap().name(), spec.name);
     }
-    let Err(error) = drafter::by_name("eagle") else { panic!("there is none") };
+    let Err(error) = drafters::by_name("eagle") else { panic!("there is none") };
     assert_eq!(error.code(), "drafter-unknown");
     assert!(error.to_string().contains("none, ngram, model"), "{error}");
 }
@@ -327,7 +326,7 @@ fn drafters_are_found_by_name() {
 #[test]
 fn statistics_have_the_names_that_users_read() {
     let mut generator = Generator::new(TableEngine::new(512));
-    generator.start(&[3, 4, 5], options(Box::new(drafter::Model), 40)).unwrap();
+    generator.start(&[3, 4, 5], options(Box::new(drafters::Model), 40)).unwrap();
     run(&mut generator);
     let stats = generator.stats();
     let json = serde_json::to_value(stats).unwrap();

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use paceline::cpu::{self, Logits};
-use paceline::decode::{CpuEngine, Engine, Event, Gamma, Generator, GpuEngine, Options, drafter};
+use paceline::decode::{Event, Gamma, Generator, Options};
+use paceline::drafters;
 use paceline::gguf::Stream;
 use paceline::gpu::{self, DeviceOptions, Variant};
 use paceline::model::{Model, tiny::Tiny};
+use paceline::round::{Engine, Rules};
 use paceline::sampling::{Sampling, log_probability};
 
 const CAPACITY: usize = 128;
@@ -46,10 +48,13 @@ async fn check<E: Engine>(engine: E, tolerance: f32) {
         for name in ["none", "model"] {
             let options = |logprobs| Options {
                 max_tokens: 24,
-                drafter: drafter::by_name(name).expect("a drafter"),
+                drafter: drafters::by_name(name).expect("a drafter"),
                 gamma: Gamma::Fixed(4),
-                sampling: Sampling { temperature, top_k: 20, seed: 3, ..Sampling::default() },
-                logprobs,
+                rules: Rules {
+                    sampling: Sampling { temperature, top_k: 20, seed: 3, ..Sampling::default() },
+                    logprobs,
+                    ..Rules::default()
+                },
                 ..Options::default()
             };
             let mut context = PROMPT.to_vec();
@@ -74,7 +79,7 @@ fn on_the_cpu() {
     pollster::block_on(async {
         let target = load(&file()).await;
         let draft = cpu::Draft::plain(load(&file()).await);
-        check(CpuEngine::new(Rc::new(target), Some(Rc::new(draft)), CAPACITY), 0.0).await;
+        check(cpu::Session::new(Rc::new(target), Some(Rc::new(draft)), CAPACITY), 0.0).await;
     });
 }
 
@@ -88,9 +93,13 @@ fn on_the_gpu() {
             let mut stream = Stream::open(&file[..]).await.expect("a header");
             let model = Model::describe(stream.header()).expect("a model");
             let variant = Variant::ALL[0];
-            Rc::new(gpu::Model::load(&device, &mut stream, &model, variant, CAPACITY).await.expect("weights"))
+            Rc::new(
+                gpu::Model::load(&device, &mut stream, &model, gpu::Choice::of(variant), CAPACITY)
+                    .await
+                    .expect("weights"),
+            )
         };
-        let engine = GpuEngine::new(load().await, Some(load().await)).expect("an engine");
+        let engine = gpu::Session::new(load().await, Some(load().await)).expect("an engine");
         check(engine, 2e-3).await;
     });
 }

@@ -5,14 +5,17 @@ mod support;
 use std::rc::Rc;
 
 use paceline::cpu;
-use paceline::decode::verifier::{Block, Greedy, Verdict, argmax};
-use paceline::decode::{CpuEngine, Engine, Gamma, Generator, Options, Verifier, drafter};
+use paceline::decode::{Gamma, Generator, Options};
+use paceline::drafters;
 use paceline::gguf::Stream;
 use paceline::model::{Draft, Model};
+use paceline::round::Engine as _;
+use paceline::sampling::argmax;
+use paceline::verify::{Block, Greedy, Verdict, Verifier};
 use support::generate;
-use support::lossless::{CAPACITY, CASES, Pair, assert_lossless, differences, pairs, prompts};
+use support::lossless::{CAPACITY, Pair, assert_lossless, cases, differences, pairs, prompts};
 
-fn engine(pair: &Pair) -> CpuEngine {
+fn engine(pair: &Pair) -> cpu::Session {
     pollster::block_on(async {
         let mut stream = Stream::open(&pair.target[..]).await.expect("a header");
         let model = Model::describe(stream.header()).expect("a model");
@@ -21,23 +24,19 @@ fn engine(pair: &Pair) -> CpuEngine {
         let draft = Draft::describe(stream.header(), &model.config).expect("a draft");
         let draft = draft.beside(&model.config).expect("a draft for this target");
         let draft = cpu::Draft::load(&mut stream, &draft, &target, CAPACITY).await.expect("weights");
-        CpuEngine::new(Rc::new(target), Some(Rc::new(draft)), CAPACITY)
+        cpu::Session::new(Rc::new(target), Some(Rc::new(draft)), CAPACITY)
     })
 }
 
 #[test]
 fn drafters_do_not_change_a_token() {
-    pairs().iter().for_each(|pair| assert_lossless(pair, &CASES, engine));
+    pairs().iter().for_each(|pair| assert_lossless(pair, &cases(), engine));
 }
 
 /// Accepts one token more than it may.
 struct OneTooMany;
 
 impl Verifier for OneTooMany {
-    fn name(&self) -> &'static str {
-        "one-too-many"
-    }
-
     fn verify(&mut self, block: Block<'_>) -> Verdict {
         let Verdict { accepted, .. } = Greedy.verify(block);
         let accepted = block.proposal.len().min(accepted + 1);
@@ -48,7 +47,8 @@ impl Verifier for OneTooMany {
 #[test]
 fn the_check_finds_a_verifier_that_accepts_too_much() {
     let pair = &pairs()[0];
-    let (differences, _) = differences(pair, &CASES, |pair| engine(pair).with_verifier(Box::new(OneTooMany)));
+    let (differences, _) =
+        differences(pair, &cases(), |pair| engine(pair).with_verifier(Box::new(OneTooMany)));
     assert!(differences.len() > 10, "a wrong verifier must be found out: {differences:?}");
 }
 
@@ -60,7 +60,7 @@ fn a_draft_that_is_the_target_is_always_right() {
         let options = Options {
             max_tokens: 60,
             gamma: Gamma::Fixed(4),
-            drafter: Box::new(drafter::Model),
+            drafter: Box::new(drafters::Model),
             ..Options::default()
         };
         generate(&mut generator, &prompt, options);
@@ -75,7 +75,8 @@ fn the_cache_after_speculation_is_that_of_a_fresh_engine() {
     for pair in pairs() {
         for prompt in prompts(100).iter().step_by(7) {
             let mut used = Generator::new(engine(&pair));
-            let options = Options { max_tokens: 50, drafter: Box::new(drafter::Model), ..Options::default() };
+            let options =
+                Options { max_tokens: 50, drafter: Box::new(drafters::Model), ..Options::default() };
             let (ids, _) = generate(&mut used, prompt, options);
             let context = [&prompt[..], &ids].concat();
             let plain = || Options { max_tokens: 20, ..Options::default() };
@@ -94,10 +95,10 @@ fn the_context_is_filled_to_the_last_position() {
         let prompt = vec![5; length];
         let options =
             |drafter| Options { max_tokens: 100, gamma: Gamma::Fixed(gamma), drafter, ..Options::default() };
-        let plain = generate(&mut generator, &prompt, options(Box::new(drafter::NoDrafter)));
+        let plain = generate(&mut generator, &prompt, options(Box::new(drafters::NoDrafter)));
         assert_eq!(plain.0.len(), CAPACITY - length);
         for name in ["ngram", "model"] {
-            let drafter = drafter::by_name(name).expect("a drafter");
+            let drafter = drafters::by_name(name).expect("a drafter");
             assert_eq!(generate(&mut generator, &prompt, options(drafter)), plain);
         }
     }

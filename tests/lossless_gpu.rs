@@ -4,25 +4,25 @@ mod support;
 
 use std::rc::Rc;
 
-use paceline::decode::GpuEngine;
 use paceline::gguf::Stream;
-use paceline::gpu::{Device, DeviceOptions, Model, Variant};
+use paceline::gpu::{Choice, Device, DeviceOptions, Model, Session, Variant};
 use paceline::model;
-use support::lossless::{CAPACITY, CASES, Pair, assert_lossless, differences, pairs};
+use support::lossless::{CAPACITY, Pair, alternating, assert_lossless, cases, differences, drafters, pairs};
 
 fn open(options: DeviceOptions) -> Rc<Device> {
     pollster::block_on(Device::open(options)).expect("a WebGPU device: run `cargo xtask setup`")
 }
 
-fn engine(device: &Rc<Device>, pair: &Pair, variant: Variant) -> GpuEngine {
+fn engine(device: &Rc<Device>, pair: &Pair, variant: Variant) -> Session {
     pollster::block_on(async {
         let mut stream = Stream::open(&pair.target[..]).await.expect("a header");
         let model = model::Model::describe(stream.header()).expect("a model");
-        let target = Model::load(device, &mut stream, &model, variant, CAPACITY).await.expect("weights");
+        let target =
+            Model::load(device, &mut stream, &model, Choice::of(variant), CAPACITY).await.expect("weights");
         let mut stream = Stream::open(&pair.draft[..]).await.expect("a header");
         let draft = model::Draft::describe(stream.header(), &model.config).expect("a draft");
         let draft = Model::load_draft(&mut stream, &draft, &target).await.expect("weights");
-        GpuEngine::new(Rc::new(target), Some(Rc::new(draft))).expect("an engine")
+        Session::new(Rc::new(target), Some(Rc::new(draft))).expect("an engine")
     })
 }
 
@@ -30,14 +30,14 @@ fn engine(device: &Rc<Device>, pair: &Pair, variant: Variant) -> GpuEngine {
 fn drafters_do_not_change_a_token() {
     let device = open(DeviceOptions::default());
     for (i, pair) in pairs().iter().enumerate() {
-        // Every drafter for the first pair; for the draft that reads states, the model, by turns with others and many rounds
-        // in flight; for the rest, and other kernels, the two that users get.
+        // Every case for the first pair; for the draft that reads states, the model, alone and by turns with others; for the
+        // rest, and other kernels, the drafters as users get them.
         let cases = match i {
-            0 => &CASES[..],
-            3 => &CASES[1..3],
-            _ => &CASES[..2],
+            0 => cases(),
+            3 => drafters().into_iter().filter(|case| case.name == "model").chain([alternating()]).collect(),
+            _ => drafters(),
         };
-        assert_lossless(pair, cases, |pair| engine(&device, pair, Variant::ALL[i % Variant::ALL.len()]));
+        assert_lossless(pair, &cases, |pair| engine(&device, pair, Variant::ALL[i % Variant::ALL.len()]));
     }
 }
 
@@ -45,7 +45,7 @@ fn drafters_do_not_change_a_token() {
 fn a_kernel_that_rounds_in_batches_is_found_out() {
     let device = open(DeviceOptions { break_batch_invariance: true, ..DeviceOptions::default() });
     let (differences, _) =
-        differences(&pairs()[0], &CASES[..2], |pair| engine(&device, pair, Variant::ALL[0]));
+        differences(&pairs()[0], &drafters(), |pair| engine(&device, pair, Variant::ALL[0]));
     for name in ["ngram", "model"] {
         assert!(differences.iter().any(|d| d.contains(name)), "{name}: {differences:#?}");
     }

@@ -3,13 +3,14 @@
 mod support;
 
 use paceline::Error;
-use paceline::decode::engines::{Device, LoadOptions, load};
-use paceline::decode::{
-    AnyEngine, Drafter, Event, FinishReason, Gamma, Generator, Options, Proposal, drafter::Limits, verifier,
-};
+use paceline::decode::{Event, FinishReason, Gamma, Generator, Options};
+use paceline::drafters::{Drafter, Limits};
 use paceline::gguf::format::FORMATS;
+use paceline::load::{AnyEngine, Device, LoadOptions, load};
 use paceline::model::tiny::Tiny;
+use paceline::round::{Proposal, Rules};
 use paceline::sampling::Sampling;
+use paceline::verify::{self, VERIFIERS};
 use pollster::block_on;
 use support::devices::{DEVICES, engine};
 use support::edit::edited;
@@ -55,7 +56,7 @@ impl Drafter for Poisoner {
     }
 
     fn propose(&mut self, _context: &[u32], limits: Limits) -> Proposal {
-        Proposal::Tokens([POISON, 5, 6].into_iter().take(limits.tokens).collect())
+        Proposal::chain([POISON, 5, 6].into_iter().take(limits.tokens).collect())
     }
 }
 
@@ -64,32 +65,37 @@ fn devices_and_files() -> impl Iterator<Item = (Device, Vec<u8>)> {
 }
 
 /// How tokens are chosen: greedily, then by every verifier.
-fn laws() -> Vec<(Sampling, &'static verifier::Spec)> {
+fn laws() -> Vec<(Sampling, &'static verify::Spec)> {
     let sampled = |seed| Sampling { temperature: 1.0, seed, ..Sampling::default() };
-    let mut laws = vec![(Sampling::default(), verifier::best())];
-    for name in ["token", "block"] {
-        let verifier = verifier::by_name(name).expect("a verifier");
+    let mut laws = vec![(Sampling::default(), verify::best())];
+    for &verifier in VERIFIERS {
         laws.extend([3, 4].map(|seed| (sampled(seed), verifier)));
     }
     laws
 }
 
-fn options((sampling, verifier): &(Sampling, &'static verifier::Spec)) -> Options {
-    Options { max_tokens: 8, sampling: sampling.clone(), verifier, ..Options::default() }
+fn options((sampling, verifier): &(Sampling, &'static verify::Spec)) -> Options {
+    let rules = Rules { sampling: sampling.clone(), verifier, ..Rules::default() };
+    Options { max_tokens: 8, rules, ..Options::default() }
 }
 
-fn poisoned(law: &(Sampling, &'static verifier::Spec)) -> Options {
+fn poisoned(law: &(Sampling, &'static verify::Spec)) -> Options {
     Options { drafter: Box::new(Poisoner), gamma: Gamma::Default, ..options(law) }
 }
 
 /// [`POISON`] is never said.
 fn banned(options: Options) -> Options {
-    Options { sampling: Sampling { logit_bias: vec![(POISON, -100.0)], ..options.sampling }, ..options }
+    biased(options, -100.0)
 }
 
 /// [`POISON`] is said at once.
 fn wanted(options: Options) -> Options {
-    Options { sampling: Sampling { logit_bias: vec![(POISON, 100.0)], ..options.sampling }, ..options }
+    biased(options, 100.0)
+}
+
+fn biased(mut options: Options, bias: f32) -> Options {
+    options.rules.sampling.logit_bias = vec![(POISON, bias)];
+    options
 }
 
 /// Steps until it fails: what was said before, and the error.
@@ -153,7 +159,8 @@ fn behind_an_accepted_token_it_is_what_it_is_without_drafting() {
             assert_eq!((said, error.to_string()), (plain, without.to_string()), "{device:?}, {law:?}");
             assert_eq!(error.code(), "model-numerics");
             // A stop token is said, and what is behind it is nobody's business.
-            let stopping = Options { stop_ids: vec![POISON], ..wanted(poisoned(&law)) };
+            let mut stopping = wanted(poisoned(&law));
+            stopping.rules.stop_ids = vec![POISON];
             let said = generate(&mut generator, &PROMPT, stopping);
             assert_eq!(said, (vec![POISON], FinishReason::Stop), "{device:?}, {law:?}");
         }

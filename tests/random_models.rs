@@ -10,6 +10,7 @@ use paceline::gguf::{Array, Format, Metadata, Stream, Value, Writer};
 use paceline::model::family::FAMILIES;
 use paceline::model::tiny::{BIASES, Tiny};
 use paceline::model::{self, Role};
+use paceline::round::Rules;
 use pollster::block_on;
 use proptest::prelude::*;
 use support::devices::{DEVICES, loaded_shards};
@@ -168,7 +169,11 @@ proptest! {
     #[test]
     fn the_gpu_says_what_the_cpu_says(case in cases()) {
         let files = case.files();
-        let options = || Options { max_tokens: 6, logprobs: true, ..Options::default() };
+        let options = || Options {
+            max_tokens: 6,
+            rules: Rules { logprobs: true, ..Rules::default() },
+            ..Options::default()
+        };
         let [cpu, gpu] = DEVICES.map(|device| {
             let mut generator = Generator::new(loaded_shards(device, &files).engine);
             generate(&mut generator, &case.tokens, options()).0

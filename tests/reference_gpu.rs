@@ -7,9 +7,10 @@
 
 mod common;
 
-use paceline::decode::drafter;
-use paceline::decode::engines::{self, Device, LoadOptions};
-use paceline::decode::{AnyEngine, Event, Generator, Options};
+use paceline::decode::{Event, Generator, Options};
+use paceline::drafters;
+use paceline::load::{self, AnyEngine, Device, LoadOptions};
+use paceline::round::Rules;
 use paceline::source::FileSource;
 
 fn generate(
@@ -20,8 +21,8 @@ fn generate(
 ) -> Vec<u32> {
     let options = Options {
         max_tokens: 64,
-        stop_ids: stop_ids.to_vec(),
-        drafter: drafter::by_name(drafter).unwrap(),
+        rules: Rules { stop_ids: stop_ids.to_vec(), ..Rules::default() },
+        drafter: drafters::by_name(drafter).unwrap(),
         ..Options::default()
     };
     generator.start(prompt, options).unwrap();
@@ -44,7 +45,7 @@ fn greedy_ids_are_the_float32_reference_and_drafting_changes_none() {
     }
     let source = FileSource::open(&common::real_model()).unwrap();
     let options = LoadOptions { device: Device::WebGpu, capacity: Some(1024), ..LoadOptions::default() };
-    let loaded = pollster::block_on(engines::load(source, None::<FileSource>, &options)).unwrap();
+    let loaded = pollster::block_on(load::load(source, None::<FileSource>, &options)).unwrap();
     let stop_ids = loaded.tokenizer.stop_ids().to_vec();
     let mut generator = Generator::new(loaded.engine);
     for (i, run) in runs.iter().enumerate() {

@@ -2,8 +2,10 @@
 
 mod support;
 
-use paceline::gpu::{Device, DeviceOptions, Rig, Sampler};
+use paceline::gpu::{Device, DeviceOptions, Rig};
+use paceline::round::Rules;
 use paceline::sampling::{ONE, Sampling, probabilities};
+use paceline::verify;
 use support::law::{Law, Rows, chi_square::p_of_texts};
 
 const VOCAB: usize = 5;
@@ -24,19 +26,25 @@ fn law(sampling: &Sampling) -> Law {
 }
 
 /// Texts of the kernels, drafted by a model that is as much `likeness` of the target.
-fn texts(sampling: &Sampling, block: bool, count: usize, likeness: f32, frozen: bool) -> Vec<Vec<u32>> {
+fn texts(
+    sampling: &Sampling,
+    verifier: &'static verify::Spec,
+    count: usize,
+    likeness: f32,
+    frozen: bool,
+) -> Vec<Vec<u32>> {
     pollster::block_on(async {
         let device =
             Device::open(DeviceOptions::default()).await.expect("an adapter: run `cargo xtask setup`");
-        let sampler = Sampler { sampling: sampling.clone(), block, ..Sampler::default() };
-        let mut rig = Rig::new(&device, VOCAB, 2, likeness, &sampler).expect("a rig");
+        let rules = Rules { sampling: sampling.clone(), verifier, ..Rules::default() };
+        let mut rig = Rig::new(&device, VOCAB, 2, likeness, &rules).expect("a rig");
         rig.texts(count, LENGTH, frozen).await.expect("texts")
     })
 }
 
-fn p(sampling: &Sampling, block: bool) -> f64 {
-    let p = p_of_texts(&law(sampling), texts(sampling, block, TEXTS, 0.5, false).into_iter());
-    println!("block {block}, {sampling:?}: p = {p:.4}");
+fn p(sampling: &Sampling, verifier: &'static verify::Spec) -> f64 {
+    let p = p_of_texts(&law(sampling), texts(sampling, verifier, TEXTS, 0.5, false).into_iter());
+    println!("{}, {sampling:?}: p = {p:.4}", verifier.name);
     p
 }
 
@@ -45,24 +53,21 @@ fn warm() -> Sampling {
 }
 
 #[test]
-fn token_by_token_the_texts_have_the_targets_law() {
-    assert!(p(&warm(), false) > LEAST_P);
-}
-
-#[test]
-fn in_blocks_the_texts_have_the_targets_law() {
-    assert!(p(&warm(), true) > LEAST_P);
+fn the_texts_of_every_verifier_have_the_targets_law() {
+    for verifier in verify::VERIFIERS.iter().filter(|verifier| verifier.kernel.is_some()) {
+        assert!(p(&warm(), verifier) > LEAST_P, "{}", verifier.name);
+    }
 }
 
 #[test]
 fn the_count_finds_other_laws_and_reused_random_words() {
-    let sampling = warm();
-    let right = texts(&sampling, true, TEXTS / 4, 0.5, false);
+    let (sampling, block) = (warm(), verify::best());
+    let right = texts(&sampling, block, TEXTS / 4, 0.5, false);
     let other = Sampling { temperature: 0.93, ..sampling.clone() };
     let p_other = p_of_texts(&law(&other), right.into_iter());
     // A constant epoch breaks block verification (ALGORITHMS 1.2, L2), most where much is refused.
     let hot = Sampling { temperature: 1.3, ..sampling };
-    let p_frozen = p_of_texts(&law(&hot), texts(&hot, true, TEXTS / 4, 0.0, true).into_iter());
+    let p_frozen = p_of_texts(&law(&hot), texts(&hot, block, TEXTS / 4, 0.0, true).into_iter());
     println!("another temperature: p = {p_other:e}; no epoch: p = {p_frozen:e}");
     assert!(p_other < LEAST_P && p_frozen < LEAST_P);
 }

@@ -3,12 +3,12 @@
 
 mod support;
 
-use paceline::decode::verifier::{
-    BlockWise, Choices, Draft, Lenient, Sampled, SamplingVerifier, TokenWise, Verdict,
-};
 use paceline::sampling::random::{Draw, Stream};
-use paceline::sampling::{Kind, Lenience, Sampling};
-use paceline::sampling::{ONE, overlap};
+use paceline::sampling::{ONE, Sampling, overlap};
+use paceline::verify::{
+    BlockWise, Choices, Draft, KINDS, Lenience, Lenient, Sampled, SamplingVerifier, TokenWise, VERIFIERS,
+    Verdict,
+};
 use support::law::chi_square::{p_of_texts, p_value, tail};
 use support::law::words::{Reuse, Words};
 use support::law::{
@@ -22,7 +22,10 @@ const EXACT: f64 = 1e-12;
 /// Differences that nothing explains.
 const WRONG: f64 = 1e-3;
 
-const VERIFIERS: [&dyn SamplingVerifier; 2] = [&TokenWise, &BlockWise];
+/// Every verifier of the table, with its name.
+fn verifiers() -> impl Iterator<Item = (&'static str, Box<dyn SamplingVerifier>)> {
+    VERIFIERS.iter().map(|spec| (spec.name, (spec.make)()))
+}
 
 fn at_temperature(temperature: f32) -> Sampling {
     Sampling { temperature, ..Sampling::default() }
@@ -92,7 +95,8 @@ fn the_law_is_the_targets_for_every_verifier_and_drafter() {
     for seed in 0..4 {
         for Pair { name, target, draft } in &pairs(seed) {
             let expected = target.law(LENGTH);
-            for verifier in VERIFIERS {
+            for (rule, verifier) in verifiers() {
+                let verifier = &*verifier;
                 let model = Drafter::Model { drawn: draft, claimed: draft };
                 for (who, drafter) in
                     [("model", model), ("lookup", Drafter::Lookup(lookup)), ("none", Drafter::None)]
@@ -100,11 +104,7 @@ fn the_law_is_the_targets_for_every_verifier_and_drafter() {
                     for gamma in 1..=3 {
                         let law = law(&Speculative { target, drafter, verifier }, gamma);
                         let distance = total_variation(&law, &expected);
-                        assert!(
-                            distance < EXACT,
-                            "{} x {who}, gamma {gamma}, {name}: {distance:e}",
-                            verifier.name()
-                        );
+                        assert!(distance < EXACT, "{rule} x {who}, gamma {gamma}, {name}: {distance:e}");
                         largest = largest.max(distance);
                         cases += 1;
                     }
@@ -159,9 +159,9 @@ fn golden_numbers_of_one_position() {
     let (p, q) = (row([0.5, 0.3, 0.15, 0.05]), row([0.1, 0.2, 0.3, 0.4]));
     let near = |value: f64, wanted: f64| assert!((value - wanted).abs() < 1e-8, "{value} for {wanted}");
     near(f64::from(overlap(&p, &q)) / f64::from(ONE), 0.5);
-    for verifier in VERIFIERS {
-        near(mean_accepted(verifier, &p, &q, 1), 0.5);
-        let law = one_round(verifier, &p, &q, 1);
+    for (_, verifier) in verifiers() {
+        near(mean_accepted(&*verifier, &p, &q, 1), 0.5);
+        let law = one_round(&*verifier, &p, &q, 1);
         let correction = |id| law.get(&(0, vec![id])).copied().unwrap_or(0.0) / 0.5;
         [0.8, 0.2, 0.0, 0.0].into_iter().enumerate().for_each(|(id, w)| near(correction(id as u32), w));
     }
@@ -172,7 +172,7 @@ fn golden_numbers_of_one_position() {
 #[test]
 fn lenience_costs_what_it_says() {
     let mut random = fastrand::Rng::with_seed(8);
-    for (_, kind) in Kind::ALL {
+    for kind in &KINDS {
         for epsilon in [1.0, 0.8, 0.4, 0.05] {
             let lenience = Lenience { kind, epsilon };
             for _ in 0..20 {
@@ -235,10 +235,6 @@ fn error_of(target: &Rows, algorithm: &dyn Algorithm) -> f64 {
 struct ResidualIsP<'a>(&'a dyn SamplingVerifier);
 
 impl SamplingVerifier for ResidualIsP<'_> {
-    fn name(&self) -> &'static str {
-        "residual is p"
-    }
-
     fn verify(&self, block: &Sampled<'_>, choices: &mut dyn Choices) -> Verdict {
         let Verdict { accepted, .. } = self.0.verify(block, choices);
         let at = block.at(accepted, Stream::Residual);
@@ -250,9 +246,9 @@ impl SamplingVerifier for ResidualIsP<'_> {
 fn control_a_a_residual_that_is_p() {
     let Pair { target, draft, .. } = &control();
     let drafter = Drafter::Model { drawn: draft, claimed: draft };
-    for verifier in VERIFIERS {
-        let error = error_of(target, &Speculative { target, drafter, verifier: &ResidualIsP(verifier) });
-        println!("(a) {}: TV {error:.4}", verifier.name());
+    for (rule, verifier) in verifiers() {
+        let error = error_of(target, &Speculative { target, drafter, verifier: &ResidualIsP(&*verifier) });
+        println!("(a) {rule}: TV {error:.4}");
         assert!(error > WRONG);
     }
 }
@@ -261,12 +257,13 @@ fn control_a_a_residual_that_is_p() {
 fn control_b_q_at_another_temperature() {
     let Pair { target, draft: claimed, .. } = &control();
     let drawn = &Rows::random(VOCAB, LENGTH, 1005, (5, 0.5), &at_temperature(0.7));
-    for verifier in VERIFIERS {
+    for (rule, verifier) in verifiers() {
+        let verifier = &*verifier;
         let error = |claimed| {
             let drafter = Drafter::Model { drawn, claimed };
             error_of(target, &Speculative { target, drafter, verifier })
         };
-        println!("(b) {}: TV {:.4}", verifier.name(), error(claimed));
+        println!("(b) {rule}: TV {:.4}", error(claimed));
         assert!(error(claimed) > WRONG && error(drawn) < EXACT);
     }
 }
@@ -397,12 +394,13 @@ fn lookup_5(context: &[u32], most: usize) -> Vec<u32> {
 fn counts_agree_with_the_law() {
     let (target, draft) = &large(11, 0.5);
     let model = Drafter::Model { drawn: draft, claimed: draft };
-    for verifier in VERIFIERS {
+    for (rule, verifier) in verifiers() {
+        let verifier = &*verifier;
         for (who, drafter) in
             [("model", model), ("lookup", Drafter::Lookup(lookup_5)), ("none", Drafter::None)]
         {
             let p = counted(target, &Speculative { target, drafter, verifier }, 2, Reuse::Nothing);
-            println!("{} x {who}: p {p:.3}", verifier.name());
+            println!("{rule} x {who}: p {p:.3}");
             assert!(p > LIKELY);
         }
     }
@@ -419,7 +417,7 @@ fn control_c_random_numbers_of_an_earlier_round() {
     let drafter = Drafter::Model { drawn: draft, claimed: draft };
     let p = |verifier: &dyn SamplingVerifier, reuse| {
         let p = counted(target, &Speculative { target, drafter, verifier }, 2, reuse);
-        println!("(c) {}, reuse of {reuse:?}: p {p:.1e}", verifier.name());
+        println!("(c) reuse of {reuse:?}: p {p:.1e}");
         p
     };
     assert!(p(&TokenWise, Reuse::Nothing) > LIKELY && p(&BlockWise, Reuse::Nothing) > LIKELY);

@@ -2,9 +2,12 @@
 
 mod support;
 
-use paceline::decode::{Gamma, Generator, Options, drafter, verifier};
+use paceline::decode::{Gamma, Generator, Options};
+use paceline::drafters;
 use paceline::model::tiny::Tiny;
-use paceline::sampling::{Kind, Lenience, Sampling};
+use paceline::round::Rules;
+use paceline::sampling::Sampling;
+use paceline::verify::{KINDS, Lenience, VERIFIERS};
 use support::devices::{DEVICES, engine};
 use support::generate;
 
@@ -20,15 +23,18 @@ fn ids_beyond_the_head_are_proposed_and_never_said() {
         let mut generator = Generator::new(engine(device, &target.gguf(), None));
         let mut drafted = 0;
         for seed in 0..40u64 {
-            let lenience = seed.is_multiple_of(2).then_some(Lenience { kind: Kind::Linear, epsilon: 0.05 });
+            let lenience = seed.is_multiple_of(2).then_some(Lenience { kind: &KINDS[0], epsilon: 0.05 });
             let temperature = if seed % 4 < 2 { 0.0 } else { 1.5 };
             let options = Options {
                 max_tokens: 3,
                 gamma: Gamma::Fixed(3),
-                drafter: drafter::by_name("ngram").expect("a drafter"),
-                sampling: Sampling { temperature, seed, ..Sampling::default() },
-                verifier: verifier::by_name(["token", "block"][seed as usize / 4 % 2]).expect("a verifier"),
-                lenience,
+                drafter: drafters::by_name("ngram").expect("a drafter"),
+                rules: Rules {
+                    sampling: Sampling { temperature, seed, ..Sampling::default() },
+                    verifier: VERIFIERS[seed as usize / 4 % VERIFIERS.len()],
+                    lenience,
+                    ..Rules::default()
+                },
                 ..Options::default()
             };
             let said = generate(&mut generator, &prompt, options).0;

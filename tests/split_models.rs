@@ -7,8 +7,9 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use paceline::decode::engines::{self, Device, LoadOptions};
-use paceline::decode::{Generator, Options, drafter};
+use paceline::decode::{Generator, Options};
+use paceline::drafters;
+use paceline::load::{self, Device, LoadOptions};
 use paceline::model::tiny::Tiny;
 use serde_json::Value;
 use support::generate;
@@ -27,13 +28,13 @@ fn says(device: Device, target: &[Vec<u8>], draft: &[Vec<u8>]) -> Vec<Vec<u32>> 
     let sources = |files: &'static [Vec<u8>]| files.iter().map(Vec::as_slice).collect::<Vec<_>>();
     let leak = |files: &[Vec<u8>]| -> &'static [Vec<u8>] { files.to_vec().leak() };
     let (target, draft) = (sources(leak(target)), sources(leak(draft)));
-    let loaded = pollster::block_on(engines::load_shards(target, Some(draft), &options)).unwrap();
+    let loaded = pollster::block_on(load::load_shards(target, Some(draft), &options)).unwrap();
     let prompt = loaded.tokenizer.encode("hello the world").unwrap();
     let mut generator = Generator::new(loaded.engine);
     ["none", "model"]
         .map(|name| {
             let options =
-                Options { max_tokens: 40, drafter: drafter::by_name(name).unwrap(), ..Options::default() };
+                Options { max_tokens: 40, drafter: drafters::by_name(name).unwrap(), ..Options::default() };
             generate(&mut generator, &prompt, options).0
         })
         .to_vec()

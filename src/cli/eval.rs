@@ -6,13 +6,13 @@ use anyhow::{Context, ensure};
 use paceline::Error;
 use paceline::cpu;
 use paceline::decode::Generator;
-use paceline::decode::engines::{self, Device, LoadOptions};
 use paceline::learn::run::collect::{Prompt, Source, prompts};
 use paceline::learn::run::eval::{
     Clock, Cost, Generation, Interval, Measured, Options, Report, Score, clock, cost, report,
     run as measure_all, score, size_ratio, task,
 };
 use paceline::learn::run::{Target, drafts};
+use paceline::load::{self, Device, LoadOptions};
 use paceline::model::Draft;
 use paceline::sampling::Sampling;
 use paceline::text::Message;
@@ -227,7 +227,7 @@ fn measure_clock(
     };
     let target = args.target.open().map_err(Error::from)?;
     let draft = draft.open().map_err(Error::from)?;
-    let loaded = pollster::block_on(engines::load_shards(target, Some(draft), &options))?;
+    let loaded = pollster::block_on(load::load_shards(target, Some(draft), &options))?;
     // Evenly from the whole list, so from every task.
     let step = prompts.len().div_ceil(count.max(1)).max(1);
     let mut questions = Vec::new();

@@ -4,14 +4,23 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use paceline::Error;
-use paceline::decode::drafter::{self, DRAFTERS};
-use paceline::decode::engines::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
-use paceline::decode::{Drafter, Engine, Event, FinishReason, Gamma, Generator, Options, Stats, verifier};
+use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Stats};
+use paceline::drafters::{self, DRAFTERS, Drafter};
+use paceline::load::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
+use paceline::round::Engine as _;
 use paceline::text::{Message, TextStream};
 
 use super::model_files::ModelFiles;
 use super::progress::Progress;
 use super::tuning;
+
+/// Help of `--draft`.
+const DRAFT: &str = "Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`. Given twice, the first \
+    that has something to say proposes: `--draft ngram --draft FILE`";
+
+fn draft_help() -> String {
+    super::listed(DRAFT, DRAFTERS.iter().map(|spec| (spec.name, spec.about)))
+}
 
 /// Continue a prompt, or answer in a chat, with speculative decoding.
 #[derive(clap::Args)]
@@ -20,9 +29,7 @@ pub struct Args {
     /// beside it), or a pattern in quotes (`'NAME-*.gguf'`).
     #[arg(long, value_name = "FILE")]
     target: ModelFiles,
-    /// Who proposes tokens: a GGUF file with the same tokenizer, `ngram` or `none`. Given twice, the first that has
-    /// something to say proposes: `--draft ngram --draft FILE`.
-    #[arg(long, value_name = "FILE|NAME", default_value = "none")]
+    #[arg(long, value_name = "FILE|NAME", default_value = "none", help = DRAFT, long_help = draft_help())]
     draft: Vec<String>,
     #[command(flatten)]
     prompt: Prompt,
@@ -90,18 +97,13 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let loaded = load(args, draft.as_ref()).await?;
     let prompt = args.prompt.ids(&loaded)?;
     let name = drafter.name();
-    let (sampling, reproducible) = args.sampling.sampling();
+    let (rules, reproducible) = args.sampling.rules(loaded.tokenizer.stop_ids()).map_err(Error::from)?;
     let options = Options {
         max_tokens: args.max_tokens,
         gamma: args.gamma.unwrap_or(if reproducible { Gamma::Default } else { Gamma::Auto }),
-        stop_ids: loaded.tokenizer.stop_ids().to_vec(),
         drafter,
-        sampling,
-        verifier: verifier::sampling_by_name(&args.sampling.verify)?,
-        lenience: args.sampling.lossy,
-        confidence: args.sampling.confidence,
+        rules,
         in_flight: args.in_flight,
-        logprobs: false,
     };
     let mut generator = Generator::new(loaded.engine);
     generator.start(&prompt, options).map_err(Error::from)?;
@@ -171,16 +173,16 @@ fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<Mo
         let is_file = file.exists() || file.extension().is_some() || file.components().count() > 1;
         let named = DRAFTERS.iter().any(|spec| spec.name == draft);
         if !is_file || named {
-            drafters.push(drafter::by_name(draft).map_err(Error::from)?);
+            drafters.push(drafters::by_name(draft).map_err(Error::from)?);
         } else if model.replace(ModelFiles::from(file.into_os_string())).is_some() {
             anyhow::bail!("two draft models are given; give one, or add ngram to it");
         } else {
-            drafters.push(Box::new(drafter::Model));
+            drafters.push(Box::new(drafters::Model));
         }
     }
     let drafter = match drafters.len() {
         1 => drafters.remove(0),
-        _ => Box::new(drafter::Chain::new(drafters)),
+        _ => Box::new(drafters::Chain::new(drafters)),
     };
     Ok((drafter, model))
 }
@@ -193,7 +195,7 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
         let draft = draft.map(|files| progress.open(files)).transpose().map_err(Error::of_draft)?;
         let options =
             LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
-        let loaded = engines::load_shards(target, draft, &options).await?;
+        let loaded = load::load_shards(target, draft, &options).await?;
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);
         }

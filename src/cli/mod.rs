@@ -72,6 +72,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Help with a line for each thing of a table that can be named.
+fn listed(help: &str, lines: impl Iterator<Item = (&'static str, &'static str)>) -> String {
+    let lines = lines.map(|(name, about)| format!("\n- {name}: {about}"));
+    format!("{help}\n\nKnown are:{}", lines.collect::<String>())
+}
+
 /// Prints one JSON object and a newline.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(value)?;

@@ -1,7 +1,9 @@
 //! How tokens are sampled, as flags.
 
-use paceline::decode::verifier::VERIFIERS;
-use paceline::sampling::{Lenience, Sampling};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use paceline::round::Rules;
+use paceline::sampling::Sampling;
+use paceline::verify::{self, KINDS, Lenience, VERIFIERS};
 
 /// The target's law. Without these flags: greedy.
 #[derive(clap::Args)]
@@ -38,19 +40,18 @@ pub struct Args {
     /// How proposals are verified above temperature 0: block keeps more of them, token decides one by one. Neither
     /// changes the law of the text.
     #[arg(long, value_name = "NAME", default_value = "block", value_parser = verifiers())]
-    pub verify: String,
-    /// Accepts more proposals than the target's law allows: linear=E, square=E or exponential=E with E from 0.01 to 1,
-    /// where 1 is without loss. The statistics say what it costs in total variation.
-    #[arg(long, value_name = "KIND=E")]
-    pub lossy: Option<Lenience>,
+    verify: String,
+    #[arg(long, value_name = "KIND=E", help = LOSSY, long_help = lossy_help())]
+    lossy: Option<Lenience>,
     /// The draft stops before a token when its most likely one has less than this probability.
     #[arg(long, value_name = "P", default_value_t = 0.0)]
-    pub confidence: f32,
+    confidence: f32,
 }
 
 impl Args {
-    /// The law, and whether it must be reproducible: a seed was given for something that draws.
-    pub fn sampling(&self) -> (Sampling, bool) {
+    /// The rules of a generation up to one of `stop_ids`, and whether it must be reproducible: a seed was given for
+    /// something that draws.
+    pub fn rules(&self, stop_ids: &[u32]) -> Result<(Rules, bool), verify::Unknown> {
         let sampling = Sampling {
             temperature: self.temperature,
             top_k: self.top_k,
@@ -64,7 +65,15 @@ impl Args {
             ..Sampling::default()
         };
         let reproducible = self.seed.is_some() && !sampling.is_greedy();
-        (sampling, reproducible)
+        let rules = Rules {
+            sampling,
+            verifier: verify::by_name(&self.verify)?,
+            lenience: self.lossy,
+            logprobs: false,
+            confidence: self.confidence,
+            stop_ids: stop_ids.to_vec(),
+        };
+        Ok((rules, reproducible))
     }
 }
 
@@ -74,8 +83,16 @@ fn any_seed() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-fn verifiers() -> clap::builder::PossibleValuesParser {
-    VERIFIERS.iter().map(|spec| spec.name).filter(|name| *name != "greedy").collect::<Vec<_>>().into()
+fn verifiers() -> PossibleValuesParser {
+    VERIFIERS.iter().map(|spec| PossibleValue::new(spec.name).help(spec.about)).collect::<Vec<_>>().into()
+}
+
+/// Help of `--lossy`.
+const LOSSY: &str = "Accepts more proposals than the target's law allows: linear=E, square=E or exponential=E with E from \
+    0.01 to 1, where 1 is without loss. The statistics say what it costs in total variation";
+
+fn lossy_help() -> String {
+    super::listed(LOSSY, KINDS.iter().map(|kind| (kind.name, kind.about)))
 }
 
 fn parse_bias(text: &str) -> Result<(u32, f32), String> {

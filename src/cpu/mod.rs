@@ -18,6 +18,7 @@ mod model;
 pub mod ops;
 pub mod reference;
 mod scratch;
+mod session;
 pub mod simd;
 #[cfg(test)]
 mod tests;
@@ -27,4 +28,5 @@ pub use cache::{Cache, Head};
 pub use draft::Draft;
 pub use matrix::Matrix;
 pub use model::{Logits, Model};
+pub use session::{DraftReader, Session, States, TargetReader};
 pub use simd::Level;

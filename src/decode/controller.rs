@@ -4,7 +4,7 @@
 //! Speculation that loses time is paused, and tried again now and then. Losses are kept on a budget, so that a
 //! generation is never more than a few per cent slower than plain decoding: see [`Controller::may_lose`].
 
-use super::drafter::Limits;
+use crate::drafters::Limits;
 
 /// How long proposals are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

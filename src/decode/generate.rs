@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use web_time::Instant;
 
 use super::controller::{Controller, Gamma, Source};
-use super::drafter::{Drafter, NoDrafter};
-use super::{Counters, Engine, Error, Proposal, Round, Rules, Stats, verifier};
-use crate::sampling::{Lenience, MAX_STOPS, Sampling};
+use super::stats::Stats;
+use crate::drafters::{Drafter, NoDrafter};
+use crate::round::{Counters, Engine, Error, Outcome, Proposal, Rules};
+use crate::round::{check_draft, check_prompt, check_rules};
 
 /// Prompt tokens read in one step.
 pub const PREFILL_CHUNK: usize = 64;
@@ -18,20 +19,10 @@ pub struct Options {
     pub max_tokens: usize,
     /// Tokens to propose a round. The engine's limit holds in any case.
     pub gamma: Gamma,
-    /// Ids that end the generation, usually [`crate::text::Tokenizer::stop_ids`].
-    pub stop_ids: Vec<u32>,
     /// Who proposes.
     pub drafter: Box<dyn Drafter>,
-    /// The target's law; greedy by default.
-    pub sampling: Sampling,
-    /// How proposals are verified above temperature 0.
-    pub verifier: &'static verifier::Spec,
-    /// Accepts more than the target's law allows; `None` is without loss.
-    pub lenience: Option<Lenience>,
-    /// Whether [`Event::Tokens`] tells the tokens' log-probabilities.
-    pub logprobs: bool,
-    /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
-    pub confidence: f32,
+    /// How tokens are chosen, and which end the generation; greedy by default.
+    pub rules: Rules,
     /// Rounds to keep in flight; `None` follows from how long results take to the host.
     pub in_flight: Option<usize>,
 }
@@ -42,13 +33,8 @@ impl Default for Options {
         Self {
             max_tokens: 256,
             gamma: Gamma::Default,
-            stop_ids: Vec::new(),
             drafter: Box::new(NoDrafter),
-            sampling: Sampling::default(),
-            verifier: verifier::best(),
-            lenience: None,
-            logprobs: false,
-            confidence: 0.0,
+            rules: Rules::default(),
             in_flight: None,
         }
     }
@@ -118,10 +104,11 @@ enum State {
 /// keys and values of the tokens that the new prompt shares with the context before, so a chat reads every turn once.
 ///
 /// ```no_run
-/// # use paceline::decode::{Engine, Event, Generator, Options, drafter};
-/// # async fn example(engine: impl Engine, prompt: &[u32]) -> Result<(), paceline::Error> {
+/// # use paceline::decode::{Event, Generator, Options};
+/// # use paceline::{drafters, load::AnyEngine};
+/// # async fn example(engine: AnyEngine, prompt: &[u32]) -> Result<(), paceline::Error> {
 /// let mut generator = Generator::new(engine);
-/// generator.start(prompt, Options { drafter: drafter::by_name("ngram")?, ..Options::default() })?;
+/// generator.start(prompt, Options { drafter: drafters::by_name("ngram")?, ..Options::default() })?;
 /// loop {
 ///     match generator.step().await? {
 ///         Event::Prefill { done, total } => println!("{done} of {total}"),
@@ -209,31 +196,14 @@ impl<E: Engine> Generator<E> {
     /// Begins a generation; one that is still running is abandoned.
     ///
     /// # Errors
-    /// [`Error::EmptyPrompt`], [`Error::PromptTooLong`] (a prompt must leave room for one token),
-    /// [`Error::TokenRange`], [`Error::TooManyStops`] and [`Error::NoDraft`]; the generation before can then still go on.
+    /// As [`check_prompt`], [`check_draft`] where the drafter needs one, and [`check_rules`]; the generation before can then
+    /// still go on.
     pub fn start(&mut self, prompt: &[u32], options: Options) -> Result<(), Error> {
-        let capacity = self.engine.capacity();
-        let vocab = self.engine.config().vocab;
-        if prompt.is_empty() {
-            return Err(Error::EmptyPrompt);
+        check_prompt(&self.engine, prompt)?;
+        if options.drafter.needs_draft_model() {
+            check_draft(&self.engine)?;
         }
-        if prompt.len() >= capacity {
-            return Err(Error::PromptTooLong { tokens: prompt.len(), capacity });
-        }
-        if let Some(&id) = prompt.iter().find(|&&id| id as usize >= vocab) {
-            return Err(Error::TokenRange { id, vocab });
-        }
-        if options.stop_ids.len() > MAX_STOPS {
-            return Err(Error::TooManyStops { stops: options.stop_ids.len() });
-        }
-        if options.drafter.needs_draft_model() && !self.engine.has_draft() {
-            return Err(Error::NoDraft);
-        }
-
-        options.sampling.validate(self.engine.config().head_vocab)?;
-        if let Some(lenience) = &options.lenience {
-            lenience.validate(options.sampling.is_greedy())?;
-        }
+        check_rules(&self.engine, &options.rules)?;
 
         let held = &self.context[..self.held];
         let reused = held.iter().zip(prompt).take_while(|(a, b)| a == b).count();
@@ -242,7 +212,7 @@ impl<E: Engine> Generator<E> {
         self.context.extend_from_slice(prompt);
         self.prompt = prompt.len();
         self.controller.restart(options.gamma);
-        let excess = options.lenience.map(|_| 0.0);
+        let excess = options.rules.lenience.map(|_| 0.0);
         self.options = options;
         self.stats = Stats { prompt_tokens: prompt.len(), reused_tokens: reused, excess, ..Stats::default() };
         self.counters = self.engine.counters();
@@ -254,7 +224,7 @@ impl<E: Engine> Generator<E> {
     ///
     /// # Errors
     /// [`Error::NotStarted`] before `start` and after an error; what the engine reports.
-    pub async fn step(&mut self) -> Result<Event, crate::Error> {
+    pub async fn step(&mut self) -> Result<Event, E::Error> {
         match self.state {
             State::Idle => return Err(Error::NotStarted.into()),
             State::Finished(reason) => return Ok(Event::Finished(reason)),
@@ -278,7 +248,7 @@ impl<E: Engine> Generator<E> {
         }
     }
 
-    async fn work(&mut self, state: State) -> Result<(State, Event), crate::Error> {
+    async fn work(&mut self, state: State) -> Result<(State, Event), E::Error> {
         if !self.rewound {
             self.rewind().await?;
             self.rewound = true;
@@ -300,7 +270,7 @@ impl<E: Engine> Generator<E> {
         }
     }
 
-    async fn prefill(&mut self) -> Result<(State, Event), crate::Error> {
+    async fn prefill(&mut self) -> Result<(State, Event), E::Error> {
         let began = Instant::now();
         let total = self.prompt;
         let start = self.engine.len();
@@ -313,23 +283,14 @@ impl<E: Engine> Generator<E> {
     }
 
     /// Takes the engine back to the tokens that it is known to hold, whatever it was doing, and gives it the rules.
-    async fn rewind(&mut self) -> Result<(), crate::Error> {
+    async fn rewind(&mut self) -> Result<(), E::Error> {
         self.flights.clear();
         self.collected = None;
         self.engine.truncate(self.held).await?;
-        let options = &self.options;
-        self.engine.begin(&Rules {
-            sampling: options.sampling.clone(),
-            verifier: options.verifier,
-            lenience: options.lenience,
-            logprobs: options.logprobs,
-            confidence: options.confidence,
-            stop_ids: options.stop_ids.clone(),
-            limit: self.prompt + options.max_tokens,
-        })
+        self.engine.begin(&self.options.rules, self.prompt + self.options.max_tokens)
     }
 
-    async fn round(&mut self) -> Result<(State, Event), crate::Error> {
+    async fn round(&mut self) -> Result<(State, Event), E::Error> {
         let began = Instant::now();
         self.submit()?;
         self.stats.host_ms += ms_since(began);
@@ -350,14 +311,14 @@ impl<E: Engine> Generator<E> {
         self.stats.add(&round);
         self.stats.decode_ms += ms_since(began);
 
-        let stopped = round.tokens.last().is_some_and(|id| self.options.stop_ids.contains(id));
+        let stopped = round.tokens.last().is_some_and(|id| self.options.rules.stop_ids.contains(id));
         let next = if stopped { State::Finished(FinishReason::Stop) } else { State::Decode };
-        let Round { tokens, accepted, drafted, logprobs, .. } = round;
+        let Outcome { tokens, accepted, drafted, logprobs, .. } = round;
         Ok((next, Event::Tokens { tokens, accepted, drafted, logprobs, stopped }))
     }
 
     /// Submits rounds until enough are in flight.
-    fn submit(&mut self) -> Result<(), crate::Error> {
+    fn submit(&mut self) -> Result<(), E::Error> {
         let depth = self.depth();
         while self.engine.in_flight() < depth {
             let behind = self.engine.in_flight();
@@ -373,9 +334,9 @@ impl<E: Engine> Generator<E> {
                 break;
             }
             let source = match &proposal {
-                Proposal::None => Source::Plain,
+                proposal if proposal.is_empty() => Source::Plain,
                 Proposal::Tokens(_) => Source::Tokens,
-                Proposal::Draft { .. } => Source::Draft,
+                Proposal::Device { .. } => Source::Draft,
             };
             let paused = source == Source::Plain && self.controller.paused().is_some();
             self.flights.push_back(Flight { submitted: Instant::now(), source, paused });
@@ -391,7 +352,9 @@ impl<E: Engine> Generator<E> {
             Some(depth) => depth.clamp(1, most),
             // How long a proposal may be depends on how many rounds are in front of it. Where the same seed is to give
             // the same sample, that must not depend on timings.
-            None if !self.options.sampling.is_greedy() && self.options.gamma != Gamma::Auto => most.min(2),
+            None if !self.options.rules.sampling.is_greedy() && self.options.gamma != Gamma::Auto => {
+                most.min(2)
+            }
             None => self.controller.depth(self.engine.latency_ms(), most),
         }
     }

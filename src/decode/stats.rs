@@ -1,6 +1,6 @@
 //! What a generation cost, and what speculation was worth (ALGORITHMS 2.4).
 
-use super::{Counters, Round};
+use crate::round::{Counters, Outcome};
 use crate::sampling::ONE;
 
 /// Statistics of one generation so far. Times are wall times in ms.
@@ -69,7 +69,7 @@ pub struct Stats {
 
 impl Stats {
     /// Adds a round.
-    pub(super) fn add(&mut self, round: &Round) {
+    pub(super) fn add(&mut self, round: &Outcome) {
         self.rounds += 1;
         self.target_passes += 1;
         self.tokens += round.tokens.len();

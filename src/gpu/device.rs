@@ -10,19 +10,7 @@ use wgpu::util::DeviceExt as _;
 
 use super::Error;
 use super::kernel::Templates;
-
-/// Work since the device was opened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counters {
-    /// Dispatches encoded.
-    pub dispatches: u64,
-    /// Command buffers submitted.
-    pub submits: u64,
-    /// Buffers mapped to read back.
-    pub readbacks: u64,
-    /// Buffers, bind groups and pipelines created.
-    pub objects: u64,
-}
+use crate::round::Counters;
 
 /// What to ask of the adapter.
 #[derive(Debug, Clone, Default)]

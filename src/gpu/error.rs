@@ -34,6 +34,9 @@ pub enum Error {
     /// A validation or out-of-memory error.
     #[error("the GPU reported an error: {0}")]
     Device(String),
+    /// What no round can serve, on any device.
+    #[error(transparent)]
+    Round(#[from] crate::round::Error),
     /// Weights could not be read.
     #[error(transparent)]
     Gguf(#[from] crate::gguf::Error),
@@ -50,6 +53,7 @@ impl Error {
             Self::Lost(_) => "gpu-lost",
             Self::SelfTest(_) => "gpu-self-test",
             Self::Device(_) => "gpu-error",
+            Self::Round(e) => e.code(),
             Self::Gguf(e) => e.code(),
         }
     }

@@ -60,6 +60,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "state.wgsl",
     "table.wgsl",
     "truncate.wgsl",
+    "verifiers/block.wgsl",
+    "verifiers/token.wgsl",
     "verify.wgsl",
     "weight.wgsl",
     "wide.wgsl",

@@ -9,10 +9,11 @@ use super::device::Pending;
 use super::ops::Positions;
 use super::plan::{Plan, Step};
 use super::sampler::{
-    Commit, Laws, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler, Tail, residual_words, slices,
+    Commit, Laws, Mode, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Tail, residual_words, slices, words,
 };
-use super::session::{MAX_ROWS, Propose, STATE_WORDS};
+use super::session::{MAX_ROWS, STATE_WORDS};
 use super::{Device, Error};
+use crate::round::{Proposal, Rules};
 use crate::sampling::random::Philox;
 
 /// Positions before a sequence begins anew.
@@ -88,16 +89,16 @@ impl Rig {
         vocab: usize,
         gamma: usize,
         likeness: f32,
-        sampler: &Sampler,
+        rules: &Rules,
     ) -> Result<Self, Error> {
         let (target, draft) = (Side::new(device, vocab)?, Side::new(device, vocab)?);
         let tokens = device.storage("tokens", (CAPACITY + 2 * MAX_ROWS) as u64)?;
         let state = device.storage("state", STATE_WORDS as u64)?;
-        let sampling = device.storage_with("sampling", &sampler.words())?;
+        let sampling = device.storage_with("sampling", &words(rules))?;
         debug_assert_eq!(sampling.size(), SAMPLING_WORDS as u64 * 4);
         let result = device.storage("result", RESULT_WORDS as u64)?;
         let residuals = device.storage("residuals", residual_words(vocab) as u64)?;
-        let mode = sampler.mode();
+        let mode = Mode::new(rules)?;
         let plan = |side: &Side, rows: usize, drafts: bool| -> Result<Plan, Error> {
             let pass = device.uniform(&[u32::from(drafts), 0, CAPACITY as u32]);
             let positions = Positions { state: &state, pass: &pass };
@@ -130,7 +131,7 @@ impl Rig {
             device: Rc::clone(device),
             vocab,
             gamma,
-            seed: sampler.sampling.seed,
+            seed: rules.sampling.seed,
             drafting,
             verifying,
             target,
@@ -151,18 +152,19 @@ impl Rig {
     }
 
     /// A round, and everything about it.
-    pub async fn round(&mut self, propose: Propose<'_>) -> Result<Decided, Error> {
+    pub async fn round(&mut self, proposal: &Proposal) -> Result<Decided, Error> {
         if self.context.len() + MAX_ROWS >= CAPACITY {
             self.context.truncate(2);
         }
         let (device, length) = (Rc::clone(&self.device), self.context.len());
-        let (drafted, steps) = match propose {
-            Propose::Tokens(tokens) => (tokens.len().min(self.gamma), 0),
-            Propose::Draft(steps) => (steps.min(self.gamma), steps.min(self.gamma)),
+        let drafted = proposal.len().min(self.gamma);
+        let (found, steps) = match proposal {
+            Proposal::Tokens(tree) => (&tree.tokens()[..drafted], 0),
+            Proposal::Device { .. } => (&[][..], drafted),
         };
         device.write(&self.tokens, 0, &self.context);
-        if let Propose::Tokens(tokens) = propose {
-            device.write(&self.tokens, length as u64, &tokens[..drafted]);
+        if !found.is_empty() {
+            device.write(&self.tokens, length as u64, found);
         }
         device.write(&self.state, 0, &self.state_words(drafted, steps == 0));
         let mut encoder = device.encoder();

@@ -6,7 +6,8 @@ use super::ops::Positions;
 use super::plan::Step;
 use super::session::MAX_ROWS;
 use super::{Device, Error};
-use crate::sampling::{Kind, Lenience, MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS, Sampling, fixed};
+use crate::round::{self, Rules};
+use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS, fixed};
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
@@ -18,23 +19,6 @@ pub(super) fn slices(vocab: usize) -> usize {
     vocab.div_ceil(SLICE)
 }
 
-/// What a generation asks of the sampler. Greedy by default.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sampler {
-    /// The target's law.
-    pub sampling: Sampling,
-    /// Block verification instead of token by token.
-    pub block: bool,
-    /// Accepts more than the target's law allows, token by token.
-    pub lenience: Option<Lenience>,
-    /// The draft stops before a token when its most likely one has less than this probability.
-    pub confidence: f32,
-    /// Whether rounds tell the log-probabilities of what they commit.
-    pub logprobs: bool,
-    /// Ids that end the generation, at most [`MAX_STOPS`].
-    pub stop_ids: Vec<u32>,
-}
-
 /// Which kernels a generation needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(super) struct Mode {
@@ -42,8 +26,8 @@ pub(super) struct Mode {
     pub adjusts: bool,
     /// The draft looks at its own confidence.
     pub confident: bool,
-    /// What more is accepted.
-    pub lenience: Option<Kind>,
+    /// The option of `lenient.wgsl`, where more is accepted than the target's law allows.
+    pub lenience: Option<&'static str>,
     /// Log-probabilities are wanted.
     pub logprobs: bool,
     /// `None` is greedy.
@@ -54,49 +38,57 @@ pub(super) struct Mode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Law {
     pub truncates: bool,
-    pub block: bool,
+    /// The file of the verifier's rule.
+    pub verifier: &'static str,
 }
 
-impl Sampler {
-    pub(super) fn mode(&self) -> Mode {
-        let block = self.block && self.lenience.is_none();
-        let law = Law { truncates: self.sampling.truncates(), block };
-        Mode {
-            adjusts: self.sampling.adjusts(),
-            confident: self.confidence > 0.0,
-            lenience: self.lenience.map(|lenience| lenience.kind),
-            logprobs: self.logprobs,
-            law: (!self.sampling.is_greedy()).then_some(law),
-        }
+impl Mode {
+    /// What `rules` ask for.
+    ///
+    /// # Errors
+    /// [`round::Error::VerifierKernel`].
+    pub(super) fn new(rules: &Rules) -> Result<Self, round::Error> {
+        let truncates = rules.sampling.truncates();
+        let law = rules.spec().map(|spec| {
+            let verifier = spec.kernel.ok_or(round::Error::VerifierKernel { name: spec.name })?;
+            Ok::<_, round::Error>(Law { truncates, verifier })
+        });
+        Ok(Self {
+            adjusts: rules.sampling.adjusts(),
+            confident: rules.confidence > 0.0,
+            lenience: rules.lenience.map(|lenience| lenience.kind.kernel()),
+            logprobs: rules.logprobs,
+            law: law.transpose()?,
+        })
     }
+}
 
-    /// The words of `sampling.wgsl`.
-    pub(super) fn words(&self) -> Vec<u32> {
-        let s = &self.sampling;
-        let inverse = if s.is_greedy() { 1.0 } else { 1.0 / s.temperature };
-        let stops = &self.stop_ids[..self.stop_ids.len().min(MAX_STOPS)];
-        let biases = &s.logit_bias[..s.logit_bias.len().min(MAX_BIAS)];
-        let window = if s.penalizes() { s.penalty_window.min(MAX_PENALTY_WINDOW) } else { 0 };
-        let mut words = vec![
-            inverse.to_bits(),
-            s.top_k,
-            fixed(s.top_p),
-            fixed(s.min_p),
-            s.repeat_penalty.to_bits(),
-            s.presence_penalty.to_bits(),
-            s.frequency_penalty.to_bits(),
-            window,
-            biases.len() as u32,
-            stops.len() as u32,
-            self.confidence.to_bits(),
-            self.lenience.map_or(0, |lenience| lenience.word(s.is_greedy())),
-        ];
-        words.extend(stops);
-        words.resize(12 + MAX_STOPS, 0);
-        words.extend(biases.iter().flat_map(|(id, bias)| [*id, bias.to_bits()]));
-        words.resize(SAMPLING_WORDS, 0);
-        words
-    }
+/// The words of `sampling.wgsl`.
+pub(super) fn words(rules: &Rules) -> Vec<u32> {
+    let s = &rules.sampling;
+    let inverse = if s.is_greedy() { 1.0 } else { 1.0 / s.temperature };
+    let stops = &rules.stop_ids[..rules.stop_ids.len().min(MAX_STOPS)];
+    let biases = &s.logit_bias[..s.logit_bias.len().min(MAX_BIAS)];
+    let window = if s.penalizes() { s.penalty_window.min(MAX_PENALTY_WINDOW) } else { 0 };
+    let mut words = vec![
+        inverse.to_bits(),
+        s.top_k,
+        fixed(s.top_p),
+        fixed(s.min_p),
+        s.repeat_penalty.to_bits(),
+        s.presence_penalty.to_bits(),
+        s.frequency_penalty.to_bits(),
+        window,
+        biases.len() as u32,
+        stops.len() as u32,
+        rules.confidence.to_bits(),
+        rules.lenience.map_or(0, |lenience| lenience.word(s.is_greedy())),
+    ];
+    words.extend(stops);
+    words.resize(12 + MAX_STOPS, 0);
+    words.extend(biases.iter().flat_map(|(id, bias)| [*id, bias.to_bits()]));
+    words.resize(SAMPLING_WORDS, 0);
+    words
 }
 
 /// Words of `sampling.wgsl`.
@@ -127,6 +119,14 @@ impl Laws {
             floors: buffer("floors", slices)?,
             rows: buffer("a law's rows", vocab * MAX_ROWS)?,
         })
+    }
+}
+
+/// As the buffers of a session (`session/runner.rs`).
+impl Drop for Laws {
+    fn drop(&mut self) {
+        let Self { masses, sums, cuts, floors, rows } = self;
+        [masses, sums, cuts, floors, rows].into_iter().for_each(|buffer| buffer.destroy());
     }
 }
 
@@ -357,16 +357,16 @@ impl Tail<'_> {
             (5, residuals),
             (7, self.positions.state),
         ];
-        let lenience = mode.lenience.map(|kind| if kind == Kind::Exponential { "power" } else { "factor" });
-        let options = context! { block => law.block, lenience };
+        let options =
+            |decides: bool| context! { verifier => law.verifier, lenience => mode.lenience, decides };
         let groups = [slices(self.vocab), self.rows];
         let mut summing = common.to_vec();
-        if lenience.is_some() {
+        if mode.lenience.is_some() {
             summing.push((6, self.sampling));
         }
-        let residual = self.step("residual.wgsl", options.clone(), &summing, groups)?;
+        let residual = self.step("residual.wgsl", options(false), &summing, groups)?;
         let mut deciding = common.to_vec();
         deciding.extend([(4, result), (6, self.sampling)]);
-        Ok(vec![settle, residual, self.step("verify.wgsl", options, &deciding, [1, 1])?])
+        Ok(vec![settle, residual, self.step("verify.wgsl", options(true), &deciding, [1, 1])?])
     }
 }

@@ -1,7 +1,6 @@
 //! integers: softmax in units of 2^-31.
 
-use super::ONE;
-use crate::decode::verifier::argmax;
+use super::{ONE, argmax};
 
 /// `P0_i = round(softmax(logits / temperature)_i * 2^31)`, each rounded by itself: a row sums to about [`ONE`].
 ///

@@ -13,9 +13,9 @@
 //! given a GPU's integers makes the GPU's decisions, bit for bit.
 
 mod adjust;
+mod argmax;
 mod error;
 mod integers;
-mod lenience;
 mod log_probability;
 mod pick;
 pub mod random;
@@ -25,9 +25,9 @@ mod sound;
 mod threshold;
 
 pub use adjust::adjust;
+pub use argmax::argmax;
 pub use error::Error;
 pub use integers::integers;
-pub use lenience::{Kind, Lenience};
 pub use log_probability::log_probability;
 pub use pick::{draw, overlap, pick};
 pub use renormalise::renormalise;

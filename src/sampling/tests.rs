@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::Error;
 use super::*;
-use crate::decode::verifier::argmax;
 
 /// Rows that kernels meet: of any spread, with ties, sometimes with what should not be there.
 fn logits() -> impl Strategy<Value = Vec<f32>> {

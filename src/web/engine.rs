@@ -11,8 +11,10 @@ use super::source::{ByteStream, StreamSource};
 use super::value::{
     GenerateOptions, Info, LoadOptions, Model, Progress, Prompt, Stats, StepEvent, Token, from_js, to_js,
 };
-use crate::decode::engines::{self, Loaded};
-use crate::decode::{AnyEngine, Engine as _, Event, Gamma, Generator, Options, drafter, verifier};
+use crate::decode::{Abilities, Event, Gamma, Generator, Options};
+use crate::drafters;
+use crate::load::{self, AnyEngine, Loaded};
+use crate::round::Engine as _;
 use crate::source::Observed;
 use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
 
@@ -151,19 +153,20 @@ impl PacelineEngine {
         signal: &AbortSignal,
     ) -> Result<Self, Error> {
         let options: LoadOptions = from_js(options)?;
-        let options = engines::LoadOptions {
+        let options = load::LoadOptions {
             device: options.device.parse()?,
             capacity: options.capacity,
             tuning: options.tuning.unwrap_or_default(),
         };
         let target = observe(target, "target", on_progress, signal)?;
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
-        let loaded = engines::load_shards(target, draft, &options).await?;
+        let loaded = load::load_shards(target, draft, &options).await?;
 
         let Loaded { engine, tokenizer, template, target, draft, tuning, fallback, warnings } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),
+            abilities: Abilities::of(&engine),
             fallback,
             warnings,
             capacity: engine.capacity(),
@@ -193,28 +196,19 @@ impl PacelineEngine {
     fn start_ids(&self, prompt: &[u32], options: GenerateOptions) -> Result<(), Error> {
         let mut generator = self.generator.borrow_mut();
         let generator = generator.as_mut().ok_or(Error::Busy)?;
-        let sampling = options.sampling();
-        let reproducible = options.seed.is_some() && !sampling.is_greedy();
-        let length = if reproducible { Gamma::Default } else { Gamma::Auto };
+        let length = if options.reproducible() { Gamma::Default } else { Gamma::Auto };
         let drafter = if generator.engine().has_draft() { "ngram+model" } else { "ngram" };
         let defaults = Options::default();
         // No more than the context holds ever come; sums with the prompt stay within 32 bits.
         let capacity = generator.engine().capacity();
+        let rules = options.rules(self.shared.tokenizer.stop_ids())?;
         generator.start(
             prompt,
             Options {
                 max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens).min(capacity),
                 gamma: options.gamma.map_or(length, Gamma::from),
-                stop_ids: self.shared.tokenizer.stop_ids().to_vec(),
-                drafter: drafter::by_name(options.drafter.as_deref().unwrap_or(drafter))?,
-                sampling,
-                verifier: options
-                    .verify
-                    .as_deref()
-                    .map_or(Ok(defaults.verifier), verifier::sampling_by_name)?,
-                lenience: options.lossy,
-                logprobs: options.logprobs.unwrap_or(defaults.logprobs),
-                confidence: options.confidence.unwrap_or(defaults.confidence),
+                drafter: drafters::by_name(options.drafter.as_deref().unwrap_or(drafter))?,
+                rules,
                 in_flight: options.in_flight,
             },
         )?;

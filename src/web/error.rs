@@ -35,7 +35,7 @@ impl Error {
     fn message(&self) -> String {
         let message = self.to_string();
         match self {
-            Self::Paceline(crate::Error::Decode(crate::decode::Error::Sampling(_))) => camel_case(&message),
+            Self::Paceline(crate::Error::Round(crate::round::Error::Sampling(_))) => camel_case(&message),
             _ => message,
         }
     }
@@ -63,7 +63,7 @@ macro_rules! from_stage {
         })*
     };
 }
-from_stage!(crate::decode::Error, crate::text::Error);
+from_stage!(crate::round::Error, crate::drafters::Unknown, crate::verify::Unknown, crate::text::Error);
 
 impl From<Error> for JsValue {
     fn from(error: Error) -> Self {

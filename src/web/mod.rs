@@ -12,7 +12,7 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
 
-use crate::{decode, gpu};
+use crate::gpu;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, StepEvent, Tuning } from './engine/worker/backend.js';
@@ -41,12 +41,12 @@ pub fn last_panic() -> Option<String> {
 }
 
 /// Runs rounds of a made-up model on WebGPU and makes each of the sampler's decisions again on the host
-/// ([`crate::decode::replay`]). Gives what was checked; throws where a decision differs.
+/// ([`gpu::replay`]). Gives what was checked; throws where a decision differs.
 #[wasm_bindgen]
 pub async fn replay(rounds: usize, seed: u32) -> Result<JsValue, JsValue> {
     let check = async || -> Result<_, crate::Error> {
         let device = gpu::Device::open(gpu::DeviceOptions::default()).await?;
-        Ok(decode::replay::replay(&device, rounds, seed.into()).await?)
+        Ok(gpu::replay::replay(&device, rounds, seed.into()).await?)
     };
     Ok(value::to_js(&check().await.map_err(error::Error::from)?)?)
 }

@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::error::Error;
-use crate::decode::engines::About;
 use crate::decode::{self, FinishReason};
 use crate::gpu;
+use crate::load::About;
 use crate::model::Config;
-use crate::sampling::{Lenience, Sampling};
+use crate::round::{EngineInfo, Rules};
+use crate::sampling::Sampling;
 use crate::text::Message;
+use crate::verify::{self, Lenience};
 
 /// `BackendLoadOptions`.
 #[derive(Deserialize)]
@@ -27,10 +29,8 @@ pub(super) struct GenerateOptions {
     pub max_tokens: Option<usize>,
     pub gamma: Option<Gamma>,
     pub drafter: Option<String>,
-    pub verify: Option<String>,
-    pub confidence: Option<f32>,
     pub in_flight: Option<usize>,
-    pub seed: Option<u64>,
+    seed: Option<u64>,
     temperature: Option<f32>,
     top_k: Option<u32>,
     top_p: Option<f32>,
@@ -40,13 +40,32 @@ pub(super) struct GenerateOptions {
     frequency_penalty: Option<f32>,
     penalty_window: Option<u32>,
     logit_bias: Option<Vec<(u32, f32)>>,
-    pub lossy: Option<Lenience>,
-    pub logprobs: Option<bool>,
+    verify: Option<String>,
+    lossy: Option<Lenience>,
+    confidence: Option<f32>,
+    logprobs: Option<bool>,
 }
 
 impl GenerateOptions {
-    /// The target's law.
-    pub fn sampling(&self) -> Sampling {
+    /// How tokens are chosen, up to one of `stop_ids`.
+    pub fn rules(&self, stop_ids: &[u32]) -> Result<Rules, verify::Unknown> {
+        let defaults = Rules::default();
+        Ok(Rules {
+            sampling: self.sampling(),
+            verifier: self.verify.as_deref().map_or(Ok(defaults.verifier), verify::by_name)?,
+            lenience: self.lossy,
+            logprobs: self.logprobs.unwrap_or(defaults.logprobs),
+            confidence: self.confidence.unwrap_or(defaults.confidence),
+            stop_ids: stop_ids.to_vec(),
+        })
+    }
+
+    /// Whether the same text must come out again: a seed was given for something that draws.
+    pub fn reproducible(&self) -> bool {
+        self.seed.is_some() && !self.sampling().is_greedy()
+    }
+
+    fn sampling(&self) -> Sampling {
         let defaults = Sampling::default();
         Sampling {
             temperature: self.temperature.unwrap_or(defaults.temperature),
@@ -114,7 +133,9 @@ pub(super) struct Progress {
 pub(super) struct Info {
     pub version: &'static str,
     #[serde(flatten)]
-    pub engine: decode::EngineInfo,
+    pub engine: EngineInfo,
+    #[serde(flatten)]
+    pub abilities: decode::Abilities,
     pub fallback: Option<String>,
     pub warnings: Vec<String>,
     pub capacity: usize,

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 
-use paceline::decode::AnyEngine;
-use paceline::decode::engines::{Device, LoadOptions, Loaded, load, load_shards};
 use paceline::gpu::Tuning;
+use paceline::load::{AnyEngine, Device, LoadOptions, Loaded, load, load_shards};
 
 /// Every device that a model must say the same on.
 pub const DEVICES: [Device; 2] = [Device::Cpu, Device::WebGpu];

@@ -3,12 +3,13 @@
 //! The models are tiny and random. Their top logits lie close together and their text falls into loops, so both
 //! rejections and long accepted blocks are frequent.
 
-use paceline::decode::drafter::{self, Drafter, Limits, NGram};
-use paceline::decode::{Engine, Gamma, Generator, Options, Proposal};
+use paceline::decode::{Gamma, Generator, Options};
+use paceline::drafters::{self, DRAFTERS, Drafter, Limits, NGram};
 use paceline::gguf::Format;
 use paceline::model::draft::{Input, Origin};
 use paceline::model::family::FAMILIES;
 use paceline::model::tiny::{DraftParts, Tiny};
+use paceline::round::{Engine, Proposal};
 
 use super::generate;
 
@@ -94,10 +95,30 @@ pub struct Case {
     in_flight: Option<usize>,
 }
 
-/// Every drafter as users get it, then other settings.
-pub const CASES: [Case; 7] = [
-    Case { name: "ngram", make: || Box::new(NGram::default()), gamma: Gamma::Default, in_flight: None },
-    Case { name: "model", make: || Box::new(drafter::Model), gamma: Gamma::Default, in_flight: None },
+/// Every drafter of the table that proposes, as users get it.
+pub fn drafters() -> Vec<Case> {
+    let proposing = DRAFTERS.iter().filter(|spec| (spec.make)().default_limits() != Limits::default());
+    let case = |spec: &&drafters::Spec| Case {
+        name: spec.name,
+        make: spec.make,
+        gamma: Gamma::Default,
+        in_flight: None,
+    };
+    proposing.map(case).collect()
+}
+
+/// They, then other settings.
+pub fn cases() -> Vec<Case> {
+    drafters().into_iter().chain(SETTINGS).collect()
+}
+
+/// Model, n-gram and nobody by turns, at length 7.
+pub fn alternating() -> Case {
+    let [case, ..] = SETTINGS;
+    case
+}
+
+const SETTINGS: [Case; 5] = [
     Case {
         name: "alternating",
         make: || Box::<Alternating>::default(),
@@ -107,19 +128,19 @@ pub const CASES: [Case; 7] = [
     Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Gamma::Fixed(15), in_flight: None },
     Case {
         name: "chain",
-        make: || drafter::by_name("ngram+model").expect("two drafters"),
+        make: || drafters::by_name("ngram+model").expect("two drafters"),
         gamma: Gamma::Auto,
         in_flight: None,
     },
     Case {
         name: "model, gamma 1",
-        make: || Box::new(drafter::Model),
+        make: || Box::new(drafters::Model),
         gamma: Gamma::Fixed(1),
         in_flight: Some(1),
     },
     Case {
         name: "model, gamma 15",
-        make: || Box::new(drafter::Model),
+        make: || Box::new(drafters::Model),
         gamma: Gamma::Fixed(15),
         in_flight: Some(4),
     },
@@ -189,9 +210,9 @@ impl Drafter for Alternating {
     fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal {
         self.rounds += 1;
         match self.rounds % 4 {
-            0 => Proposal::None,
+            0 => Proposal::none(),
             1 | 2 => self.ngram.propose(context, limits),
-            _ => Proposal::Draft { gamma: limits.draft },
+            _ => Proposal::model(limits.draft),
         }
     }
 }

@@ -8,7 +8,8 @@ pub mod lossless;
 pub mod slow;
 pub mod table;
 
-use paceline::decode::{Engine, Event, FinishReason, Generator, Options};
+use paceline::decode::{Event, FinishReason, Generator, Options};
+use paceline::round::Engine;
 
 /// Generates to the end: the tokens, and why it ended.
 pub fn generate<E: Engine>(

@@ -1,8 +1,8 @@
 //! An engine that waits once before and once after each piece of work, so that a generation can be dropped there.
 
-use paceline::Error;
-use paceline::decode::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 use paceline::model::Config;
+use paceline::round::{Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
+use paceline::verify;
 
 /// Waits at every await.
 pub struct Slow<E>(pub E);
@@ -29,6 +29,8 @@ async fn slowly<T>(work: impl Future<Output = T>) -> T {
 }
 
 impl<E: Engine> Engine for Slow<E> {
+    type Error = E::Error;
+
     fn info(&self) -> EngineInfo {
         self.0.info()
     }
@@ -49,6 +51,10 @@ impl<E: Engine> Engine for Slow<E> {
         self.0.has_draft()
     }
 
+    fn verifies(&self, verifier: &verify::Spec) -> bool {
+        self.0.verifies(verifier)
+    }
+
     fn counters(&self) -> Counters {
         self.0.counters()
     }
@@ -65,27 +71,27 @@ impl<E: Engine> Engine for Slow<E> {
         self.0.in_flight()
     }
 
-    async fn truncate(&mut self, len: usize) -> Result<(), Error> {
+    async fn truncate(&mut self, len: usize) -> Result<(), E::Error> {
         slowly(self.0.truncate(len)).await
     }
 
-    async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
+    async fn append(&mut self, tokens: &[u32]) -> Result<(), E::Error> {
         slowly(self.0.append(tokens)).await
     }
 
-    fn begin(&mut self, rules: &Rules) -> Result<(), Error> {
-        self.0.begin(rules)
+    fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), E::Error> {
+        self.0.begin(rules, limit)
     }
 
     fn ready(&self, proposal: &Proposal) -> bool {
         self.0.ready(proposal)
     }
 
-    fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
+    fn submit(&mut self, proposal: Proposal) -> Result<(), E::Error> {
         self.0.submit(proposal)
     }
 
-    async fn collect(&mut self) -> Result<Round, Error> {
+    async fn collect(&mut self) -> Result<Outcome, E::Error> {
         slowly(self.0.collect()).await
     }
 }

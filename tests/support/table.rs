@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use paceline::Error;
-use paceline::decode::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
 use paceline::model::family::FAMILIES;
 use paceline::model::{Attention, Config, Layer, Plan, Rope, RopeStyle};
+use paceline::round::{Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
 
 use super::slow::wait;
 
@@ -49,6 +49,7 @@ pub struct TableEngine {
     has_draft: bool,
     context: Vec<u32>,
     rules: Rules,
+    limit: usize,
     submitted: Option<Proposal>,
     pub faults: Rc<Faults>,
     /// Lengths of the chunks appended.
@@ -77,7 +78,8 @@ impl TableEngine {
             capacity,
             has_draft: true,
             context: Vec::new(),
-            rules: Rules::greedy(capacity),
+            rules: Rules::default(),
+            limit: capacity,
             submitted: None,
             faults: Rc::default(),
             appended: Rc::default(),
@@ -96,6 +98,8 @@ impl TableEngine {
 }
 
 impl Engine for TableEngine {
+    type Error = Error;
+
     fn info(&self) -> EngineInfo {
         EngineInfo::default()
     }
@@ -134,9 +138,10 @@ impl Engine for TableEngine {
         Ok(())
     }
 
-    fn begin(&mut self, rules: &Rules) -> Result<(), Error> {
+    fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Error> {
         assert!(self.submitted.is_none());
         self.rules = rules.clone();
+        self.limit = limit;
         Ok(())
     }
 
@@ -156,7 +161,7 @@ impl Engine for TableEngine {
         Ok(())
     }
 
-    async fn collect(&mut self) -> Result<Round, Error> {
+    async fn collect(&mut self) -> Result<Outcome, Error> {
         assert!(!self.context.is_empty());
         if self.faults.wait.get() {
             wait().await;
@@ -164,12 +169,14 @@ impl Engine for TableEngine {
         let proposal = self.submitted.take().expect("a round was submitted");
         let mut proposed = Vec::new();
         match proposal {
-            Proposal::None => {}
-            Proposal::Tokens(tokens) => proposed.extend(tokens),
-            Proposal::Draft { gamma } => {
+            Proposal::Tokens(tree) => {
+                assert!(tree.is_chain());
+                proposed.extend_from_slice(tree.tokens());
+            }
+            Proposal::Device { steps, .. } => {
                 assert!(self.has_draft);
                 let mut context = self.context.clone();
-                for _ in 0..gamma {
+                for _ in 0..steps {
                     context.push(draft(&context));
                 }
                 proposed.extend_from_slice(&context[self.context.len()..]);
@@ -193,7 +200,7 @@ impl Engine for TableEngine {
             }
         }
         self.context.push(next(&self.context));
-        let kept = self.rules.kept(before, &self.context[before..]);
+        let kept = self.rules.kept(before, self.limit, &self.context[before..]);
         self.context.truncate(before + kept);
         if self.faults.wait.get() {
             wait().await;
@@ -201,6 +208,6 @@ impl Engine for TableEngine {
         self.rounds += 1;
         let tokens = self.context[before..].to_vec();
         let accepted = accepted.min(tokens.len());
-        Ok(Round { tokens, drafted: proposed.len(), accepted, ..Round::default() })
+        Ok(Outcome { tokens, drafted: proposed.len(), accepted, ..Outcome::default() })
     }
 }

@@ -21,13 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let i = group.y;
   if (state.halted.x != 0u || i > state.drafted) { return; }
   if (local == 0u) {
-    kept = ONE;
-{%- if block %}
-    for (var j = 0u; j < i; j++) {
-      let x = tokens[state.length + 1u + j];
-      kept = extended(kept, p(j, x), q(j, x, x));
-    }
-{%- endif %}
+    kept = wanted(i);
   }
   let pi = workgroupUniformLoad(&kept);
   let proposed = tokens[state.length + 1u + i];

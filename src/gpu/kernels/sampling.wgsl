@@ -1,4 +1,4 @@
-// What is asked of the sampler (decode/sampling): written once a generation.
+// What is asked of the sampler (gpu/sampler.rs: words): written once a generation.
 struct Sampling {
   inverse_temperature: f32,
   top_k: u32,   // 0: all

@@ -1,4 +1,4 @@
-// Where a sequence stands. Kernels read and write it, so that no round waits for the host (session/state.rs).
+// Where a sequence stands. Kernels read and write it, so that no round waits for the host (gpu/session).
 struct State {
   length: u32,      // tokens[length] is the last committed token: what the target's cache lacks
   cursor: u32,      // where the draft stands: tokens[cursor] is the token it reads next

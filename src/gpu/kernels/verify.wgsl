@@ -1,7 +1,7 @@
-// verify: speculative sampling in whole numbers, {% if block %}a block at once (ALGORITHMS 14.1, arXiv 2403.10444){% else %}token by token (ALGORITHMS 1.1, arXiv 2211.17192){% endif %}, then the target's own token from
-// what the proposal leaves of its law, then commit.
+// verify: speculative sampling in whole numbers by the rule of `verifier`, then the target's own token from what the
+// proposal leaves of its law, then commit.
 //
-// Dispatch: (1), workgroup 64. sums: [M, slices] of residual.wgsl. decode/verifier has the same on the host.
+// Dispatch: (1), workgroup 64. sums: [M, slices] of residual.wgsl. src/verify has the same on the host.
 {% include "state.wgsl" %}
 {% include "sampling.wgsl" %}
 {% include "wide.wgsl" %}
@@ -35,41 +35,11 @@ fn sum_of(i: u32) -> vec4<u32> {
   return sum;
 }
 
-// Where the proposal ends: at its end, or at the first row that is faulty (decode/engines/cpu.rs: end_at_fault).
+// Where the proposal ends: at its end, or at the first row that is faulty (cpu/session/propose.rs: end_at_fault).
 fn last_row() -> u32 {
   var i = 0u;
   while (i < state.drafted && target_rows[i * shape.vocab] != FAULTY) { i++; }
   return i;
-}
-
-// How many of the first `drafted` proposals are kept, and Pi there.
-fn accepted(drafted: u32) -> vec2<u32> {
-{%- if block %}
-  var best = vec2<u32>(0u, ONE);
-  var pi = ONE;
-  for (var i = 1u; i <= drafted; i++) {
-    let x = tokens[state.length + i];
-    pi = extended(pi, p(i - 1u, x), q(i - 1u, x, x));
-    let word = random_word(state.length + i, ACCEPT);
-    var keep = word >> 1u < pi;
-    if (i < drafted) {
-      let sum = sum_of(i).xy;
-      let all = plus(sum, times_one(ONE - pi));
-      keep = less(scaled(all, word), sum) || (all.x | all.y) == 0u;
-    }
-    if (keep) { best = vec2<u32>(i, pi); }
-  }
-  return best;
-{%- else %}
-  var i = 0u;
-  while (i < drafted) {
-    let x = tokens[state.length + 1u + i];
-    let word = random_word(state.length + 1u + i, ACCEPT);
-    if (product(word, q(i, x, x)).y >= lenient(p(i, x))) { break; }
-    i++;
-  }
-  return vec2<u32>(i, ONE);
-{%- endif %}
 }
 
 // What the first `tested` proposals were up against.

@@ -4,7 +4,9 @@
 //! of it has answered: [`Session::submit`], then [`Session::collect`] in the same order. After a stop token or at the
 //! context's limit the rounds behind do nothing.
 
+mod body;
 mod clock;
+mod engine;
 mod profile;
 mod ring;
 mod runner;
@@ -19,8 +21,9 @@ use runner::{Hidden, Pass, Runner, Shared};
 
 use super::model::{Fuse, Model};
 use super::ops::padded;
-use super::sampler::{self, Laws, Mode, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Sampler};
+use super::sampler::{Mode, RESULT_WORDS, SAMPLING_WORDS};
 use super::{Device, Error};
+use crate::round::{Engine as _, Memory as _, Outcome, Proposal, Rules};
 
 /// Row counts that plans are made for; a pass takes the smallest that holds its rows.
 pub const ROW_COUNTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
@@ -34,47 +37,6 @@ const FAULT: usize = 4;
 
 /// Words of `state.wgsl`.
 pub(super) const STATE_WORDS: usize = 12;
-
-/// What a round committed.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Outcome {
-    /// Tokens that were proposed.
-    pub drafted: usize,
-    /// Accepted proposals.
-    pub accepted: usize,
-    /// Whether the target's logits were not finite, so that nothing could be committed (`sampling/sound.rs`).
-    pub faulty: bool,
-    /// They, then the target's own token, up to a stop token or the limit; none after that.
-    pub tokens: Vec<u32>,
-    /// `sum min(f(p), q)` at each row that was put to the test, in units of 2^-31.
-    pub overlaps: Vec<u32>,
-    /// How much that is more than `sum min(p, q)`; empty where nothing more is accepted.
-    pub excess: Vec<u32>,
-    /// The tokens' log-probabilities, where they are asked for.
-    pub logprobs: Vec<f32>,
-    /// Time of the draft's passes in ms; 0 where the device has no timestamps.
-    pub draft_ms: f64,
-    /// Time of the target's pass in ms.
-    pub verify_ms: f64,
-}
-
-/// Who proposes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Propose<'a> {
-    /// These tokens (maybe none).
-    Tokens(&'a [u32]),
-    /// The draft model, so many steps.
-    Draft(usize),
-}
-
-impl Propose<'_> {
-    fn len(self) -> usize {
-        match self {
-            Self::Tokens(tokens) => tokens.len(),
-            Self::Draft(steps) => steps,
-        }
-    }
-}
 
 /// What the host knows of the device's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +67,9 @@ pub struct Session {
 
 impl Session {
     /// An empty sequence on `target`, with `draft` to propose where there is one.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where the KV cache does not fit the device.
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
@@ -141,18 +106,21 @@ impl Session {
             device,
         };
         // What every generation needs is compiled while loading; the other row counts when they first come up.
-        session.begin(&Sampler::default(), capacity)?;
+        session.begin(&Rules::default(), capacity)?;
         Ok(session)
+    }
+
+    /// Another, empty sequence on the same weights.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] where its KV cache does not fit the device.
+    pub fn another(&self) -> Result<Self, Error> {
+        Self::new(Rc::clone(&self.target.model), self.draft().cloned())
     }
 
     /// The device.
     pub fn device(&self) -> &Rc<Device> {
         &self.device
-    }
-
-    /// Whether there is a draft model.
-    pub fn has_draft(&self) -> bool {
-        self.draft.is_some()
     }
 
     /// The target.
@@ -165,98 +133,11 @@ impl Session {
         self.draft.as_ref().map(|runner| &runner.model)
     }
 
-    /// Positions of the KV cache.
-    pub fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Tokens in the context, as far as rounds have been collected.
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    /// Whether the context is empty.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Rounds submitted and not yet collected.
-    pub fn in_flight(&self) -> usize {
-        self.ring.in_flight()
-    }
-
-    /// How rounds choose tokens from now on, and at how many tokens of context they stop. Random counters start anew.
-    ///
-    /// # Panics
-    /// When rounds are in flight: [`Session::truncate`] waits for them.
-    pub fn begin(&mut self, sampler: &Sampler, limit: usize) -> Result<(), Error> {
-        assert_eq!(self.in_flight(), 0, "a generation is under way");
-        self.mode = sampler.mode();
-        if self.mode.law.is_some() {
-            for runner in std::iter::once(&mut self.target).chain(&mut self.draft) {
-                runner.need_laws(&self.device)?;
-            }
-            let words = sampler::residual_words(self.target.model.config.head_vocab) as u64;
-            if self.shared.residuals.size() < words * 4 {
-                self.shared.residuals = self.device.storage("residuals", words)?;
-            }
-        }
-        if self.mode.logprobs {
-            self.target.need_laws(&self.device)?;
-        }
-        if let Some(draft) = self.draft.as_mut().filter(|_| self.mode.confident) {
-            draft.need_laws(&self.device)?;
-        }
-        if let Some(draft) = &self.draft {
-            let rows = |laws: &Laws| (laws.rows.clone(), draft.model.law_width());
-            self.shared.draft_rows = draft.laws.as_ref().map(rows);
-        }
-        self.device.write(&self.shared.sampling, 0, &sampler.words());
-        (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), sampler.sampling.seed, 0);
-        self.known = Known::Stale;
-        self.prepare(false, Pass::Verify { rows: 1 })?;
-        if self.draft.is_some() {
-            self.prepare(true, Pass::DraftFirst { rows: 2 })?;
-            self.prepare(true, Pass::DraftNext)?;
-        }
-        Ok(())
-    }
-
-    /// Forgets all but the first `length` tokens, once the rounds in flight are through.
-    pub async fn truncate(&mut self, length: usize) {
-        while self.in_flight() > 0 {
-            // What they did, or why they failed, matters to nobody any more.
-            let _ = self.collect().await;
-        }
-        self.length = self.length.min(length);
-        for runner in std::iter::once(&mut self.target).chain(&mut self.draft) {
-            runner.cached = runner.cached.min(self.length);
-        }
-        self.known = Known::Stale;
-    }
-
-    /// Appends tokens and fills both caches up to the last token, which the next round reads.
-    ///
-    /// # Panics
-    /// When the tokens do not fit the capacity: callers check first.
-    pub async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
-        assert!(self.length + tokens.len() <= self.capacity, "the context is full");
-        self.truncate(self.length).await;
-        self.device.write(&self.shared.tokens, self.length as u64, tokens);
-        self.length += tokens.len();
-        self.fill(false)?;
-        if self.draft.is_some() {
-            self.fill(true)?;
-        }
-        // Progress and abort are only true when the work is done, not when it is queued.
-        self.device.idle().await
-    }
-
     /// Submits passes until the cache covers all tokens but the last.
     fn fill(&mut self, draft: bool) -> Result<(), Error> {
         let end = self.length.saturating_sub(1);
         loop {
-            let Some(cached) = self.runner(draft).map(|r| r.cached) else { return Ok(()) };
+            let Some(cached) = self.runner(draft).map(|r| r.len()) else { return Ok(()) };
             let left = end.saturating_sub(cached);
             if left == 0 {
                 return Ok(());
@@ -267,7 +148,7 @@ impl Session {
             let encoder = self.encode(&[(draft, Pass::Fill { rows })])?;
             self.device.submit(encoder);
             if let Some(runner) = self.runner(draft) {
-                runner.cached += left.min(rows);
+                runner.read_to(cached + left.min(rows));
             }
         }
     }
@@ -280,114 +161,25 @@ impl Session {
         match self.known {
             Known::Rounds { drafted: Some(drafted) } if draft.model.fuse.is_some() => drafted + 1,
             Known::Rounds { drafted: Some(_) } if self.in_flight() > 0 => 2,
-            _ => self.length.saturating_sub(draft.cached),
+            _ => self.length.saturating_sub(draft.len()),
         }
     }
 
-    /// Whether a round of this proposal can be submitted behind those in flight: a free slot, and nothing that needs
-    /// to know what they will commit.
-    pub fn ready(&self, propose: Propose<'_>) -> bool {
-        // A first step must not begin before the context.
-        let caught_up =
-            matches!(self.known, Known::Rounds { drafted: Some(_) }) && self.behind() <= self.length;
-        let follows = match propose {
-            Propose::Tokens(tokens) => tokens.is_empty(),
-            Propose::Draft(steps) => steps == 0 || caught_up,
-        };
-        self.in_flight() == 0 || (self.in_flight() < MAX_IN_FLIGHT && follows)
-    }
-
-    /// Proposes, verifies and commits: one command buffer, one submit, and one read-back in [`Session::collect`].
-    ///
-    /// # Panics
-    /// When it is not [ready](Session::ready), the context is empty, or the proposal is longer than [`MAX_ROWS`]` - 1`.
-    pub fn submit(&mut self, propose: Propose<'_>) -> Result<(), Error> {
-        assert!(self.ready(propose), "the rounds in flight must be collected first");
-        assert!(self.length > 0, "a round continues a context");
-        let drafted = propose.len();
-        assert!(drafted < MAX_ROWS, "the proposal does not fit");
-        let mut passes = Vec::with_capacity(drafted + 1);
-        let mut point_mass = false;
-        match propose {
-            Propose::Tokens([]) => {}
-            Propose::Tokens(tokens) => {
-                self.device.write(&self.shared.tokens, self.length as u64, tokens);
-                point_mass = true;
-            }
-            Propose::Draft(steps) => {
-                if self.behind() > MAX_ROWS {
-                    self.fill(true)?;
-                    self.known = Known::Stale;
-                }
-                // More rows than it lags behind change nothing, and fewer plans are made; but none before the context.
-                let behind = self.behind().max(2);
-                let rows = Some(row_count(behind)).filter(|rows| *rows <= self.length);
-                let first = Pass::DraftFirst { rows: rows.unwrap_or(behind.min(self.length)) };
-                passes.extend((0..steps).map(|i| (true, if i == 0 { first } else { Pass::DraftNext })));
-            }
+    /// The draft's first step of the next round: it may have to read several tokens to catch up.
+    fn first_step(&mut self) -> Result<Pass, Error> {
+        if self.behind() > MAX_ROWS {
+            self.fill(true)?;
+            self.known = Known::Stale;
         }
-        passes.push((false, Pass::Verify { rows: row_count(drafted + 1) }));
-        let encoder = self.encode(&passes)?;
-        self.write_round(drafted, point_mass);
-        let asked = if let Propose::Draft(steps @ 1..) = propose { Some(steps) } else { None };
-        self.known = Known::Rounds { drafted: asked };
-        let (result, clock) = (&self.shared.result, &self.clock);
-        self.ring.submit(&self.device, encoder, |encoder, slot| {
-            encoder.copy_buffer_to_buffer(result, 0, slot, 0, RESULT_WORDS as u64 * 4);
-            if let Some(clock) = clock {
-                clock.resolve(encoder, passes.len() > 1, slot, RESULT_WORDS);
-            }
-        });
-        Ok(())
-    }
-
-    /// What the oldest round in flight committed. Without one, nothing.
-    ///
-    /// A call that is dropped while it waits changes nothing.
-    pub async fn collect(&mut self) -> Result<Outcome, Error> {
-        let Some(words) = self.ring.collect(&self.device).await? else { return Ok(Outcome::default()) };
-        let [accepted, committed, length, halted, drafted, epoch] =
-            [0, 1, 2, 3, 4, 5].map(|i| words[i] as usize);
-        if committed == 0 {
-            return Ok(Outcome { faulty: halted == FAULT, ..Outcome::default() });
-        }
-        if committed > MAX_ROWS || accepted > drafted || length + 1 != self.length + committed {
-            let header = &words[..RESULT_HEADER];
-            return Err(Error::Device(format!("a round behind {} tokens answered {header:?}", self.length)));
-        }
-        let before = self.length;
-        self.length += committed;
-        self.epoch = epoch as u32 + 1;
-        self.target.cached = self.length - 1;
-        if let (Known::Rounds { drafted: Some(_) }, Some(draft)) = (self.known, &mut self.draft) {
-            // What it read of its own proposal stands, unless it read its own states with it.
-            let own = if draft.model.fuse.is_some() { 0 } else { drafted.saturating_sub(1) };
-            draft.cached = (before + own).min(self.length - 1);
-        }
-        let tested = drafted.min(accepted + 1);
-        let logprobs = if self.mode.logprobs { committed } else { 0 };
-        let excess = if self.mode.lenience.is_some() { tested } else { 0 };
-        let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
-        let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
-        Ok(Outcome {
-            draft_ms: if drafted > 0 { draft_ms } else { 0.0 },
-            verify_ms,
-            faulty: false,
-            drafted,
-            accepted,
-            tokens: words[RESULT_HEADER..][..committed].to_vec(),
-            overlaps: words[RESULT_HEADER + MAX_ROWS..][..tested].to_vec(),
-            excess: words[RESULT_HEADER + 2 * MAX_ROWS..][..excess].to_vec(),
-            logprobs: words[RESULT_HEADER + 3 * MAX_ROWS..][..logprobs]
-                .iter()
-                .map(|w| f32::from_bits(*w))
-                .collect(),
-        })
+        // More rows than it lags behind change nothing, and fewer plans are made; but none before the context.
+        let behind = self.behind().max(2);
+        let rows = Some(row_count(behind)).filter(|rows| *rows <= self.length);
+        Ok(Pass::DraftFirst { rows: rows.unwrap_or(behind.min(self.length)) })
     }
 
     /// [Submits](Session::submit) a round and waits for it.
-    pub async fn round(&mut self, propose: Propose<'_>) -> Result<Outcome, Error> {
-        self.submit(propose)?;
+    pub async fn round(&mut self, proposal: Proposal) -> Result<Outcome, Error> {
+        self.submit(proposal)?;
         self.collect().await
     }
 
@@ -425,11 +217,9 @@ impl Session {
     }
 
     fn prepare(&mut self, draft: bool, pass: Pass) -> Result<(), Error> {
-        let mode = self.mode;
-        let (device, shared) = (Rc::clone(&self.device), self.shared.clone());
-        let runner =
-            self.runner(draft).ok_or_else(|| Error::Device("a draft pass without a draft".into()))?;
-        runner.prepare(&device, &shared, pass, mode)
+        let runner = if draft { self.draft.as_mut() } else { Some(&mut self.target) };
+        let runner = runner.ok_or_else(|| Error::Device("a draft pass without a draft".into()))?;
+        runner.prepare(&self.device, &self.shared, pass, self.mode)
     }
 
     /// Encodes passes of the target or the draft into one command buffer.
@@ -458,4 +248,43 @@ impl Session {
 /// The smallest row count of a plan that holds `rows` rows.
 fn row_count(rows: usize) -> usize {
     ROW_COUNTS.into_iter().find(|&r| r >= rows).unwrap_or(MAX_ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gguf::Stream;
+    use crate::gpu::{Choice, DeviceOptions, Variant};
+    use crate::model::{self, tiny::Tiny};
+    use crate::sampling::Sampling;
+
+    /// Whether a buffer can no longer be written.
+    fn is_destroyed(device: &Device, buffer: &wgpu::Buffer) -> bool {
+        device.write(buffer, 0, &[0]);
+        device.check().is_err()
+    }
+
+    #[test]
+    fn what_a_session_made_goes_with_it() {
+        pollster::block_on(async {
+            let device = Device::open(DeviceOptions::default()).await.expect("cargo xtask setup");
+            let bytes = Tiny::default().gguf();
+            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+            let description = model::Model::describe(stream.header()).unwrap();
+            let model = Model::load(&device, &mut stream, &description, Choice::of(Variant::ALL[0]), 64)
+                .await
+                .unwrap();
+            let mut session = Session::new(Rc::new(model), None).unwrap();
+            let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
+            session.begin(&Rules { sampling, ..Rules::default() }, 64).unwrap();
+            let Shared { tokens, state, sampling, result, residuals, .. } = &session.shared;
+            let laws = session.target.laws.as_ref().map(|laws| &laws.rows);
+            let made = [tokens, state, sampling, result, residuals, &session.target.logits];
+            let made: Vec<wgpu::Buffer> = made.into_iter().chain(laws).cloned().collect();
+            assert!(made.len() == 7 && !made.iter().any(|buffer| is_destroyed(&device, buffer)));
+            drop(session);
+            let gone: Vec<bool> = made.iter().map(|buffer| is_destroyed(&device, buffer)).collect();
+            assert_eq!(gone, [true; 7]);
+        });
+    }
 }

@@ -1,16 +1,16 @@
 //! A model with its KV cache and activations, and the plans of its passes over them.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::rc::Rc;
 
 use super::{MAX_ROWS, PREFILL_ROWS};
-use crate::gpu::model::{Fuse, Ids, Layer, Model, Projection};
+use crate::gpu::model::{Fuse, Ids, Model};
 use crate::gpu::ops::{self, CACHE_SLACK, Epilogue, Matvec, Positions, padded};
-use crate::gpu::plan::{Plan, Step};
+use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::{Device, Error};
-use crate::model::{Attention, Mixer, Mlp, Taps};
+use crate::model::{Attention, Mixer, Taps};
+use crate::round::Memory;
 
 /// What a pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +53,6 @@ impl Pass {
 }
 
 /// Buffers of the session that its passes share.
-#[derive(Clone)]
 pub(super) struct Shared {
     /// `tokens[position]` of the whole context and the current proposal.
     pub tokens: wgpu::Buffer,
@@ -82,16 +81,16 @@ pub(super) struct Hidden {
 pub(super) struct Runner {
     pub model: Rc<Model>,
     /// Keys and values, a layer each.
-    caches: Vec<[wgpu::Buffer; 2]>,
-    x: wgpu::Buffer,
-    qkv: wgpu::Buffer,
-    q: wgpu::Buffer,
-    attention: wgpu::Buffer,
-    mlp: wgpu::Buffer,
+    pub(super) caches: Vec<[wgpu::Buffer; 2]>,
+    pub(super) x: wgpu::Buffer,
+    pub(super) qkv: wgpu::Buffer,
+    pub(super) q: wgpu::Buffer,
+    pub(super) attention: wgpu::Buffer,
+    pub(super) mlp: wgpu::Buffer,
     /// What a layer adds to the residual stream, where that is normed.
-    branch: Option<wgpu::Buffer>,
+    pub(super) branch: Option<wgpu::Buffer>,
     /// Of a draft that reads its target's states: embeddings, and what its fusing matrix reads.
-    fusing: Option<[wgpu::Buffer; 2]>,
+    pub(super) fusing: Option<[wgpu::Buffer; 2]>,
     /// Logits over its own ids, of a draft that says only some of its target's.
     said: Option<wgpu::Buffer>,
     pub logits: wgpu::Buffer,
@@ -103,7 +102,7 @@ pub(super) struct Runner {
     /// From the head to the commit.
     tails: HashMap<(Pass, Mode), Plan>,
     /// Positions that the cache holds valid keys and values for.
-    pub cached: usize,
+    cached: usize,
 }
 
 impl Runner {
@@ -155,6 +154,11 @@ impl Runner {
         })
     }
 
+    /// Says that passes leave it with the first `len` positions read.
+    pub(super) fn read_to(&mut self, len: usize) {
+        self.cached = len;
+    }
+
     /// Makes the buffers of laws if this is their first use.
     pub(super) fn need_laws(&mut self, device: &Device) -> Result<(), Error> {
         if self.laws.is_none() {
@@ -191,81 +195,6 @@ impl Runner {
             self.tails.insert((pass, mode), tail);
         }
         Ok(())
-    }
-
-    /// Embedding and layers: 6 dispatches a layer, and one for each norm of what it adds.
-    fn body(
-        &self,
-        device: &Device,
-        shared: &Shared,
-        pass: Pass,
-        positions: Positions<'_>,
-    ) -> Result<Plan, Error> {
-        let model = &*self.model;
-        let rows = pass.rows();
-        let body = Body { device, runner: self, rows, positions };
-        let embed = |x, scale| {
-            let (table, tokens) = (&*model.embedding, &shared.tokens);
-            ops::Embed { table, scale, rows, positions, tokens, x }.steps(device)
-        };
-        let mut steps = Vec::new();
-        match (&model.fuse, &self.fusing, &shared.hidden) {
-            (Some(fuse), Some([embedded, fused]), Some(hidden)) => {
-                steps.extend(embed(embedded, 1.0)?);
-                let fusing = ops::Fuse {
-                    rows,
-                    positions,
-                    embedded,
-                    embedding_gain: &fuse.embedding_gain,
-                    embedding_width: fuse.embedding_width,
-                    hidden: &hidden.buffer,
-                    hidden_gain: &fuse.hidden_gain,
-                    taps: &fuse.taps,
-                    y: fused,
-                    epsilon: model.config.rms_eps,
-                };
-                steps.push(fusing.step(device)?);
-                let width = padded(model.config.width);
-                steps.extend(body.matvec(
-                    &fuse.projection,
-                    fused,
-                    None,
-                    (&self.x, width),
-                    Epilogue::Store,
-                )?);
-            }
-            _ => steps.extend(embed(&self.x, model.config.plan.embedding_scale)?),
-        }
-        for (index, (layer, caches)) in model.layers.iter().zip(&self.caches).enumerate() {
-            let Mixer::Attention(attention) = &layer.plan.mixer;
-            steps.extend(body.attention(layer, attention, caches)?);
-            steps.extend(body.mlp(layer)?);
-            if let Some(hidden) = &shared.hidden
-                && let Some((taps, rows)) = self.kept(pass, index, hidden)
-            {
-                steps.push(body.keep(hidden, taps, rows)?);
-            }
-        }
-        Ok(Plan { steps })
-    }
-
-    /// Which taps of the states that a draft reads a pass keeps behind a layer, and of which rows: those of the target where it
-    /// is tapped, of all rows; all of them behind the draft's last layer, of its last row, where it may go on.
-    fn kept(&self, pass: Pass, layer: usize, hidden: &Hidden) -> Option<(Range<usize>, Range<usize>)> {
-        let reads = self.model.fuse.is_some();
-        match pass {
-            Pass::Fill { rows } | Pass::Verify { rows } if !reads => {
-                let tap = hidden.taps.position(layer)?;
-                Some((tap..tap + 1, 0..rows))
-            }
-            Pass::DraftFirst { rows } if reads && layer + 1 == self.model.layers.len() => {
-                Some((0..hidden.taps.layers().len(), rows - 1..rows))
-            }
-            Pass::DraftNext if reads && layer + 1 == self.model.layers.len() => {
-                Some((0..hidden.taps.layers().len(), 0..1))
-            }
-            _ => None,
-        }
     }
 
     /// Logits of `rows` rows from `x_row` on, and what becomes of them.
@@ -321,109 +250,52 @@ impl Runner {
     }
 }
 
-/// The layers of a pass over `rows` rows.
-struct Body<'a> {
-    device: &'a Device,
-    runner: &'a Runner,
-    rows: usize,
-    positions: Positions<'a>,
-}
-
-impl Body<'_> {
-    fn matvec(
-        &self,
-        projection: &Projection,
-        x: &wgpu::Buffer,
-        gain: Option<&wgpu::Buffer>,
-        (y, y_stride): (&wgpu::Buffer, usize),
-        epilogue: Epilogue,
-    ) -> Result<Vec<Step>, Error> {
-        let (matrix, bias) = (&*projection.matrix, projection.bias.as_ref());
-        let &Self { rows, positions, .. } = self;
-        let Model { choice, config, .. } = &*self.runner.model;
-        let norm = gain.map(|gain| (gain, config.rms_eps));
-        let choice = *choice;
-        Matvec { matrix, rows, x, x_row: 0, norm, y, y_stride, bias, epilogue, choice, positions }
-            .steps(self.device)
+impl Memory for Runner {
+    fn len(&self) -> usize {
+        self.cached
     }
 
-    fn attention(
-        &self,
-        layer: &Layer,
-        attention: &Attention,
-        [keys, values]: &[wgpu::Buffer; 2],
-    ) -> Result<Vec<Step>, Error> {
-        let &Self { device, runner, rows, positions } = self;
-        let Runner { model, x, qkv, q, attention: context, .. } = runner;
-        let to = (qkv, attention.qkv_width());
-        let mut steps = self.matvec(&layer.qkv, x, Some(&layer.attention_gain), to, Epilogue::Store)?;
-        let rope = ops::Rope {
-            attention,
-            rope: &model.config.plan.ropes[attention.rope],
-            epsilon: model.config.rms_eps,
-            rows,
-            positions,
-            qkv,
-            q,
-            keys,
-            values,
-            rotation: &model.rotations[attention.rope],
-            gains: layer.head_gains.as_ref(),
-        };
-        steps.push(rope.step(device)?);
-        steps
-            .push(ops::Attention { attention, rows, positions, q, out: context, keys, values }.step(device)?);
-        steps.extend(self.add(&layer.attention_output, context, layer.attention_post_gain.as_ref())?);
-        Ok(steps)
-    }
-
-    /// Keeps what stands in the residual stream of some rows as some taps of their states.
-    fn keep(&self, hidden: &Hidden, to: Range<usize>, rows: Range<usize>) -> Result<Step, Error> {
-        let Hidden { buffer, taps } = hidden;
-        let (width, taps) = (taps.layer_width(), taps.layers().len());
-        let (first_row, rows) = (rows.start, rows.len());
-        let (positions, x) = (self.positions, &self.runner.x);
-        ops::Keep { width, rows, first_row, taps, to, positions, x, hidden: buffer }.step(self.device)
-    }
-
-    fn mlp(&self, layer: &Layer) -> Result<Vec<Step>, Error> {
-        let Runner { x, mlp, .. } = self.runner;
-        let Mlp::Gated { ff, activation } = layer.plan.mlp;
-        let to = (mlp, padded(ff));
-        let mut steps =
-            self.matvec(&layer.gate_up, x, Some(&layer.mlp_gain), to, Epilogue::Gate(activation))?;
-        steps.extend(self.add(&layer.down, mlp, layer.mlp_post_gain.as_ref())?);
-        Ok(steps)
-    }
-
-    /// Adds what `projection` makes of `input` to the residual stream, normed where there is a `gain`.
-    fn add(
-        &self,
-        projection: &Projection,
-        input: &wgpu::Buffer,
-        gain: Option<&wgpu::Buffer>,
-    ) -> Result<Vec<Step>, Error> {
-        let &Self { device, runner, rows, positions } = self;
-        let Runner { model, x, branch, .. } = runner;
-        let (width, epsilon) = (model.config.width, model.config.rms_eps);
-        let stride = padded(width);
-        let (Some(gain), Some(branch)) = (gain, branch) else {
-            return self.matvec(projection, input, None, (x, stride), Epilogue::Residual);
-        };
-        let mut steps = self.matvec(projection, input, None, (branch, stride), Epilogue::Store)?;
-        steps.push(ops::Norm { width, rows, positions, branch, gain, epsilon, x }.step(device)?);
-        Ok(steps)
+    fn truncate(&mut self, len: usize) {
+        self.cached = self.cached.min(len);
     }
 }
 
 /// Browsers free a buffer that nobody refers to when their garbage collector comes by, which sees how small the handle
-/// is, not the buffer. What is in flight still ends well.
+/// is, not the buffer. What is in flight still ends well. No `..` below: a buffer that is added is destroyed, too.
 impl Drop for Runner {
     fn drop(&mut self) {
-        let Self { caches, x, qkv, q, attention, mlp, branch, fusing, said, logits, laws, .. } = &*self;
-        let rows = laws.iter().map(|laws| &laws.rows);
-        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits]).chain(rows);
-        let buffers = buffers.chain(fusing.iter().flatten()).chain(said).chain(branch);
+        let Self {
+            caches,
+            x,
+            qkv,
+            q,
+            attention,
+            mlp,
+            branch,
+            fusing,
+            said,
+            logits,
+            best,
+            model,
+            laws,
+            bodies,
+            tails,
+            cached,
+        } = &*self;
+        // Of others, or no buffers; laws destroy their own.
+        let _ = (model, laws, bodies, tails, cached);
+        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits, best]);
+        buffers.chain(fusing.iter().flatten()).chain(said).chain(branch).for_each(wgpu::Buffer::destroy);
+    }
+}
+
+/// As [`Runner`]. The draft's rows are its laws' own.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let Self { tokens, state, sampling, result, residuals, draft_rows: _, hidden } = &*self;
+        let buffers = [tokens, state, sampling, result, residuals]
+            .into_iter()
+            .chain(hidden.as_ref().map(|hidden| &hidden.buffer));
         buffers.for_each(wgpu::Buffer::destroy);
     }
 }

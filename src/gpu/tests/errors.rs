@@ -4,10 +4,9 @@ use std::rc::Rc;
 
 use super::device;
 use crate::gguf::Stream;
-use crate::gpu::{
-    Choice, Device, DeviceOptions, Error, Model, Propose, Session, Tuning, Variant, choose_kernels,
-};
+use crate::gpu::{Choice, Device, DeviceOptions, Error, Model, Session, Tuning, Variant, choose_kernels};
 use crate::model::{self, tiny::Tiny};
+use crate::round::{Engine as _, Proposal};
 
 async fn load(device: &Rc<Device>, tiny: &Tiny, capacity: usize) -> Result<Session, Error> {
     let bytes = tiny.gguf();
@@ -35,7 +34,7 @@ fn a_model_or_a_context_too_large_for_the_device_says_what_to_do() {
         assert!(matches!(error, Error::Unsupported(_)), "{error}");
         let mut session = load(&small, &Tiny::default(), 64).await.unwrap();
         session.append(&[1, 2, 3]).await.unwrap();
-        assert_eq!(session.round(Propose::Tokens(&[])).await.unwrap().tokens.len(), 1);
+        assert_eq!(session.round(Proposal::none()).await.unwrap().tokens.len(), 1);
     });
 }
 
@@ -46,11 +45,11 @@ fn a_lost_device_is_told_and_a_new_one_works() {
         let mut session = load(&lost, &Tiny::default(), 64).await.unwrap();
         session.append(&[1, 2, 3]).await.unwrap();
         lost.destroy();
-        let error = session.round(Propose::Tokens(&[])).await.unwrap_err();
+        let error = session.round(Proposal::none()).await.unwrap_err();
         assert!(matches!(error, Error::Lost(_)), "{error}");
         let mut session = load(&device(), &Tiny::default(), 64).await.unwrap();
         session.append(&[1, 2, 3]).await.unwrap();
-        session.round(Propose::Tokens(&[])).await.unwrap();
+        session.round(Proposal::none()).await.unwrap();
     });
 }
 

@@ -1,8 +1,9 @@
 //! The sampler's kernels: decisions against the host, bit for bit, and the law of what they say.
 
 use super::device;
-use crate::decode::replay::replay;
-use crate::gpu::{Propose, Rig, Sampler};
+use crate::gpu::Rig;
+use crate::gpu::replay::replay;
+use crate::round::{Proposal, Rules};
 use crate::sampling::{MAX_PENALTY_WINDOW, ONE, Sampling, adjust, probabilities};
 
 #[test]
@@ -35,12 +36,12 @@ fn rows_are_those_of_the_host() {
     ];
     for vocab in [67, 4096, 9001] {
         for (i, sampling) in cases.iter().enumerate() {
-            let sampler = Sampler { sampling: sampling.clone(), ..Sampler::default() };
-            let mut rig = Rig::new(&device, vocab, 3, 0.5, &sampler).unwrap();
+            let rules = Rules { sampling: sampling.clone(), ..Rules::default() };
+            let mut rig = Rig::new(&device, vocab, 3, 0.5, &rules).unwrap();
             let (mut rows, mut other_sets) = (0, 0);
             for round in 0..if vocab == 67 { 60 } else { 4 } {
                 let proposal = [round % 7, 7, round % 7];
-                let decided = pollster::block_on(rig.round(Propose::Tokens(&proposal))).unwrap();
+                let decided = pollster::block_on(rig.round(&Proposal::chain(proposal.to_vec()))).unwrap();
                 for (row, found) in decided.target.chunks(vocab).enumerate() {
                     let history = [&decided.context[..], &proposal[..row]].concat();
                     let mut logits = Rig::target_logits(vocab, &history);

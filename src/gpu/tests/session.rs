@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use super::device;
 use crate::cpu::{self, reference};
-use crate::decode::verifier::argmax;
 use crate::gguf::{Format, Stream};
-use crate::gpu::{Choice, Device, Model, Propose, Session, Variant};
+use crate::gpu::{Choice, Device, Model, Session, Variant};
 use crate::model::draft::{Input, Origin};
 use crate::model::tiny::{DraftParts, Tiny};
 use crate::model::{self, Role};
-use crate::sampling::UNSAYABLE;
+use crate::round::{Engine as _, Proposal};
+use crate::sampling::{UNSAYABLE, argmax};
 
 const CAPACITY: usize = 160;
 
@@ -62,9 +62,9 @@ fn models() -> Vec<(&'static str, Tiny)> {
 
 /// Logits of `tokens[start..start + rows]` from one verifying pass behind the others.
 async fn logits(session: &mut Session, tokens: &[u32], start: usize, rows: usize) -> Vec<Vec<u32>> {
-    session.truncate(0).await;
+    session.truncate(0).await.unwrap();
     session.append(&tokens[..=start]).await.unwrap();
-    session.round(Propose::Tokens(&tokens[start + 1..start + rows])).await.unwrap();
+    session.round(Proposal::chain(tokens[start + 1..start + rows].to_vec())).await.unwrap();
     let vocab = session.target().config().head_vocab;
     let words = session.logits(rows).await.unwrap();
     words.chunks(vocab).map(<[u32]>::to_vec).collect()
@@ -113,7 +113,7 @@ fn logits_agree_with_the_reference_and_with_themselves() {
 /// Dispatches of a round of `gamma` drafted tokens, which is one submit and one read-back and creates nothing.
 async fn lean_round(device: &Device, session: &mut Session, gamma: usize) -> u64 {
     let before = device.counters();
-    session.round(Propose::Draft(gamma)).await.unwrap();
+    session.round(Proposal::model(gamma)).await.unwrap();
     let after = device.counters();
     assert_eq!(after.submits - before.submits, 1);
     assert_eq!(after.readbacks - before.readbacks, 1);
@@ -132,7 +132,7 @@ fn a_round_is_one_submit_one_read_back_and_nothing_created() {
         let mut session = Session::new(target, Some(draft)).unwrap();
         session.append(&[5, 6, 7, 8]).await.unwrap();
         let gamma = 3;
-        session.round(Propose::Draft(gamma)).await.unwrap();
+        session.round(Proposal::model(gamma)).await.unwrap();
         // Embedding, layers, head, argmax and accept or select: 6 dispatches a layer are within the budgets of 7 and 6.
         let around = 4;
         let expected = (3 * 6 + around) + gamma as u64 * (6 + around);
@@ -172,7 +172,7 @@ fn rounds_of_a_draft_that_reads_states_create_nothing_either() {
         session.append(&[5, 6, 7, 8]).await.unwrap();
         let gamma = 3;
         for _ in 0..2 {
-            session.round(Propose::Draft(gamma)).await.unwrap();
+            session.round(Proposal::model(gamma)).await.unwrap();
         }
         for _ in 0..10 {
             // As above, and for each step of the draft: fusing (twice), keeping its state, and spreading its logits.
@@ -188,10 +188,10 @@ async fn drafted(session: &mut Session, gamma: usize) -> Vec<Vec<f32>> {
     let length = session.len();
     let mut steps = Vec::new();
     for gamma in 1..=gamma {
-        session.round(Propose::Draft(gamma)).await.unwrap();
+        session.round(Proposal::model(gamma)).await.unwrap();
         let words = session.draft_logits().await.unwrap();
         steps.push(words.iter().map(|word| f32::from_bits(*word)).collect());
-        session.truncate(length).await;
+        session.truncate(length).await.unwrap();
     }
     steps
 }

@@ -13,7 +13,7 @@ use crate::text::Tokenizer;
 /// A draft from a file, whatever of the two kinds it is.
 ///
 /// # Errors
-/// What can be wrong with the file; [`crate::decode::Error::TokenizerMismatch`] where it was made for another tokenizer.
+/// What can be wrong with the file; [`crate::Error::TokenizerMismatch`] where it was made for another tokenizer.
 pub async fn read<S: ByteSource>(source: S, target: &Target) -> Result<(Draft, Weights), crate::Error> {
     read_shards(vec![source], target).await
 }
@@ -42,7 +42,7 @@ pub fn open(path: &Path, target: &Target) -> Result<(Draft, Weights), crate::Err
 /// A draft from a file, for the CPU engine: ready to run beside `target`, for texts of at most `capacity` tokens.
 ///
 /// # Errors
-/// As [`read`]; [`crate::decode::Error::DraftMismatch`] where it does not fit the target.
+/// As [`read`]; [`crate::Error::DraftMismatch`] where it does not fit the target.
 pub async fn load<S: ByteSource>(
     source: S,
     target: &Target,
@@ -63,7 +63,7 @@ pub async fn load_shards<S: ByteSource>(
     let mut stream = Stream::open_shards(sources).await?;
     belongs(stream.header(), target)?;
     let draft = file::describe(stream.header(), target.model.config())?;
-    let draft = draft.beside(target.model.config()).map_err(crate::decode::Error::DraftMismatch)?;
+    let draft = draft.beside(target.model.config()).map_err(crate::Error::DraftMismatch)?;
     let capacity = capacity.min(draft.config.context);
     Ok((cpu::Draft::load(&mut stream, &draft, &target.model, capacity).await?, draft))
 }
@@ -71,5 +71,5 @@ pub async fn load_shards<S: ByteSource>(
 /// Whether ids mean the same to a file and to `target`.
 fn belongs(header: &Header, target: &Target) -> Result<(), crate::Error> {
     let tokenizer = Tokenizer::from_metadata(&header.metadata)?;
-    Ok(tokenizer.compatible(&target.tokenizer).map_err(crate::decode::Error::TokenizerMismatch)?)
+    Ok(tokenizer.compatible(&target.tokenizer).map_err(crate::Error::TokenizerMismatch)?)
 }

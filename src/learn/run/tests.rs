@@ -33,14 +33,10 @@ fn plain_drafts_load_in_the_engine_and_fed_ones_say_why_not() {
         file::write(&draft, &weights, Format::Q8_0, "test", &target.metadata).unwrap()
     };
     let load = |draft: Vec<u8>| {
-        let options = crate::decode::engines::LoadOptions {
-            device: crate::decode::engines::Device::Cpu,
-            ..Default::default()
-        };
-        block_on(crate::decode::engines::load(&tiny.gguf()[..], Some(&draft[..]), &options))
-            .map(|loaded| loaded.draft)
+        let options = crate::load::LoadOptions { device: crate::load::Device::Cpu, ..Default::default() };
+        block_on(crate::load::load(&tiny.gguf()[..], Some(&draft[..]), &options)).map(|loaded| loaded.draft)
     };
-    assert_eq!(load(make("plain-2x64")).unwrap().unwrap().config.layers, 2);
+    assert_eq!(load(make("plain-2x64")).unwrap().unwrap().config.plan.layers.len(), 2);
     assert!(model::Model::describe(block_on(Stream::open(&make("hidden-1")[..])).unwrap().header()).is_err());
 }
 
@@ -53,7 +49,7 @@ fn drafts_of_another_tokenizer_are_refused() {
     let bytes = file::write(&draft, &weights, Format::F32, "test", &target.metadata).unwrap();
     let other = self::target(&Tiny { vocab: 270, ..tiny(Format::F32) });
     let error = block_on(drafts::read(&bytes[..], &other)).unwrap_err();
-    assert!(matches!(error, crate::Error::Decode(crate::decode::Error::TokenizerMismatch(_))), "{error}");
+    assert!(matches!(error, crate::Error::TokenizerMismatch(_)), "{error}");
 }
 
 #[test]

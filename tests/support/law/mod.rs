@@ -7,10 +7,10 @@ pub mod words;
 
 use std::collections::{BTreeMap, HashMap};
 
-use paceline::decode::verifier::{Choices, Draft, Sampled, SamplingVerifier};
 use paceline::sampling::Sampling;
 use paceline::sampling::random::{Draw, Stream};
 use paceline::sampling::{ONE, adjust, probabilities};
+use paceline::verify::{Choices, Draft, Sampled, SamplingVerifier};
 
 /// Probabilities of texts of one length.
 pub type Law = BTreeMap<Vec<u32>, f64>;

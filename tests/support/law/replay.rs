@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use paceline::decode::verifier::Choices;
 use paceline::sampling::random::Draw;
+use paceline::verify::Choices;
 
 use super::Source;
 

@@ -1,7 +1,7 @@
 //! The library's own random words as a source of choices, and two ways to get them wrong.
 
-use paceline::decode::verifier::Choices;
 use paceline::sampling::random::{Draw, Draws, Philox};
+use paceline::verify::Choices;
 
 use super::Source;
 

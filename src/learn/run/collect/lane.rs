@@ -5,9 +5,9 @@ use half::f16;
 use super::collector::{Collector, Progress};
 use super::script::{Part, Script};
 use crate::cpu::{Cache, Logits};
-use crate::decode::verifier::argmax;
 use crate::learn::core::sample::weights;
 use crate::learn::core::{Rows, Sample};
+use crate::sampling::argmax;
 
 /// A sequence in the making.
 pub(super) struct Lane {

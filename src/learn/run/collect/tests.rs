@@ -5,13 +5,13 @@ use pollster::block_on;
 
 use super::{Collector, Openers, Part, Prompt, Script, Source, collect, shards};
 use crate::cpu::{Cache, Draft, Logits};
-use crate::decode::verifier::argmax;
 use crate::gguf::Format;
 use crate::learn::core::Sample;
 use crate::learn::core::draft::{Architecture, Weights, file};
 use crate::learn::core::sample::weights;
 use crate::learn::run::{Target, drafts, files};
 use crate::model::tiny::Tiny;
+use crate::sampling::argmax;
 
 const CAPACITY: usize = 192;
 

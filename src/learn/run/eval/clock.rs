@@ -1,8 +1,10 @@
 //! Wall-clock: whole generations of the real engine, with and without its draft, by turns.
 
 use super::bootstrap::{Interval, interval};
-use crate::decode::engines::AnyEngine;
-use crate::decode::{Event, Gamma, Generator, Options, drafter};
+use crate::decode::{Event, Gamma, Generator, Options};
+use crate::drafters;
+use crate::load::AnyEngine;
+use crate::round::Rules;
 use crate::sampling::Sampling;
 
 /// What speculation does to the time of a token.
@@ -55,9 +57,12 @@ pub fn clock(
             let options = Options {
                 max_tokens: generation.max_tokens,
                 gamma: Gamma::Fixed(generation.gamma),
-                stop_ids: generation.stop_ids.clone(),
-                drafter: drafter::by_name(["none", "model"][speculative])?,
-                sampling: generation.sampling.clone(),
+                drafter: drafters::by_name(["none", "model"][speculative])?,
+                rules: Rules {
+                    sampling: generation.sampling.clone(),
+                    stop_ids: generation.stop_ids.clone(),
+                    ..Rules::default()
+                },
                 ..Options::default()
             };
             generator.start(prompt, options)?;

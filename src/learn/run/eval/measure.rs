@@ -9,7 +9,7 @@
 
 use super::text::{Text, softmax, states_before};
 use crate::cpu::{Cache, Draft, Logits};
-use crate::decode::verifier::argmax;
+use crate::sampling::argmax;
 
 /// Counts and sums over one text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]

@@ -3,9 +3,9 @@
 
 use super::text::{softmax, states_before};
 use crate::cpu::{Cache, Draft, Logits};
-use crate::decode::verifier::argmax;
 use crate::learn::run::collect::{Part, Script};
 use crate::learn::run::target::Target;
+use crate::sampling::argmax;
 
 /// Sums over the tokens of some texts.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -138,16 +138,13 @@ fn greedy_rounds_are_the_engines() {
         let prompt = [first, 50, 7];
         let text = speak(&target.model, &prompt, &[], (30, CAPACITY), 0.0, &mut random).unwrap();
         let measured = measure(&draft, &text, 4, &mut random);
-        use crate::decode::{Event, Gamma, Generator, Options, drafter, engines};
-        let options = engines::LoadOptions {
-            device: engines::Device::Cpu,
-            capacity: Some(CAPACITY),
-            ..Default::default()
-        };
-        let loaded =
-            block_on(engines::load(&tiny(3).gguf()[..], Some(&tiny(2).gguf()[..]), &options)).unwrap();
+        use crate::decode::{Event, Gamma, Generator, Options};
+        use crate::{drafters, load};
+        let options =
+            load::LoadOptions { device: load::Device::Cpu, capacity: Some(CAPACITY), ..Default::default() };
+        let loaded = block_on(load::load(&tiny(3).gguf()[..], Some(&tiny(2).gguf()[..]), &options)).unwrap();
         let mut generator = Generator::new(loaded.engine);
-        let drafter = drafter::by_name("model").unwrap();
+        let drafter = drafters::by_name("model").unwrap();
         generator
             .start(&prompt, Options { max_tokens: 30, gamma: Gamma::Fixed(4), drafter, ..Options::default() })
             .unwrap();

@@ -1,8 +1,8 @@
 //! What the target says to a prompt, and what it thought meanwhile.
 
 use crate::cpu::{Cache, Logits, Model};
-use crate::decode::verifier::argmax;
 use crate::learn::core::sample::weights;
+use crate::sampling::argmax;
 
 /// A prompt with the target's answer.
 #[derive(Debug, Clone)]

@@ -1,23 +1,15 @@
-//! Engines, one file each, and [`AnyEngine`], which is whichever was loaded.
+//! [`AnyEngine`], which is whichever was loaded.
 
-mod cpu;
-mod gpu;
-mod load;
-
-pub use cpu::CpuEngine;
-pub use gpu::GpuEngine;
-pub use load::{About, DEFAULT_CAPACITY, Device, LoadOptions, Loaded, load, load_shards};
-
-use super::{Counters, Engine, EngineInfo, Proposal, Round, Rules};
-use crate::{Error, model};
+use crate::round::{Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
+use crate::{Error, cpu, gpu, model, verify};
 
 /// The engine that was loaded.
 #[allow(clippy::large_enum_variant, reason = "there is one of them, and it is not moved about")]
 pub enum AnyEngine {
     /// On the CPU.
-    Cpu(CpuEngine),
+    Cpu(cpu::Session),
     /// On WebGPU.
-    Gpu(GpuEngine),
+    Gpu(gpu::Session),
     // A further engine is a variant here, a line in `delegate!`, and a line in `load`.
 }
 
@@ -32,6 +24,8 @@ macro_rules! delegate {
 }
 
 impl Engine for AnyEngine {
+    type Error = Error;
+
     fn info(&self) -> EngineInfo {
         delegate!(self, e => e.info())
     }
@@ -50,6 +44,10 @@ impl Engine for AnyEngine {
 
     fn has_draft(&self) -> bool {
         delegate!(self, e => e.has_draft())
+    }
+
+    fn verifies(&self, verifier: &verify::Spec) -> bool {
+        delegate!(self, e => e.verifies(verifier))
     }
 
     fn counters(&self) -> Counters {
@@ -73,15 +71,15 @@ impl Engine for AnyEngine {
     }
 
     async fn truncate(&mut self, len: usize) -> Result<(), Error> {
-        delegate!(self, e => e.truncate(len).await)
+        delegate!(self, e => e.truncate(len).await.map_err(Error::from))
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
-        delegate!(self, e => e.append(tokens).await)
+        delegate!(self, e => e.append(tokens).await.map_err(Error::from))
     }
 
-    fn begin(&mut self, rules: &Rules) -> Result<(), Error> {
-        delegate!(self, e => e.begin(rules))
+    fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Error> {
+        delegate!(self, e => e.begin(rules, limit).map_err(Error::from))
     }
 
     fn ready(&self, proposal: &Proposal) -> bool {
@@ -89,11 +87,11 @@ impl Engine for AnyEngine {
     }
 
     fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
-        delegate!(self, e => e.submit(proposal))
+        delegate!(self, e => e.submit(proposal).map_err(Error::from))
     }
 
-    async fn collect(&mut self) -> Result<Round, Error> {
-        delegate!(self, e => e.collect().await)
+    async fn collect(&mut self) -> Result<Outcome, Error> {
+        delegate!(self, e => e.collect().await.map_err(Error::from))
     }
 }
 

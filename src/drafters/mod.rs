@@ -1,7 +1,8 @@
 //! Drafters: who proposes the tokens that the target then verifies. One file a drafter, one line in [`DRAFTERS`].
 //!
 //! A drafter may be wrong as often as it likes: verification makes the text the target's own (ALGORITHMS 1.3). It
-//! only costs time, so each says how many tokens it is worth asking for.
+//! only costs time, so each says how many tokens it is worth asking for. (Draft *models* are `model::Draft` and what the
+//! backends make of it; [`Model`] is the drafter that asks the engine for the loaded one.)
 
 mod chain;
 mod model;
@@ -13,7 +14,7 @@ pub use model::Model;
 pub use ngram::NGram;
 pub use none::NoDrafter;
 
-use super::{Error, Proposal, Round};
+use crate::round::{Outcome, Proposal};
 
 /// Most tokens that a proposal is worth, by who makes it: they are right more or less often, and cost more or less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +25,16 @@ pub struct Limits {
     pub draft: usize,
 }
 
+/// Where proposals are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runs {
+    /// By the drafter itself.
+    Host,
+    /// On the engine's device, as the drafter asks.
+    Device,
+}
+
 /// Proposes how the context may go on.
 pub trait Drafter {
     /// Its name in [`DRAFTERS`].
@@ -31,6 +42,11 @@ pub trait Drafter {
 
     /// Tokens to propose a round where the caller does not say (gamma).
     fn default_limits(&self) -> Limits;
+
+    /// Where it works.
+    fn runs(&self) -> Runs {
+        Runs::Host
+    }
 
     /// Whether the engine must have a draft model loaded.
     fn needs_draft_model(&self) -> bool {
@@ -50,7 +66,7 @@ pub trait Drafter {
     fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal;
 
     /// What became of the proposal.
-    fn observe(&mut self, _round: &Round) {}
+    fn observe(&mut self, _outcome: &Outcome) {}
 }
 
 /// A drafter that can be chosen by name.
@@ -64,27 +80,35 @@ pub struct Spec {
 }
 
 /// Every drafter.
-pub static DRAFTERS: [Spec; 3] = [
-    Spec { name: "none", about: "plain decoding, a token a pass", make: || Box::new(NoDrafter) },
-    Spec {
-        name: "ngram",
-        about: "copies what followed the longest earlier match",
-        make: || Box::new(NGram::default()),
-    },
-    Spec { name: "model", about: "the loaded draft model", make: || Box::new(Model) },
-];
+pub static DRAFTERS: &[&Spec] = &[&none::SPEC, &ngram::SPEC, &model::SPEC];
+
+/// No drafter of that name.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no drafter {name:?}; use one of {known}", known = names())]
+pub struct Unknown {
+    /// The name asked for.
+    pub name: String,
+}
+
+impl Unknown {
+    /// A stable, machine-readable name.
+    pub fn code(&self) -> &'static str {
+        "drafter-unknown"
+    }
+}
+
+fn names() -> String {
+    DRAFTERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
+}
 
 /// The drafter called `name`, or a [`Chain`] of several: `ngram+model`.
 ///
 /// # Errors
-/// [`Error::UnknownDrafter`] where [`DRAFTERS`] has no such line.
-pub fn by_name(name: &str) -> Result<Box<dyn Drafter>, Error> {
+/// [`Unknown`] where [`DRAFTERS`] has no such line.
+pub fn by_name(name: &str) -> Result<Box<dyn Drafter>, Unknown> {
     if name.contains('+') {
         return Ok(Box::new(Chain::new(name.split('+').map(by_name).collect::<Result<_, _>>()?)));
     }
-    let spec = DRAFTERS.iter().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownDrafter {
-        name: name.into(),
-        known: DRAFTERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", "),
-    })?;
+    let spec = DRAFTERS.iter().find(|spec| spec.name == name).ok_or_else(|| Unknown { name: name.into() })?;
     Ok((spec.make)())
 }

@@ -1,24 +1,25 @@
-//! Verifiers: how much of a proposal is kept, and which token of the target's own follows. One file a verifier, one
-//! line in [`VERIFIERS`]. They run on the host; the GPU engine has kernels of the same names.
+//! Verifiers: how much of a proposal is kept, and which token of the target's own follows.
 //!
-//! At temperature 0 a [`Verifier`] works on logits. Above, a [`SamplingVerifier`] works on integer probabilities
-//! ([`crate::sampling`]) and draws its randomness from [`Choices`].
+//! At temperature 0 there is one way, [`Greedy`], a [`Verifier`] that works on logits. Above, a [`SamplingVerifier`] works
+//! on integer probabilities ([`crate::sampling`]) and draws its randomness from [`Choices`]: one file a verifier, with its
+//! rule for the host, the name of its GPU kernel and its line of help, and one line in [`VERIFIERS`]. Those that
+//! accept more than the target's law allows differ in a function: [`KINDS`].
 
 mod block;
 mod choices;
 mod greedy;
+mod lenience;
 mod lenient;
 mod sampled;
 mod token;
 
 pub use block::BlockWise;
 pub use choices::Choices;
-pub use greedy::{Greedy, argmax};
+pub use greedy::Greedy;
+pub use lenience::{KINDS, Kind, Lenience};
 pub use lenient::{Lenient, LenientGreedy};
 pub use sampled::{Draft, Sampled, SamplingVerifier};
 pub use token::TokenWise;
-
-use super::Error;
 
 /// Rows of logits, one after the other.
 #[derive(Debug, Clone, Copy)]
@@ -79,74 +80,68 @@ pub struct Verdict {
 
 /// Decides how much of a proposal is kept, at temperature 0.
 pub trait Verifier {
-    /// Its name in [`VERIFIERS`].
-    fn name(&self) -> &'static str;
     /// Accepts a prefix of the proposal and adds one token.
     fn verify(&mut self, block: Block<'_>) -> Verdict;
 }
 
-/// A verifier that can be chosen by name.
+/// A verifier of sampled text that can be chosen by name.
 #[derive(Debug)]
 pub struct Spec {
     /// What the user types.
     pub name: &'static str,
     /// One line of help.
     pub about: &'static str,
-    /// Makes one.
-    pub make: Make,
+    /// Makes the host's.
+    pub make: fn() -> Box<dyn SamplingVerifier>,
+    /// The file of `gpu/kernels` with the same rule; `None` where the GPU cannot verify so.
+    pub kernel: Option<&'static str>,
 }
 
-/// Makes a verifier, of the kind that it is.
-#[derive(Debug, Clone, Copy)]
-pub enum Make {
-    /// For temperature 0.
-    Greedy(fn() -> Box<dyn Verifier>),
-    /// For temperatures above 0.
-    Sampling(fn() -> Box<dyn SamplingVerifier>),
-}
+/// Every verifier of sampled text.
+pub static VERIFIERS: &[&Spec] = &[&token::SPEC, &block::SPEC];
 
-/// Every verifier.
-pub static VERIFIERS: [Spec; 3] = [
-    Spec { name: "greedy", about: "the most likely token, always", make: Make::Greedy(|| Box::new(Greedy)) },
-    Spec {
-        name: "token",
-        about: "speculative sampling, a token at a time",
-        make: Make::Sampling(|| Box::new(TokenWise)),
-    },
-    Spec {
-        name: "block",
-        about: "speculative sampling that judges the tokens of a round together: keeps more",
-        make: Make::Sampling(|| Box::new(BlockWise)),
-    },
-];
-
-/// The one that keeps most at temperatures above 0 (ALGORITHMS 14.1).
+/// The one that keeps most (ALGORITHMS 14.1).
 pub fn best() -> &'static Spec {
-    &VERIFIERS[2]
+    &block::SPEC
+}
+
+/// The one that judges each token by itself: what lenience is made of.
+pub fn token_wise() -> &'static Spec {
+    &token::SPEC
+}
+
+/// No verifier of that name.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no verifier {name:?}; use one of {known}", known = names(|_| true))]
+pub struct Unknown {
+    /// The name asked for.
+    pub name: String,
+}
+
+impl Unknown {
+    /// A stable, machine-readable name.
+    pub fn code(&self) -> &'static str {
+        "verifier-unknown"
+    }
 }
 
 /// The verifier called `name`.
 ///
 /// # Errors
-/// [`Error::UnknownVerifier`] where [`VERIFIERS`] has no such line.
-pub fn by_name(name: &str) -> Result<&'static Spec, Error> {
-    find(name, |_| true)
+/// [`Unknown`] where [`VERIFIERS`] has no such line.
+pub fn by_name(name: &str) -> Result<&'static Spec, Unknown> {
+    let found = VERIFIERS.iter().find(|spec| spec.name == name);
+    found.copied().ok_or_else(|| Unknown { name: name.into() })
 }
 
-/// The verifier called `name` for temperatures above 0: a greedy one would change the law of the text there.
-///
-/// # Errors
-/// [`Error::UnknownVerifier`] where [`VERIFIERS`] has no such line, or one for temperature 0.
-pub fn sampling_by_name(name: &str) -> Result<&'static Spec, Error> {
-    find(name, |spec| matches!(spec.make, Make::Sampling(_)))
+/// The names of the verifiers that the GPU has kernels for.
+pub(crate) fn with_kernel() -> String {
+    names(|spec| spec.kernel.is_some())
 }
 
-fn find(name: &str, suits: impl Fn(&Spec) -> bool) -> Result<&'static Spec, Error> {
-    let known = || VERIFIERS.iter().filter(|spec| suits(spec));
-    known().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownVerifier {
-        name: name.into(),
-        known: known().map(|spec| spec.name).collect::<Vec<_>>().join(", "),
-    })
+fn names(suits: impl Fn(&Spec) -> bool) -> String {
+    let suiting = VERIFIERS.iter().filter(|spec| suits(spec));
+    suiting.map(|spec| spec.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

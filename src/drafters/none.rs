@@ -1,6 +1,11 @@
 //! Plain decoding: what every other drafter is measured against, in time and bit by bit.
 
-use super::{Drafter, Limits, Proposal};
+use super::{Drafter, Limits, Spec};
+use crate::round::Proposal;
+
+/// Its line.
+pub(super) static SPEC: Spec =
+    Spec { name: "none", about: "plain decoding, a token a pass", make: || Box::new(NoDrafter) };
 
 /// Proposes nothing.
 #[derive(Debug, Default)]
@@ -20,6 +25,6 @@ impl Drafter for NoDrafter {
     }
 
     fn propose(&mut self, _context: &[u32], _limits: Limits) -> Proposal {
-        Proposal::None
+        Proposal::none()
     }
 }

@@ -1,9 +1,11 @@
 //! From bytes to an engine: opens the files, checks that they fit together, then loads the weights.
 
+mod any;
+
 use std::rc::Rc;
 
-use super::{AnyEngine, CpuEngine, GpuEngine};
-use crate::decode::Error as DecodeError;
+pub use any::AnyEngine;
+
 use crate::gguf::{Header, Stream};
 use crate::model::{self, Config, Draft, Model};
 use crate::source::ByteSource;
@@ -27,14 +29,14 @@ pub enum Device {
 }
 
 impl std::str::FromStr for Device {
-    type Err = DecodeError;
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, DecodeError> {
+    fn from_str(name: &str) -> Result<Self, Error> {
         match name {
             "auto" => Ok(Self::Auto),
             "webgpu" => Ok(Self::WebGpu),
             "cpu" => Ok(Self::Cpu),
-            _ => Err(DecodeError::UnknownDevice(name.into())),
+            _ => Err(Error::UnknownDevice(name.into())),
         }
     }
 }
@@ -130,8 +132,8 @@ impl<S: ByteSource> Opened<S, Model> {
     async fn open_draft<D: ByteSource>(&self, sources: Vec<D>) -> Result<Opened<D, Draft>, Error> {
         let describe = |header: &Header| Draft::describe(header, &self.model.config);
         let draft = Opened::open(sources, describe).await.map_err(Error::of_draft)?;
-        draft.tokenizer.compatible(&self.tokenizer).map_err(DecodeError::TokenizerMismatch)?;
-        let model = draft.model.beside(&self.model.config).map_err(DecodeError::DraftMismatch)?;
+        draft.tokenizer.compatible(&self.tokenizer).map_err(Error::TokenizerMismatch)?;
+        let model = draft.model.beside(&self.model.config).map_err(Error::DraftMismatch)?;
         Ok(Opened { model, ..draft })
     }
 
@@ -141,7 +143,7 @@ impl<S: ByteSource> Opened<S, Model> {
         device: &Rc<gpu::Device>,
         tuning: &mut gpu::Tuning,
         capacity: usize,
-    ) -> Result<GpuEngine, Error> {
+    ) -> Result<gpu::Session, Error> {
         let choice = gpu::choose_kernels(device, tuning).await?;
         let target = gpu::Model::load(device, &mut self.stream, &self.model, choice, capacity).await?;
         let small = match draft {
@@ -151,14 +153,14 @@ impl<S: ByteSource> Opened<S, Model> {
                 Some(Rc::new(loading.await.map_err(Error::of_draft)?))
             }
         };
-        GpuEngine::new(Rc::new(target), small)
+        Ok(gpu::Session::new(Rc::new(target), small)?)
     }
 
     async fn load_cpu<D: ByteSource>(
         &mut self,
         draft: Option<&mut Opened<D, Draft>>,
         capacity: usize,
-    ) -> Result<CpuEngine, Error> {
+    ) -> Result<cpu::Session, Error> {
         let target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
         let small = match draft {
             None => None,
@@ -167,7 +169,7 @@ impl<S: ByteSource> Opened<S, Model> {
                 Some(Rc::new(loading.await.map_err(Error::of_draft)?))
             }
         };
-        Ok(CpuEngine::new(Rc::new(target), small, capacity))
+        Ok(cpu::Session::new(Rc::new(target), small, capacity))
     }
 }
 
@@ -190,7 +192,7 @@ pub async fn load<T: ByteSource, D: ByteSource>(
 ///
 /// # Errors
 /// Everything that can be wrong with a file; those of the draft are wrapped in [`Error::Draft`], except
-/// [`DecodeError::TokenizerMismatch`] and [`DecodeError::DraftMismatch`].
+/// [`Error::TokenizerMismatch`] and [`Error::DraftMismatch`].
 pub async fn load_shards<T: ByteSource, D: ByteSource>(
     target: Vec<T>,
     draft: Option<Vec<D>>,

@@ -1,17 +1,13 @@
 //! Lossy verification (arXiv 2310.08461; ALGORITHMS 3.5): more is accepted than the target's law allows, by choice.
 
-use super::{Block, Choices, Sampled, SamplingVerifier, Verdict, Verifier, argmax, token};
-use crate::sampling::Lenience;
+use super::{Block, Choices, Lenience, Sampled, SamplingVerifier, Verdict, Verifier, token};
+use crate::sampling::argmax;
 
 /// As [`super::TokenWise`], with `f(p)` in place of `p` in the test; the residual stays `norm((p - q)_+)`.
 #[derive(Debug)]
 pub struct Lenient(pub Lenience);
 
 impl SamplingVerifier for Lenient {
-    fn name(&self) -> &'static str {
-        "lenient"
-    }
-
     fn verify(&self, block: &Sampled<'_>, choices: &mut dyn Choices) -> Verdict {
         token::verify(block, choices, |p| self.0.raised(p))
     }
@@ -22,10 +18,6 @@ impl SamplingVerifier for Lenient {
 pub struct LenientGreedy(pub Lenience);
 
 impl Verifier for LenientGreedy {
-    fn name(&self) -> &'static str {
-        "lenient"
-    }
-
     fn verify(&mut self, block: Block<'_>) -> Verdict {
         let accepts = |i: &usize| {
             let row = block.target.row(*i);
@@ -41,26 +33,22 @@ impl Verifier for LenientGreedy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::verifier::Rows;
-    use crate::sampling::Kind;
+    use crate::verify::{Kind, Rows};
 
     #[test]
     fn nearly_as_likely_is_enough() {
         let rows = [1.0, 0.5, -3.0, 0.0, 2.0, 1.9];
         let verify = |kind, epsilon, proposal: &[u32]| {
             let rows = Rows::new(&rows[..3 * (proposal.len() + 1)], 3);
+            let kind = Kind::by_name(kind).unwrap();
             LenientGreedy(Lenience { kind, epsilon }).verify(Block::new(proposal, rows))
         };
         // e^-0.5 = 0.607
-        assert_eq!(verify(Kind::Linear, 0.6, &[1]), Verdict { accepted: 1, next: 1 });
-        assert_eq!(verify(Kind::Linear, 0.62, &[1]), Verdict { accepted: 0, next: 0 });
-        assert_eq!(verify(Kind::Square, 0.77, &[1]), Verdict { accepted: 1, next: 1 });
-        assert_eq!(verify(Kind::Linear, 0.1, &[2]), Verdict { accepted: 0, next: 0 });
-        assert_eq!(verify(Kind::Linear, 1.0, &[0]), Verdict { accepted: 1, next: 1 });
-        assert_eq!(
-            verify(Kind::Linear, 0.1, &[3]),
-            Verdict { accepted: 0, next: 0 },
-            "the target never says it"
-        );
+        assert_eq!(verify("linear", 0.6, &[1]), Verdict { accepted: 1, next: 1 });
+        assert_eq!(verify("linear", 0.62, &[1]), Verdict { accepted: 0, next: 0 });
+        assert_eq!(verify("square", 0.77, &[1]), Verdict { accepted: 1, next: 1 });
+        assert_eq!(verify("linear", 0.1, &[2]), Verdict { accepted: 0, next: 0 });
+        assert_eq!(verify("linear", 1.0, &[0]), Verdict { accepted: 1, next: 1 });
+        assert_eq!(verify("linear", 0.1, &[3]), Verdict { accepted: 0, next: 0 }, "the target never says it");
     }
 }

@@ -1,8 +1,8 @@
 //! Several drafters, the first of which that has something to say proposes (horizontal cascade, ALGORITHMS 10.2): a
 //! lookup costs nothing, so it is asked before a model.
 
-use super::{Drafter, Limits, Proposal};
-use crate::decode::Round;
+use super::{Drafter, Limits, Runs};
+use crate::round::{Outcome, Proposal};
 
 /// Asks its drafters in order.
 pub struct Chain {
@@ -29,6 +29,11 @@ impl Drafter for Chain {
         })
     }
 
+    fn runs(&self) -> Runs {
+        let device = self.drafters.iter().any(|drafter| drafter.runs() == Runs::Device);
+        if device { Runs::Device } else { Runs::Host }
+    }
+
     fn needs_draft_model(&self) -> bool {
         self.drafters.iter().any(|drafter| drafter.needs_draft_model())
     }
@@ -39,11 +44,11 @@ impl Drafter for Chain {
 
     fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal {
         let proposals = self.drafters.iter_mut().map(|drafter| drafter.propose(context, limits));
-        proposals.into_iter().find(|proposal| !proposal.is_empty()).unwrap_or(Proposal::None)
+        proposals.into_iter().find(|proposal| !proposal.is_empty()).unwrap_or(Proposal::none())
     }
 
-    fn observe(&mut self, round: &Round) {
-        self.drafters.iter_mut().for_each(|drafter| drafter.observe(round));
+    fn observe(&mut self, outcome: &Outcome) {
+        self.drafters.iter_mut().for_each(|drafter| drafter.observe(outcome));
     }
 }
 
@@ -55,11 +60,11 @@ mod tests {
     #[test]
     fn the_first_that_proposes_is_heard() {
         let mut chain = by_name("ngram+model").unwrap();
-        assert!(chain.needs_draft_model() && chain.reads_context());
+        assert!(chain.needs_draft_model() && chain.reads_context() && chain.runs() == Runs::Device);
         let limits = Limits { tokens: 10, draft: 3 };
-        assert_eq!(chain.propose(&[1, 2, 3, 1, 2], limits), Proposal::Tokens(vec![3, 1]));
-        assert_eq!(chain.propose(&[1, 2, 3, 4], limits), Proposal::Draft { gamma: 3 });
-        assert_eq!(chain.propose(&[1, 2, 3, 4], Limits { draft: 0, ..limits }), Proposal::None);
+        assert_eq!(chain.propose(&[1, 2, 3, 1, 2], limits), Proposal::chain(vec![3, 1]));
+        assert_eq!(chain.propose(&[1, 2, 3, 4], limits), Proposal::model(3));
+        assert_eq!(chain.propose(&[1, 2, 3, 4], Limits { draft: 0, ..limits }), Proposal::none());
         assert!(by_name("ngram+nobody").is_err());
     }
 }

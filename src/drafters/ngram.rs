@@ -15,7 +15,15 @@
 
 use std::collections::HashMap;
 
-use super::{Drafter, Limits, Proposal};
+use super::{Drafter, Limits, Spec};
+use crate::round::Proposal;
+
+/// Its line.
+pub(super) static SPEC: Spec = Spec {
+    name: "ngram",
+    about: "copies what followed the longest earlier match",
+    make: || Box::new(NGram::default()),
+};
 
 /// Earlier places compared for one proposal, latest first.
 const MAX_CANDIDATES: usize = 64;
@@ -127,7 +135,7 @@ impl Drafter for NGram {
 
     fn propose(&mut self, context: &[u32], Limits { tokens: max, .. }: Limits) -> Proposal {
         self.follow(context);
-        let Some((end, length)) = self.best_match() else { return Proposal::None };
+        let Some((end, length)) = self.best_match() else { return Proposal::none() };
         let mut proposal = Vec::with_capacity(max.min(length));
         for from in end + 1..=end + max.min(length) {
             // Where the copy reaches the context's end it goes on in itself: a text that repeats with a period
@@ -138,7 +146,7 @@ impl Drafter for NGram {
             };
             proposal.push(id);
         }
-        if proposal.is_empty() { Proposal::None } else { Proposal::Tokens(proposal) }
+        Proposal::chain(proposal)
     }
 }
 
@@ -150,9 +158,8 @@ mod tests {
 
     fn propose(drafter: &mut NGram, context: &[u32], max: usize) -> Vec<u32> {
         match drafter.propose(context, Limits { tokens: max, draft: 0 }) {
-            Proposal::None => Vec::new(),
-            Proposal::Tokens(tokens) => tokens,
-            Proposal::Draft { .. } => panic!("an n-gram drafter has no model"),
+            Proposal::Tokens(tree) => tree.tokens().to_vec(),
+            Proposal::Device { .. } => panic!("an n-gram drafter has no model"),
         }
     }
 

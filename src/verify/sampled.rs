@@ -1,8 +1,8 @@
 //! What the verifiers of sampled text decide on.
 
-use super::{Choices, Verdict};
+use super::{Choices, Lenience, Verdict};
 use crate::sampling::random::{Draw, Stream};
-use crate::sampling::{Lenience, ONE, overlap};
+use crate::sampling::{ONE, overlap};
 
 /// The law that a proposal was drawn from (trap L1 of ALGORITHMS 1.2: the one it was *really* drawn from).
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +95,6 @@ impl Sampled<'_> {
 
 /// Decides how much of a proposal is kept, so that the text has the target's law.
 pub trait SamplingVerifier {
-    /// Its name in [`super::VERIFIERS`].
-    fn name(&self) -> &'static str;
     /// Accepts a prefix of the proposal and adds one token. All randomness comes from `choices`.
     fn verify(&self, block: &Sampled<'_>, choices: &mut dyn Choices) -> Verdict;
 }

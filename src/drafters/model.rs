@@ -1,6 +1,11 @@
 //! The draft model that the engine holds: drafting happens there, next to its weights and its KV cache.
 
-use super::{Drafter, Limits, Proposal};
+use super::{Drafter, Limits, Runs, Spec};
+use crate::round::Proposal;
+
+/// Its line.
+pub(super) static SPEC: Spec =
+    Spec { name: "model", about: "the loaded draft model", make: || Box::new(Model) };
 
 /// Asks the engine's draft model for as many tokens as the limits allow.
 #[derive(Debug, Default)]
@@ -16,6 +21,10 @@ impl Drafter for Model {
         Limits { tokens: 0, draft: 4 }
     }
 
+    fn runs(&self) -> Runs {
+        Runs::Device
+    }
+
     fn needs_draft_model(&self) -> bool {
         true
     }
@@ -25,6 +34,6 @@ impl Drafter for Model {
     }
 
     fn propose(&mut self, _context: &[u32], limits: Limits) -> Proposal {
-        if limits.draft == 0 { Proposal::None } else { Proposal::Draft { gamma: limits.draft } }
+        if limits.draft == 0 { Proposal::none() } else { Proposal::model(limits.draft) }
     }
 }

@@ -3,10 +3,11 @@
 
 use std::rc::Rc;
 
-use super::verifier::{self, Choices as _, Draft, Lenient, Make, Sampled, VERIFIERS};
-use crate::gpu::{Decided, Device, Error, Propose, Rig, Sampler};
+use super::{Decided, Device, Error, Rig};
+use crate::round::{Proposal, Rules};
 use crate::sampling::random::{Draw, Draws, Philox, Stream};
-use crate::sampling::{Kind, Lenience, ONE, Sampling};
+use crate::sampling::{ONE, Sampling};
+use crate::verify::{Choices as _, Draft, KINDS, Lenience, Sampled, VERIFIERS};
 
 /// What was checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -39,30 +40,35 @@ fn settings(seed: u64) -> Vec<(usize, Sampling)> {
 pub async fn replay(device: &Rc<Device>, rounds: usize, seed: u64) -> Result<Replayed, Error> {
     let mut all = Replayed::default();
     let settings = settings(seed);
-    let verifiers = VERIFIERS.iter().filter(|spec| matches!(spec.make, Make::Sampling(_)));
-    let lossless = verifiers.flat_map(|spec| settings.iter().map(move |s| (spec.name, spec.make, None, s)));
+    let verifiers = VERIFIERS.iter().filter(|spec| spec.kernel.is_some());
+    let lossless = verifiers.flat_map(|spec| {
+        let rules = move |sampling: &Sampling| Rules {
+            sampling: sampling.clone(),
+            verifier: spec,
+            ..Rules::default()
+        };
+        settings.iter().map(move |(vocab, sampling)| (spec.name, *vocab, rules(sampling)))
+    });
     // Powers are floating-point: no two devices agree on them.
-    let lenient =
-        [(Kind::Linear, 0.6), (Kind::Square, 0.3)].map(|(kind, epsilon)| Lenience { kind, epsilon });
-    let lenient =
-        lenient.into_iter().zip(&settings).map(|(l, s)| ("lenient", verifier::best().make, Some(l), s));
+    let lenient = KINDS.iter().filter(|kind| kind.is_factor()).zip([0.6, 0.3].into_iter().cycle());
+    let lenient = lenient.zip(&settings).map(|((kind, epsilon), (vocab, sampling))| {
+        let lenience = Some(Lenience { kind, epsilon });
+        (kind.name, *vocab, Rules { sampling: sampling.clone(), lenience, ..Rules::default() })
+    });
     let cases: Vec<_> = lossless.chain(lenient).collect();
-    for (i, (name, make, lenience, (vocab, sampling))) in cases.iter().enumerate() {
-        let sampling = sampling.clone();
-        let sampler =
-            Sampler { sampling, block: *name == "block", lenience: *lenience, ..Sampler::default() };
+    for (i, (name, vocab, rules)) in cases.iter().enumerate() {
         let gamma = 1 + i % 5;
-        let mut rig = Rig::new(device, *vocab, gamma, 0.5, &sampler)?;
+        let mut rig = Rig::new(device, *vocab, gamma, 0.5, rules)?;
         let share = rounds / cases.len() + usize::from(i < rounds % cases.len());
         for round in 0..share {
             // Draft model, host and nobody propose by turns.
             let proposal: Vec<u32> = (0..gamma).map(|j| (round * 7 + j * j) as u32 % 11).collect();
-            let propose = match round % 4 {
-                0 => Propose::Tokens(&proposal[..round / 4 % (gamma + 1)]),
-                _ => Propose::Draft(gamma),
+            let proposal = match round % 4 {
+                0 => Proposal::chain(proposal[..round / 4 % (gamma + 1)].to_vec()),
+                _ => Proposal::model(gamma),
             };
-            let decided = rig.round(propose).await?;
-            check(&decided, *vocab, &sampler, *make)
+            let decided = rig.round(&proposal).await?;
+            check(&decided, *vocab, rules)
                 .map_err(|what| Error::SelfTest(format!("{name}, round {round}: {what}")))?;
             all.rounds += 1;
             all.decisions += decided.proposal.len() + decided.tokens.len();
@@ -72,7 +78,7 @@ pub async fn replay(device: &Rc<Device>, rounds: usize, seed: u64) -> Result<Rep
     Ok(all)
 }
 
-fn check(decided: &Decided, vocab: usize, sampler: &Sampler, make: Make) -> Result<(), String> {
+fn check(decided: &Decided, vocab: usize, rules: &Rules) -> Result<(), String> {
     let rows = |words: &[u32]| words.chunks(vocab).map(<[u32]>::to_vec).collect::<Vec<_>>();
     let (target, draft) = (rows(&decided.target), rows(&decided.draft));
     for row in target.iter().chain(&draft) {
@@ -81,7 +87,7 @@ fn check(decided: &Decided, vocab: usize, sampler: &Sampler, make: Make) -> Resu
             return Err(format!("a row sums to {sum}"));
         }
     }
-    let mut draws = Draws::new(Philox::new(sampler.sampling.seed), decided.epoch);
+    let mut draws = Draws::new(Philox::new(rules.sampling.seed), decided.epoch);
     let length = decided.context.len();
     for (i, (row, &found)) in draft.iter().zip(&decided.proposal).enumerate() {
         let at = Draw { position: (length + i) as u32, stream: Stream::Draft, slot: 0 };
@@ -98,8 +104,7 @@ fn check(decided: &Decided, vocab: usize, sampler: &Sampler, make: Make) -> Resu
         target: &target,
         draft: if draft.is_empty() { Draft::PointMass } else { Draft::Rows(&draft) },
     };
-    let Make::Sampling(make) = make else { return Err("not a verifier of sampled text".into()) };
-    let verifier = sampler.lenience.map_or_else(make, |lenience| Box::new(Lenient(lenience)));
+    let Some(verifier) = rules.verifier() else { return Err("nothing is sampled".into()) };
     let verdict = verifier.verify(&block, &mut draws);
     let mut tokens = decided.proposal[..verdict.accepted].to_vec();
     tokens.push(verdict.next);
@@ -108,7 +113,7 @@ fn check(decided: &Decided, vocab: usize, sampler: &Sampler, make: Make) -> Resu
     }
     for (i, &found) in decided.overlaps.iter().enumerate() {
         let exact = block.overlap(i);
-        let expected = sampler.lenience.map_or(exact, |lenience| block.lenient_overlap(i, &lenience));
+        let expected = rules.lenience.map_or(exact, |lenience| block.lenient_overlap(i, &lenience));
         let found = (found, decided.excess[i]);
         if found != (expected, expected - exact) {
             return Err(format!("row {i} overlaps by {found:?}, not {:?}", (expected, expected - exact)));

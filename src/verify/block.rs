@@ -29,9 +29,17 @@
 //! Floored `Pi` with the textbook residual `(Pi_i P - Q M)_+` would lose up to `Q(x) / M^2` a token; the remainder is
 //! that loss, paid back. `S_i = 0` is never emitted from: if `Pi_i < M` then `h_i = 0`; if `Pi_i = M` then `A = 1`.
 
-use super::{Choices, Draft, Sampled, SamplingVerifier, Verdict};
+use super::{Choices, Draft, Sampled, SamplingVerifier, Spec, Verdict};
 use crate::sampling::ONE;
 use crate::sampling::random::Stream;
+
+/// Its line.
+pub(super) static SPEC: Spec = Spec {
+    name: "block",
+    about: "speculative sampling that judges the tokens of a round together: keeps more",
+    make: || Box::new(BlockWise),
+    kernel: Some("verifiers/block.wgsl"),
+};
 
 const M: u64 = ONE as u64;
 
@@ -40,10 +48,6 @@ const M: u64 = ONE as u64;
 pub struct BlockWise;
 
 impl SamplingVerifier for BlockWise {
-    fn name(&self) -> &'static str {
-        "block"
-    }
-
     fn verify(&self, block: &Sampled<'_>, choices: &mut dyn Choices) -> Verdict {
         let wanted = wanted(block);
         let all = block.proposal.len();

@@ -1,7 +1,15 @@
 //! Token-wise speculative sampling (arXiv 2211.17192 and 2302.01318; ALGORITHMS 1.1).
 
-use super::{Choices, Sampled, SamplingVerifier, Verdict};
+use super::{Choices, Sampled, SamplingVerifier, Spec, Verdict};
 use crate::sampling::random::Stream;
+
+/// Its line.
+pub(super) static SPEC: Spec = Spec {
+    name: "token",
+    about: "speculative sampling, a token at a time",
+    make: || Box::new(TokenWise),
+    kernel: Some("verifiers/token.wgsl"),
+};
 
 /// Keeps each token in turn with probability `min(1, p(x) / q(x))`; at the first refusal draws from
 /// `norm((p - q)_+)`, after the last token from `p`.
@@ -12,10 +20,6 @@ use crate::sampling::random::Stream;
 pub struct TokenWise;
 
 impl SamplingVerifier for TokenWise {
-    fn name(&self) -> &'static str {
-        "token"
-    }
-
     fn verify(&self, block: &Sampled<'_>, choices: &mut dyn Choices) -> Verdict {
         verify(block, choices, |p| p)
     }

@@ -1,0 +1,78 @@
+//! A draft model that reads a text behind its target, and goes on by itself.
+
+use std::ops::Deref;
+
+use super::{FILL_ROWS, States};
+use crate::cpu::{Cache, Draft, Logits};
+use crate::round::Memory;
+
+/// A draft, and what it has read of a text.
+pub struct DraftReader<D> {
+    draft: D,
+    cache: Cache,
+    /// Tokens whose keys and values are in `cache`, made with the target's states where it reads them.
+    read: usize,
+    /// Its own state at the last position that it gave logits for.
+    own: Vec<f32>,
+}
+
+impl<D: Deref<Target = Draft>> DraftReader<D> {
+    /// One that has read nothing, of texts of at most `capacity` tokens.
+    pub fn new(draft: D, capacity: usize) -> Self {
+        let cache = Cache::new(draft.config(), capacity);
+        Self { draft, cache, read: 0, own: Vec::new() }
+    }
+
+    /// The draft.
+    pub fn draft(&self) -> &D {
+        &self.draft
+    }
+
+    /// Reads on to the end of `text`, without logits; `states` are the target's there.
+    ///
+    /// # Panics
+    /// As [`Self::catch_up`].
+    pub fn fill(&mut self, text: &[u32], states: Option<&States>) {
+        while self.read < text.len() {
+            let end = text.len().min(self.read + FILL_ROWS);
+            self.catch_up(&text[..end], states, Logits::None);
+        }
+    }
+
+    /// Reads all that is left of `text` at once: the logits that `which` asks for, over its own ids.
+    ///
+    /// # Panics
+    /// When it reads the target's `states` and they do not reach to the last token but one.
+    pub fn catch_up(&mut self, text: &[u32], states: Option<&States>, which: Logits) -> Vec<f32> {
+        let (start, end) = (self.read, text.len());
+        let states = states.filter(|_| self.draft.reads_hidden());
+        let before = states.map_or_else(Vec::new, |states| states.before(start..end));
+        let output = self.draft.forward(&mut self.cache, &text[start..], &before, start, which);
+        self.read = end;
+        self.own = output.hidden;
+        output.logits
+    }
+
+    /// Reads `token` at `position`, which it has proposed itself, with its own state one position before: the logits behind
+    /// it. Where it reads the target's states it will read the token again, with those.
+    pub fn draft_on(&mut self, token: u32, position: usize) -> Vec<f32> {
+        let own = self.draft.own_state(&self.own);
+        let output = self.draft.forward(&mut self.cache, &[token], &own, position, Logits::Last);
+        if !self.draft.reads_hidden() {
+            // What it reads are tokens alone, so it stands where they are accepted.
+            self.read = position + 1;
+        }
+        self.own = output.hidden;
+        output.logits
+    }
+}
+
+impl<D> Memory for DraftReader<D> {
+    fn len(&self) -> usize {
+        self.read
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.read = self.read.min(len);
+    }
+}

@@ -1,0 +1,237 @@
+//! A sequence on the CPU: the forward pass beside it, verification on the host.
+//!
+//! [`TargetReader`] and [`DraftReader`] are of use alone, to everybody who has a target and a draft read a text: they know
+//! what was read, catch up and go on, with the [`States`] before each token at hand.
+
+mod decide;
+mod draft;
+mod propose;
+mod states;
+mod target;
+
+use std::rc::Rc;
+
+use web_time::Instant;
+
+pub use draft::DraftReader;
+use propose::Drafted;
+pub use states::States;
+pub use target::TargetReader;
+
+use super::{Draft, Logits, Model};
+use crate::model::Config;
+use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, Outcome, Proposal, Rules};
+use crate::sampling::log_probability;
+use crate::sampling::random::{Draws, Philox};
+use crate::verify::{Greedy, Rows, Verdict, Verifier};
+
+/// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
+const FILL_ROWS: usize = 64;
+
+/// Most rows that one verifying pass computes.
+const VERIFY_ROWS: usize = 16;
+
+/// A target and maybe a draft model on the CPU. A round is computed when it is collected.
+pub struct Session {
+    target: TargetReader<Rc<Model>>,
+    draft: Option<DraftReader<Rc<Draft>>>,
+    greedy: Box<dyn Verifier>,
+    capacity: usize,
+    context: Vec<u32>,
+    rules: Rules,
+    /// Tokens of context that end the rounds.
+    limit: usize,
+    /// Rounds since the rules were set.
+    epoch: u32,
+    submitted: Option<Proposal>,
+}
+
+impl Session {
+    /// An empty sequence of at most `capacity` tokens, which both models must have been loaded for.
+    ///
+    /// The draft must have been loaded for this target, as it runs [beside](crate::model::Draft::beside) it.
+    pub fn new(target: Rc<Model>, draft: Option<Rc<Draft>>, capacity: usize) -> Self {
+        let taps = draft.as_ref().and_then(|draft| draft.taps().cloned());
+        Self {
+            target: TargetReader::new(target, capacity, taps),
+            draft: draft.map(|draft| DraftReader::new(draft, capacity)),
+            greedy: Box::new(Greedy),
+            capacity,
+            context: Vec::new(),
+            rules: Rules::default(),
+            limit: capacity,
+            epoch: 0,
+            submitted: None,
+        }
+    }
+
+    /// The same with another verifier than [`Greedy`] at temperature 0.
+    pub fn with_verifier(mut self, verifier: Box<dyn Verifier>) -> Self {
+        self.greedy = verifier;
+        self
+    }
+
+    /// Another, empty sequence on the same weights.
+    pub fn another(&self) -> Self {
+        let draft = self.draft.as_ref().map(|reader| Rc::clone(reader.draft()));
+        Self::new(Rc::clone(self.target.model()), draft, self.capacity)
+    }
+
+    /// Forgets what target and draft have read beyond the first `len` tokens.
+    fn keep_read(&mut self, len: usize) {
+        self.target.truncate(len);
+        if let Some(draft) = &mut self.draft {
+            draft.truncate(len);
+        }
+    }
+
+    fn draws(&self) -> Draws {
+        Draws::new(Philox::new(self.rules.sampling.seed), self.epoch)
+    }
+
+    fn propose(&mut self, proposal: Proposal) -> Result<Drafted, Error> {
+        let draws = self.draws();
+        match proposal {
+            Proposal::Tokens(tree) => Ok(Drafted { tokens: tree.tokens().to_vec(), rows: Vec::new() }),
+            Proposal::Device { drafter: round::DeviceDrafter::Model, steps } => {
+                let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
+                Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, steps))
+            }
+        }
+    }
+
+    /// Verifies against the target's adjusted logits.
+    fn decide(&mut self, drafted: &Drafted, logits: &[f32]) -> decide::Decided {
+        let (rules, width) = (&self.rules, self.target.model().config().head_vocab);
+        match rules.verifier() {
+            None => decide::greedily(rules, &mut *self.greedy, drafted, Rows::new(logits, width)),
+            Some(verifier) => {
+                let (position, draws) = (self.context.len(), self.draws());
+                decide::sampled(rules, &*verifier, drafted, (logits, width), position, draws)
+            }
+        }
+    }
+
+    fn round(&mut self, proposal: Proposal) -> Result<Outcome, Error> {
+        let (length, width) = (self.context.len(), self.config().head_vocab);
+        let began = Instant::now();
+        let mut drafted = self.propose(proposal)?;
+        let verifying = Instant::now();
+
+        let rows = [&self.context[length - 1..], &drafted.tokens].concat();
+        let mut logits = self.target.read(&rows, Logits::All);
+        decide::adjust_rows(&self.rules, &self.context, &drafted, &mut logits, width);
+        let faulty = drafted.end_at_fault(&mut logits, width);
+        let decide::Decided { mut verdict, overlaps, excess } = self.decide(&drafted, &logits);
+        if faulty && verdict.accepted == drafted.tokens.len() {
+            // What was accepted is said as it would be without drafting; the next round meets that row with nothing accepted.
+            let Some(&next) = drafted.tokens.last() else {
+                self.keep_read(length - 1);
+                return Err(Error::Numerics { tokens: length });
+            };
+            verdict = Verdict { accepted: verdict.accepted - 1, next };
+        }
+
+        let mut tokens = drafted.tokens[..verdict.accepted].to_vec();
+        tokens.push(verdict.next);
+        tokens.truncate(self.rules.kept(length, self.limit, &tokens));
+        let mut logprobs = Vec::new();
+        if self.rules.logprobs {
+            let temperature = self.rules.sampling.temperature;
+            let rows = logits.chunks_exact(width).zip(&tokens);
+            logprobs.extend(rows.map(|(row, id)| log_probability(row, *id, temperature)));
+        }
+        self.context.extend_from_slice(&tokens);
+        self.epoch += 1;
+        self.keep_read(self.context.len() - 1);
+        Ok(Outcome {
+            drafted: drafted.tokens.len(),
+            accepted: verdict.accepted.min(tokens.len()),
+            tokens,
+            overlaps,
+            excess,
+            logprobs,
+            draft_ms: (verifying - began).as_secs_f64() * 1000.0,
+            verify_ms: verifying.elapsed().as_secs_f64() * 1000.0,
+        })
+    }
+}
+
+impl Engine for Session {
+    type Error = Error;
+
+    fn info(&self) -> EngineInfo {
+        let adapter = self.target.model().level().name().into();
+        EngineInfo { device: "cpu", adapter, ..EngineInfo::default() }
+    }
+
+    fn config(&self) -> &Config {
+        self.target.model().config()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn max_proposal(&self) -> usize {
+        VERIFY_ROWS - 1
+    }
+
+    fn has_draft(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+
+    fn len(&self) -> usize {
+        self.context.len()
+    }
+
+    fn in_flight(&self) -> usize {
+        usize::from(self.submitted.is_some())
+    }
+
+    async fn truncate(&mut self, len: usize) -> Result<(), Error> {
+        self.submitted = None;
+        self.context.truncate(len);
+        self.keep_read(len.saturating_sub(1));
+        Ok(())
+    }
+
+    async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        round::check_growth(self, tokens.len())?;
+        self.context.extend_from_slice(tokens);
+        let all_but_last = &self.context[..self.context.len().saturating_sub(1)];
+        self.target.fill(all_but_last);
+        if let Some(draft) = &mut self.draft {
+            draft.fill(all_but_last, self.target.states());
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Error> {
+        round::check_rules(self, rules)?;
+        self.rules = rules.clone();
+        self.limit = limit.min(self.capacity);
+        self.epoch = 0;
+        Ok(())
+    }
+
+    fn ready(&self, _proposal: &Proposal) -> bool {
+        self.submitted.is_none()
+    }
+
+    fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
+        self.submitted = Some(round::admit(self, proposal)?);
+        Ok(())
+    }
+
+    async fn collect(&mut self) -> Result<Outcome, Error> {
+        match self.submitted.take() {
+            Some(proposal) => self.round(proposal),
+            None => Ok(Outcome::default()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A target that reads a text.
+
+use std::ops::Deref;
+
+use super::{FILL_ROWS, States};
+use crate::cpu::{Cache, Logits, Model};
+use crate::model::Taps;
+use crate::round::Memory;
+
+/// A target, and what it has read of a text.
+pub struct TargetReader<M> {
+    model: M,
+    cache: Cache,
+    /// Tokens whose keys and values are in `cache`.
+    read: usize,
+    /// Their states, where somebody reads them.
+    states: Option<States>,
+}
+
+impl<M: Deref<Target = Model>> TargetReader<M> {
+    /// One that has read nothing, of texts of at most `capacity` tokens; it keeps the states that `taps` say.
+    pub fn new(model: M, capacity: usize, taps: Option<Taps>) -> Self {
+        let cache = Cache::new(model.config(), capacity);
+        let states = taps.map(States::new);
+        Self { model, cache, read: 0, states }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The states at what it has read; `None` where it does not keep them.
+    pub fn states(&self) -> Option<&States> {
+        self.states.as_ref()
+    }
+
+    /// Reads on to the end of `text`, without logits.
+    pub fn fill(&mut self, text: &[u32]) {
+        let which = if self.states.is_some() { Logits::States } else { Logits::None };
+        for chunk in text[self.read.min(text.len())..].chunks(FILL_ROWS) {
+            self.read(chunk, which);
+        }
+    }
+
+    /// Reads `tokens`, the next ones: the logits that `which` asks for. States are kept of the same rows, so of all tokens
+    /// only with [`Logits::States`] and [`Logits::All`].
+    pub fn read(&mut self, tokens: &[u32], which: Logits) -> Vec<f32> {
+        let start = self.read;
+        self.read += tokens.len();
+        match &mut self.states {
+            None => self.model.forward(&mut self.cache, tokens, start, which),
+            Some(states) => {
+                let output = self.model.forward_tapped(&mut self.cache, tokens, start, which, states.taps());
+                states.extend(&output.hidden);
+                output.logits
+            }
+        }
+    }
+}
+
+impl<M> Memory for TargetReader<M> {
+    fn len(&self) -> usize {
+        self.read
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.read = self.read.min(len);
+        if let Some(states) = &mut self.states {
+            states.truncate(len);
+        }
+    }
+}

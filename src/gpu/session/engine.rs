@@ -1,0 +1,209 @@
+//! Rounds: what is encoded and submitted, and what comes back.
+
+use super::clock::Clock;
+use super::runner::Pass;
+use super::{FAULT, Known, MAX_IN_FLIGHT, MAX_ROWS, Session, row_count};
+use crate::gpu::Error;
+use crate::gpu::sampler::{self, Laws, Mode, RESULT_HEADER, RESULT_WORDS};
+use crate::model::Config;
+use crate::round::{self, Counters, Engine, EngineInfo, Memory, Outcome, Proposal, Rules};
+use crate::verify;
+
+impl Engine for Session {
+    type Error = Error;
+
+    fn info(&self) -> EngineInfo {
+        EngineInfo {
+            device: "webgpu",
+            adapter: self.device.adapter(),
+            software: self.device.is_software(),
+            variant: self.target.model.choice().to_string(),
+        }
+    }
+
+    fn config(&self) -> &Config {
+        self.target.model.config()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn max_proposal(&self) -> usize {
+        MAX_ROWS - 1
+    }
+
+    fn has_draft(&self) -> bool {
+        self.draft.is_some()
+    }
+
+    fn verifies(&self, verifier: &verify::Spec) -> bool {
+        verifier.kernel.is_some()
+    }
+
+    fn counters(&self) -> Counters {
+        self.device.counters()
+    }
+
+    fn len(&self) -> usize {
+        self.length
+    }
+
+    fn latency_ms(&self) -> f64 {
+        self.device.latency_ms()
+    }
+
+    fn max_in_flight(&self) -> usize {
+        MAX_IN_FLIGHT
+    }
+
+    fn in_flight(&self) -> usize {
+        self.ring.in_flight()
+    }
+
+    /// # Panics
+    /// When rounds are in flight: [`Session::truncate`] waits for them.
+    fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Error> {
+        assert_eq!(self.in_flight(), 0, "a generation is under way");
+        round::check_rules(self, rules)?;
+        self.mode = Mode::new(rules)?;
+        if self.mode.law.is_some() {
+            for runner in std::iter::once(&mut self.target).chain(&mut self.draft) {
+                runner.need_laws(&self.device)?;
+            }
+            let words = sampler::residual_words(self.target.model.config.head_vocab) as u64;
+            if self.shared.residuals.size() < words * 4 {
+                self.shared.residuals = self.device.storage("residuals", words)?;
+            }
+        }
+        if self.mode.logprobs {
+            self.target.need_laws(&self.device)?;
+        }
+        if let Some(draft) = self.draft.as_mut().filter(|_| self.mode.confident) {
+            draft.need_laws(&self.device)?;
+        }
+        if let Some(draft) = &self.draft {
+            let rows = |laws: &Laws| (laws.rows.clone(), draft.model.law_width());
+            self.shared.draft_rows = draft.laws.as_ref().map(rows);
+        }
+        self.device.write(&self.shared.sampling, 0, &sampler::words(rules));
+        (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), rules.sampling.seed, 0);
+        self.known = Known::Stale;
+        self.prepare(false, Pass::Verify { rows: 1 })?;
+        if self.draft.is_some() {
+            self.prepare(true, Pass::DraftFirst { rows: 2 })?;
+            self.prepare(true, Pass::DraftNext)?;
+        }
+        Ok(())
+    }
+
+    async fn truncate(&mut self, length: usize) -> Result<(), Error> {
+        while self.in_flight() > 0 {
+            // What they did, or why they failed, matters to nobody any more.
+            let _ = self.collect().await;
+        }
+        self.length = self.length.min(length);
+        for runner in std::iter::once(&mut self.target).chain(&mut self.draft) {
+            runner.truncate(self.length);
+        }
+        self.known = Known::Stale;
+        Ok(())
+    }
+
+    async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
+        round::check_growth(self, tokens.len())?;
+        self.truncate(self.length).await?;
+        self.device.write(&self.shared.tokens, self.length as u64, tokens);
+        self.length += tokens.len();
+        self.fill(false)?;
+        if self.draft.is_some() {
+            self.fill(true)?;
+        }
+        // Progress and abort are only true when the work is done, not when it is queued.
+        self.device.idle().await
+    }
+
+    /// A free slot, and nothing that needs to know what the rounds in flight will commit.
+    fn ready(&self, proposal: &Proposal) -> bool {
+        // A first step must not begin before the context.
+        let caught_up =
+            matches!(self.known, Known::Rounds { drafted: Some(_) }) && self.behind() <= self.length;
+        let follows = proposal.is_empty() || matches!(proposal, Proposal::Device { .. }) && caught_up;
+        self.in_flight() == 0 || (self.in_flight() < MAX_IN_FLIGHT && follows)
+    }
+
+    /// One command buffer, one submit, and one read-back in [`Session::collect`].
+    ///
+    /// # Panics
+    /// When it is not [ready](Session::ready).
+    fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
+        assert!(self.ready(&proposal), "the rounds in flight must be collected first");
+        let proposal = round::admit(self, proposal)?;
+        let drafted = proposal.len();
+        let mut passes = Vec::with_capacity(drafted + 1);
+        let (mut asked, mut point_mass) = (None, false);
+        match &proposal {
+            _ if drafted == 0 => {}
+            Proposal::Tokens(tree) => {
+                self.device.write(&self.shared.tokens, self.length as u64, tree.tokens());
+                point_mass = true;
+            }
+            Proposal::Device { drafter: round::DeviceDrafter::Model, steps } => {
+                let first = self.first_step()?;
+                passes.extend((0..*steps).map(|i| (true, if i == 0 { first } else { Pass::DraftNext })));
+                asked = Some(*steps);
+            }
+        }
+        passes.push((false, Pass::Verify { rows: row_count(drafted + 1) }));
+        let encoder = self.encode(&passes)?;
+        self.write_round(drafted, point_mass);
+        self.known = Known::Rounds { drafted: asked };
+        let (result, clock) = (&self.shared.result, &self.clock);
+        self.ring.submit(&self.device, encoder, |encoder, slot| {
+            encoder.copy_buffer_to_buffer(result, 0, slot, 0, RESULT_WORDS as u64 * 4);
+            if let Some(clock) = clock {
+                clock.resolve(encoder, passes.len() > 1, slot, RESULT_WORDS);
+            }
+        });
+        Ok(())
+    }
+
+    async fn collect(&mut self) -> Result<Outcome, Error> {
+        let Some(words) = self.ring.collect(&self.device).await? else { return Ok(Outcome::default()) };
+        let [accepted, committed, length, halted, drafted, epoch] =
+            [0, 1, 2, 3, 4, 5].map(|i| words[i] as usize);
+        if committed == 0 {
+            let fault = round::Error::Numerics { tokens: self.length };
+            return if halted == FAULT { Err(fault.into()) } else { Ok(Outcome::default()) };
+        }
+        if committed > MAX_ROWS || accepted > drafted || length + 1 != self.length + committed {
+            let header = &words[..RESULT_HEADER];
+            return Err(Error::Device(format!("a round behind {} tokens answered {header:?}", self.length)));
+        }
+        let before = self.length;
+        self.length += committed;
+        self.epoch = epoch as u32 + 1;
+        self.target.read_to(self.length - 1);
+        if let (Known::Rounds { drafted: Some(_) }, Some(draft)) = (self.known, &mut self.draft) {
+            // What it read of its own proposal stands, unless it read its own states with it.
+            let own = if draft.model.fuse.is_some() { 0 } else { drafted.saturating_sub(1) };
+            draft.read_to((before + own).min(self.length - 1));
+        }
+        let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
+        let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
+        let tested = drafted.min(accepted + 1);
+        // The result's arrays, in the order of `result.wgsl`.
+        let rows = |array: usize, len: usize| words[RESULT_HEADER + array * MAX_ROWS..][..len].to_vec();
+        let logprobs = rows(3, if self.mode.logprobs { committed } else { 0 });
+        Ok(Outcome {
+            draft_ms: if drafted > 0 { draft_ms } else { 0.0 },
+            verify_ms,
+            drafted,
+            accepted,
+            tokens: rows(0, committed),
+            overlaps: rows(1, tested),
+            excess: rows(2, if self.mode.lenience.is_some() { tested } else { 0 }),
+            logprobs: logprobs.into_iter().map(f32::from_bits).collect(),
+        })
+    }
+}

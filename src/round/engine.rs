@@ -1,0 +1,86 @@
+//! What a backend gives the decoder: a sequence that grows a round at a time.
+
+use super::{Counters, Error, Outcome, Proposal, Rules};
+use crate::model::Config;
+use crate::verify;
+
+/// What the engine runs on.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct EngineInfo {
+    /// `webgpu` or `cpu`.
+    pub device: &'static str,
+    /// The adapter's name, or the SIMD level.
+    pub adapter: String,
+    /// Whether the adapter is a software one.
+    pub software: bool,
+    /// The matvec variant in use (GPU).
+    pub variant: String,
+}
+
+/// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.
+///
+/// The engine owns the context `tokens[0..len]`. The target's cache always covers `tokens[0..len - 1]`: the last
+/// token is read by the next round.
+#[allow(async_fn_in_trait, reason = "single-threaded in the browser: the futures need not be Send")]
+pub trait Engine {
+    /// What can go wrong: what no round can serve, and what the device adds.
+    type Error: std::error::Error + From<Error>;
+
+    /// What it runs on.
+    fn info(&self) -> EngineInfo;
+    /// The target's hyper-parameters.
+    fn config(&self) -> &Config;
+    /// Positions of the KV cache.
+    fn capacity(&self) -> usize;
+    /// Most tokens that a round can verify.
+    fn max_proposal(&self) -> usize;
+    /// Whether a draft model is loaded.
+    fn has_draft(&self) -> bool;
+    /// Whether it can verify sampled text so: on the host always, elsewhere where there is a kernel.
+    fn verifies(&self, _verifier: &verify::Spec) -> bool {
+        true
+    }
+    /// Work so far.
+    fn counters(&self) -> Counters;
+    /// Tokens in the context, as far as rounds have been collected.
+    fn len(&self) -> usize;
+    /// Whether the context is empty.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// Milliseconds that a result takes back to the host beyond the work itself.
+    fn latency_ms(&self) -> f64 {
+        0.0
+    }
+    /// Most rounds that can be in flight.
+    fn max_in_flight(&self) -> usize {
+        1
+    }
+    /// Rounds submitted and not yet collected.
+    fn in_flight(&self) -> usize;
+    /// Forgets all but the first `len` tokens, once the rounds in flight are through.
+    async fn truncate(&mut self, len: usize) -> Result<(), Self::Error>;
+    /// Appends prompt tokens and fills the caches (target and draft) up to the last token, which the next round reads.
+    ///
+    /// # Errors
+    /// As [`check_growth`](super::check_growth).
+    async fn append(&mut self, tokens: &[u32]) -> Result<(), Self::Error>;
+    /// The rules of the rounds from now on, which end at `limit` tokens of context, prompt and answer together. Random
+    /// counters start anew. Nothing may be in flight.
+    ///
+    /// # Errors
+    /// As [`check_rules`](super::check_rules).
+    fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Self::Error>;
+    /// Whether a round of `proposal` can be submitted now, behind those in flight.
+    fn ready(&self, proposal: &Proposal) -> bool;
+    /// Begins a round: proposes, verifies, commits. Callers ask [`ready`](Self::ready) first.
+    ///
+    /// # Errors
+    /// As [`admit`](super::admit).
+    fn submit(&mut self, proposal: Proposal) -> Result<(), Self::Error>;
+    /// What the oldest round in flight did; nothing without one. Dropping the future while it waits loses nothing.
+    ///
+    /// # Errors
+    /// [`Error::Numerics`] where the target computed no number to decide by.
+    async fn collect(&mut self) -> Result<Outcome, Self::Error>;
+}

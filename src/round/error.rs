@@ -1,0 +1,93 @@
+//! What cannot be asked of an engine.
+
+use crate::{sampling, verify};
+
+/// A request that no round can serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The prompt does not fit.
+    #[error(
+        "the prompt has {tokens} tokens and the context holds {capacity}, one of them for the answer; \
+         shorten it or load with a longer context"
+    )]
+    PromptTooLong {
+        /// Tokens in the prompt.
+        tokens: usize,
+        /// Positions of the KV cache.
+        capacity: usize,
+    },
+    /// Nothing to continue.
+    #[error("the prompt is empty; give at least one token")]
+    EmptyPrompt,
+    /// More stop tokens than the kernels have room for.
+    #[error("there are {stops} stop tokens and may be {limit}; leave out those that this model never says", limit = sampling::MAX_STOPS)]
+    TooManyStops {
+        /// Stop tokens given.
+        stops: usize,
+    },
+    /// A draft was asked for and none is loaded.
+    #[error("no draft model is loaded; load one, or use the n-gram drafter")]
+    NoDraft,
+    /// A token id that the target does not have.
+    #[error(
+        "token id {id} is beyond the {vocab} ids that the target reads; encode the prompt with the target's tokenizer, and \
+         where that has more tokens than the target, leave the token's text out"
+    )]
+    TokenRange {
+        /// The id.
+        id: u32,
+        /// Token ids that the target reads.
+        vocab: usize,
+    },
+    /// Sampling that means nothing.
+    #[error(transparent)]
+    Sampling(#[from] sampling::Error),
+    /// A verifier that the device has no kernel for. Another in its place would be another experiment.
+    #[error("the GPU has no kernel for the verifier {name:?}; use one of {known}, or the CPU device", known = verify::with_kernel())]
+    VerifierKernel {
+        /// The verifier.
+        name: &'static str,
+    },
+    /// A proposal that branches.
+    #[error(
+        "the proposal branches, and proposals are verified as chains; propose one token behind the other"
+    )]
+    ProposalTree,
+    /// A proposal whose nodes are in no order.
+    #[error(
+        "the proposal needs a parent for each token, none or the place of one before it; list parents before their children"
+    )]
+    ProposalParents,
+    /// Logits that are no numbers: the weights are finite, what is computed of them is not.
+    #[error(
+        "the model computes no finite number behind {tokens} tokens of context: its weights overflow, or the biases and \
+         penalties asked for do; use another file of it, in another format"
+    )]
+    Numerics {
+        /// Tokens that the faulty row predicts from.
+        tokens: usize,
+    },
+    /// A step without a generation.
+    #[error("no generation is under way, or it failed; start one first")]
+    NotStarted,
+}
+
+impl Error {
+    /// A stable, machine-readable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PromptTooLong { .. } => "prompt-too-long",
+            Self::EmptyPrompt => "prompt-empty",
+            Self::TooManyStops { .. } => "stops-too-many",
+            Self::NoDraft => "draft-missing",
+            Self::TokenRange { .. } => "token-range",
+            Self::Sampling(e) => e.code(),
+            Self::VerifierKernel { .. } => "verifier-kernel",
+            Self::ProposalTree => "proposal-tree",
+            Self::ProposalParents => "proposal-parents",
+            Self::Numerics { .. } => "model-numerics",
+            Self::NotStarted => "not-started",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What a round is, once, for every backend: a proposal, rules by which it is verified, and what came of it.
+//!
+//! An [`Engine`] holds one sequence and advances it a round at a time. What may be asked of it is checked here
+//! ([`admit`], [`check_rules`] and others), so that every backend refuses the same with the same words.
+
+mod checks;
+mod counters;
+mod engine;
+mod error;
+mod memory;
+mod outcome;
+mod proposal;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use checks::{admit, check_draft, check_growth, check_prompt, check_rules};
+pub use counters::Counters;
+pub use engine::{Engine, EngineInfo};
+pub use error::Error;
+pub use memory::Memory;
+pub use outcome::Outcome;
+pub use proposal::{DeviceDrafter, Proposal, Tree};
+pub use rules::Rules;

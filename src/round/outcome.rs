@@ -1,0 +1,25 @@
+//! What came of a round.
+
+/// What a round did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// Committed tokens: the accepted prefix of the proposal, then one token of the target's own; cut behind a stop
+    /// token and at the limit. None in a round that was submitted before the end became known.
+    pub tokens: Vec<u32>,
+    /// Proposed tokens.
+    pub drafted: usize,
+    /// Accepted ones among `tokens`.
+    pub accepted: usize,
+    /// `sum min(p, q)` at each proposed token that was put to the test, in units of [`ONE`](crate::sampling::ONE):
+    /// the exact probability that it was accepted (ALGORITHMS 2.4). With lenience `sum min(f(p), q)`.
+    pub overlaps: Vec<u32>,
+    /// With lenience: the total variation of the token's law from the target's at each of those, in the same units
+    /// (ALGORITHMS 3.5). Empty without.
+    pub excess: Vec<u32>,
+    /// [`log_probability`](crate::sampling::log_probability) of each token, where the rules ask for it; otherwise empty.
+    pub logprobs: Vec<f32>,
+    /// Time in drafting, in ms; 0 where the device cannot tell it apart from verifying.
+    pub draft_ms: f64,
+    /// Time in verifying, in ms.
+    pub verify_ms: f64,
+}
