@@ -37,20 +37,21 @@ impl Special {
     ///
     /// A token that ordinary text can become stays what it is, though an id names it: with `,` in front of every
     /// text a comma is still a comma. One that ends a turn by its text alone does not even stop there: `</s>` that
-    /// merges make is HTML.
-    pub fn read(
+    /// merges make is HTML. `made` gives those of a few tokens that are put together from smaller ones; `add_bos` is
+    /// what the kind of tokenizer does where the file does not say.
+    pub fn read<'a>(
         metadata: &Metadata,
-        tokens: &[String],
-        merges: &[String],
+        tokens: &'a [String],
         kinds: &mut [Kind],
         add_bos: bool,
+        made: impl FnOnce(HashSet<&'a str>, &[Kind]) -> HashSet<&'a str>,
     ) -> Result<Self, Error> {
         let ends = ends_of_turn(tokens);
         let named =
             STOPS.map(|key| ids(metadata, key, tokens)).into_iter().collect::<Result<Vec<_>, _>>()?.concat();
         let bos = ids(metadata, BOS, tokens)?.first().copied();
         let candidates = ends.iter().copied().chain(named.iter().chain(&bos).map(|id| *id as usize));
-        let texts = Texts::among(candidates.map(|id| tokens[id].as_str()).collect(), merges);
+        let texts = Texts(made(candidates.map(|id| tokens[id].as_str()).collect(), kinds));
 
         let mut stop_ids = Vec::new();
         for id in ends_standing_once(ends, tokens, kinds) {
@@ -124,23 +125,10 @@ fn name(id: u32, tokens: &[String], texts: &Texts<'_>, kinds: &mut [Kind]) {
     }
 }
 
-/// Tokens that text can become: they are one character, or what a merge makes.
+/// Tokens that text can become: they are one character, or put together from smaller ones.
 struct Texts<'a>(HashSet<&'a str>);
 
-impl<'a> Texts<'a> {
-    /// Those of `candidates`, in one walk over the merges.
-    fn among(candidates: HashSet<&'a str>, merges: &[String]) -> Self {
-        let mut made = String::new();
-        let mut texts = HashSet::new();
-        for (left, right) in merges.iter().filter_map(|merge| merge.split_once(' ')) {
-            made.clear();
-            made.push_str(left);
-            made.push_str(right);
-            texts.extend(candidates.get(made.as_str()));
-        }
-        Self(texts)
-    }
-
+impl Texts<'_> {
     fn has(&self, token: &str) -> bool {
         token.chars().count() == 1 || self.0.contains(token)
     }

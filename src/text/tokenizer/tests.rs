@@ -159,7 +159,7 @@ fn a_missing_pre_tokenizer_is_told() {
             let t = Tokenizer::from_metadata(&m).unwrap();
             let [words] = t.warnings() else { panic!("{:?}", t.warnings()) };
             assert!(words.contains("tokenizer.ggml.pre") && words.contains(pre), "{words}");
-            assert_eq!(t.pre_tokenizer, pre);
+            assert_eq!(t.rules.pre_tokenizer, pre);
         }
     }
 }
