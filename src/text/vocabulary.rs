@@ -3,6 +3,7 @@
 use super::fnv::Fnv;
 use super::{Error, integers};
 use crate::gguf::Metadata;
+use std::collections::HashMap;
 use tokenizers::models::bpe::{Merges, Vocab};
 
 /// A token's type, `tokenizer.ggml.token_type`.
@@ -48,6 +49,17 @@ pub(super) fn ids(tokens: &[String], kinds: &[Kind]) -> Result<Vocab, Error> {
         }
     }
     Ok(vocab)
+}
+
+/// Refuses tokens that stand twice.
+pub(super) fn check_unique(tokens: &[String], kinds: &[Kind]) -> Result<(), Error> {
+    let mut ids = HashMap::with_capacity(tokens.len());
+    for (id, token) in present(tokens, kinds) {
+        if let Some(first) = ids.insert(token.as_str(), id) {
+            return Err(twice(first, id, token));
+        }
+    }
+    Ok(())
 }
 
 /// The tokens that are not unused, with their ids.

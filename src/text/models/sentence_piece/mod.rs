@@ -60,6 +60,7 @@ pub(super) fn build(metadata: &Metadata, tokens: &[String], kinds: &mut [Kind]) 
     let special = Special::read(metadata, tokens, kinds, true, |candidates, kinds| {
         put_together(&candidates, tokens, kinds)
     })?;
+    vocabulary::check_unique(tokens, kinds)?;
     let space_prefix = metadata.optional_bool(ADD_SPACE_PREFIX)?.unwrap_or(true);
     let single_spaces = metadata.optional_bool(REMOVE_EXTRA_WHITESPACES)?.unwrap_or(false);
 
@@ -76,7 +77,7 @@ pub(super) fn build(metadata: &Metadata, tokens: &[String], kinds: &mut [Kind]) 
             bytes[usize::from(*byte)].get_or_insert(id);
         }
     }
-    let unknown = unknown(metadata, tokens)?;
+    let unknown = unknown(metadata, tokens, kinds)?;
     if unknown.is_none() && bytes.contains(&None) {
         return Err(corrupt("it has neither a token for every byte nor one for what is unknown"));
     }
@@ -191,10 +192,12 @@ fn missing(key: &str, expected: &'static str) -> Error {
 }
 
 /// The token for what no other stands for.
-fn unknown(metadata: &Metadata, tokens: &[String]) -> Result<Option<u32>, Error> {
+fn unknown(metadata: &Metadata, tokens: &[String], kinds: &[Kind]) -> Result<Option<u32>, Error> {
     let named = integers::read(metadata, UNKNOWN, "the id of a token")?;
     let named = named.and_then(|ids| ids.values.first().copied());
-    let id = named.and_then(|id| usize::try_from(id).ok()).filter(|id| *id < tokens.len());
+    let id = named
+        .and_then(|id| usize::try_from(id).ok())
+        .filter(|id| kinds.get(*id).is_some_and(|kind| *kind != Kind::Unused));
     Ok(id.or_else(|| tokens.iter().position(|token| token == "<unk>")).map(|id| id as u32))
 }
 
