@@ -150,7 +150,7 @@ impl SentencePiece {
         set("token_type", Value::Array(Array::I32(std::mem::take(&mut self.types))));
         set("add_space_prefix", Value::Bool(self.add_space_prefix));
         set("remove_extra_whitespaces", Value::Bool(self.remove_extra_whitespaces));
-        Tokenizer::from_metadata(&metadata).unwrap()
+        Tokenizer::from_metadata(&metadata).expect("a tokenizer")
     }
 }
 

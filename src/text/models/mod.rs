@@ -49,8 +49,10 @@ pub(super) struct ModelKind {
     /// What it is called elsewhere.
     what: &'static str,
     /// Builds it from a file and its tokens, and settles the tokens' types.
-    pub build: fn(&Metadata, &[String], &mut [Kind]) -> Result<Built, Error>,
+    pub build: Build,
 }
+
+type Build = fn(&Metadata, &[String], &mut [Kind]) -> Result<Built, Error>;
 
 #[rustfmt::skip]
 const KINDS: [ModelKind; 2] = [
