@@ -93,7 +93,7 @@ impl Tokenizer {
     }
 
     /// Two tokenizers with equal fingerprints give equal ids for every text: a hash over the pre-tokenizer's
-    /// name, tokens, types, merges and the BOS token that is put in front. The same in every build and on
+    /// name, tokens, types, merges or scores, and the BOS token that is put in front. The same in every build and on
     /// every machine.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Fnv::new();
