@@ -1,7 +1,8 @@
 //! Tokenizer and chat template of SmolLM2-135M-Instruct against references of `transformers` and `tokenizers`.
-//! The model and the reference come from `cargo xtask setup`; without them these tests fail.
+//! The model and the reference come from `cargo xtask setup`; without them these tests fail. And small SentencePiece
+//! vocabularies against `sentencepiece` and `tokenizers`.
 
-use paceline::gguf::Stream;
+use paceline::gguf::{Array, Metadata, Stream, Value};
 use paceline::source::FileSource;
 use paceline::text::{ChatTemplate, Message, TextStream, Tokenizer};
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ fn needed(path: PathBuf) -> PathBuf {
     path
 }
 
-fn metadata() -> paceline::gguf::Metadata {
+fn metadata() -> Metadata {
     let path = match std::env::var_os("PACELINE_MODEL") {
         Some(path) => path.into(),
         None => dirs::cache_dir().expect("a cache folder").join("paceline").join(MODEL),
@@ -106,7 +107,7 @@ fn equal_files_are_compatible() {
     assert_eq!(one.fingerprint(), two.fingerprint());
     assert_eq!(one.compatible(&two), Ok(()));
 
-    metadata.set("tokenizer.ggml.pre", paceline::gguf::Value::String("gpt-2".into()));
+    metadata.set("tokenizer.ggml.pre", Value::String("gpt-2".into()));
     let other = Tokenizer::from_metadata(&metadata).unwrap();
     assert_ne!(one.fingerprint(), other.fingerprint());
     assert!(one.compatible(&other).unwrap_err().contains("pre-tokenizer"));
@@ -124,4 +125,57 @@ fn loads_fast() {
     let ids = tokenizer.encode(&text).unwrap();
     println!("built in {built:?}; {} tokens encoded in {:?}", ids.len(), start.elapsed());
     assert!(built < Duration::from_secs(3), "{built:?}");
+}
+
+/// A vocabulary of `sentencepiece_ids.py`, with texts and ids.
+#[derive(serde::Deserialize)]
+struct SentencePiece {
+    name: String,
+    tokens: Vec<String>,
+    scores: Vec<f32>,
+    types: Vec<i32>,
+    add_space_prefix: bool,
+    remove_extra_whitespaces: bool,
+    cases: Vec<(String, Vec<u32>, bool)>,
+    texts: Vec<(Vec<u32>, String)>,
+}
+
+impl SentencePiece {
+    fn tokenizer(&mut self) -> Tokenizer {
+        let mut metadata = Metadata::default();
+        let mut set = |key: &str, value| metadata.set(format!("tokenizer.ggml.{key}"), value);
+        set("model", Value::String("llama".into()));
+        set("tokens", Value::Array(Array::String(std::mem::take(&mut self.tokens))));
+        set("scores", Value::Array(Array::F32(std::mem::take(&mut self.scores))));
+        set("token_type", Value::Array(Array::I32(std::mem::take(&mut self.types))));
+        set("add_space_prefix", Value::Bool(self.add_space_prefix));
+        set("remove_extra_whitespaces", Value::Bool(self.remove_extra_whitespaces));
+        Tokenizer::from_metadata(&metadata).expect("a tokenizer")
+    }
+}
+
+/// `PACELINE_SENTENCEPIECE` names another comparison, of a real vocabulary, which `sentencepiece_ids.py` writes.
+#[test]
+fn sentencepiece_texts_have_the_references_ids() {
+    let json = match std::env::var_os("PACELINE_SENTENCEPIECE") {
+        Some(path) => std::fs::read_to_string(path).unwrap(),
+        None => include_str!("fixtures/sentencepiece_ids.json").into(),
+    };
+    let models: Vec<SentencePiece> = serde_json::from_str(&json).unwrap();
+    for mut model in models {
+        let start = Instant::now();
+        let tokenizer = model.tokenizer();
+        println!("{}: {} tokens built in {:?}", model.name, tokenizer.vocab_size(), start.elapsed());
+        assert!(model.cases.len() > 150 && model.texts.len() >= 40);
+        for (text, ids, _) in &model.cases {
+            assert_eq!(tokenizer.encode(text).unwrap(), *ids, "{}: {text:?}", model.name);
+        }
+        for (ids, text) in &model.texts {
+            assert_eq!(tokenizer.decode(ids), *text, "{}: {ids:?}", model.name);
+            let mut stream = TextStream::default();
+            let mut streamed: String = ids.iter().map(|&id| stream.push(&tokenizer, id)).collect();
+            streamed += &stream.finish();
+            assert_eq!(streamed, *text, "{}: {ids:?}", model.name);
+        }
+    }
 }

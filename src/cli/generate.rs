@@ -108,7 +108,8 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let mut generator = Generator::new(loaded.engine);
     generator.start(&prompt, options).map_err(Error::from)?;
 
-    let mut stream = TextStream::default();
+    let in_chat = args.prompt.chat.is_some();
+    let mut stream = if in_chat { TextStream::default() } else { TextStream::continuing() };
     let mut text = String::new();
     let mut tell = |piece: String| -> io::Result<()> {
         if args.json {

@@ -25,7 +25,7 @@ const ENDS: &[End] = &[
     End { text: "<eos>", unless: &[] }, // Gemma
     End { text: "<turn|>", unless: &[] }, // Gemma 4
     End { text: "<|tool_response>", unless: &[] }, // Gemma 4
-    End { text: "</s>", unless: &["<|tool_response>"] }, // Llama 2, Mistral, and HTML in Gemma 4
+    End { text: "</s>", unless: &["<|tool_response>", "<start_of_turn>"] }, // Llama 2, Mistral, and HTML in Gemma
     End { text: "<|end|>", unless: &["<|return|>", "<|flush|>"] }, // Phi; inside a turn in gpt-oss and Solar Open
     End { text: "<|return|>", unless: &[] }, // gpt-oss
     End { text: "<|call|>", unless: &[] }, // gpt-oss

@@ -8,10 +8,12 @@ mod fixture;
 mod fnv;
 mod integers;
 mod jinja;
+mod models;
 mod pre_tokenizers;
 mod special;
 mod stream;
 mod strftime;
+pub mod tiny;
 mod tokenizer;
 mod vocabulary;
 
@@ -34,7 +36,7 @@ pub enum Error {
         /// Its name in the file.
         name: String,
         /// What we do build.
-        supported: &'static str,
+        supported: String,
     },
     /// The tokenizer's data contradicts itself.
     #[error("the tokenizer cannot be built: {0}; the file is corrupt or incomplete, download it again")]

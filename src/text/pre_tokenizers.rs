@@ -135,7 +135,7 @@ impl Rule {
         RULES.iter().find(|rule| rule.names.contains(&name)).ok_or_else(|| Error::Unsupported {
             what: "pre-tokenizer",
             name: name.into(),
-            supported: SUPPORTED,
+            supported: SUPPORTED.into(),
         })
     }
 

@@ -5,17 +5,31 @@ use super::Tokenizer;
 /// Turns a stream of token ids into pieces of text that never split a UTF-8 character.
 ///
 /// The pieces put together are `String::from_utf8_lossy` of all the bytes: each sequence that cannot become
-/// valid is one U+FFFD, and comes out as soon as that is certain.
+/// valid is one U+FFFD, and comes out as soon as that is certain. They are what [`Tokenizer::decode`] gives, which leaves
+/// out the space that some tokenizers put in front of every text.
 #[derive(Debug, Default)]
 pub struct TextStream {
     /// The beginning of a character: at most three bytes between two calls.
     pending: Vec<u8>,
+    /// Whether a space in front is the text's own.
+    begun: bool,
 }
 
 impl TextStream {
+    /// For tokens that go on with a text that is there, such as a prompt without a chat template: a space in front
+    /// stays.
+    pub fn continuing() -> Self {
+        Self { pending: Vec::new(), begun: true }
+    }
+
     /// The text that `id` completes; empty while a character is still incomplete.
     pub fn push(&mut self, tokenizer: &Tokenizer, id: u32) -> String {
-        self.push_bytes(tokenizer.token_bytes(id))
+        let mut bytes = tokenizer.token_bytes(id);
+        if !self.begun && !bytes.is_empty() {
+            self.begun = true;
+            bytes = tokenizer.without_prefix(bytes);
+        }
+        self.push_bytes(bytes)
     }
 
     /// What is left at the end, incomplete characters replaced by U+FFFD.

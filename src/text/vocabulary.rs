@@ -1,9 +1,9 @@
 //! The tokens of a file: their types, their ids, their merges and their bytes.
 
-use super::byte_level;
 use super::fnv::Fnv;
 use super::{Error, integers};
 use crate::gguf::Metadata;
+use std::collections::HashMap;
 use tokenizers::models::bpe::{Merges, Vocab};
 
 /// A token's type, `tokenizer.ggml.token_type`.
@@ -40,21 +40,48 @@ pub(super) fn kinds(metadata: &Metadata, tokens: &[String]) -> Result<Vec<Kind>,
     tokens.iter().zip(types).enumerate().map(kind).collect()
 }
 
-/// Ids of the tokens' texts, and a hash over texts and types.
-pub(super) fn ids(tokens: &[String], kinds: &[Kind]) -> Result<(Vocab, u64), Error> {
-    let mut hash = Fnv::new();
+/// Ids of the tokens' texts.
+pub(super) fn ids(tokens: &[String], kinds: &[Kind]) -> Result<Vocab, Error> {
     let mut vocab = Vocab::with_capacity(tokens.len());
-    for (id, (token, &kind)) in tokens.iter().zip(kinds).enumerate() {
-        hash.number(kind as u64);
-        if kind == Kind::Unused {
-            continue;
-        }
-        hash.field(token.as_bytes());
-        if let Some(first) = vocab.insert(token.clone(), id as u32) {
-            return Err(corrupt(format!("tokens {first} and {id} are both {token:?}")));
+    for (id, token) in present(tokens, kinds) {
+        if let Some(first) = vocab.insert(token.clone(), id) {
+            return Err(twice(first, id, token));
         }
     }
-    Ok((vocab, hash.finish()))
+    Ok(vocab)
+}
+
+/// Refuses tokens that stand twice.
+pub(super) fn check_unique(tokens: &[String], kinds: &[Kind]) -> Result<(), Error> {
+    let mut ids = HashMap::with_capacity(tokens.len());
+    for (id, token) in present(tokens, kinds) {
+        if let Some(first) = ids.insert(token.as_str(), id) {
+            return Err(twice(first, id, token));
+        }
+    }
+    Ok(())
+}
+
+/// The tokens that are not unused, with their ids.
+fn present<'a>(tokens: &'a [String], kinds: &[Kind]) -> impl Iterator<Item = (u32, &'a String)> {
+    let tokens = tokens.iter().zip(kinds).enumerate();
+    tokens.filter(|(_, (_, kind))| **kind != Kind::Unused).map(|(id, (token, _))| (id as u32, token))
+}
+
+pub(super) fn twice(first: u32, second: u32, token: &str) -> Error {
+    corrupt(format!("tokens {first} and {second} are both {token:?}"))
+}
+
+/// A hash over texts and types.
+pub(super) fn hash(tokens: &[String], kinds: &[Kind]) -> u64 {
+    let mut hash = Fnv::new();
+    for (token, &kind) in tokens.iter().zip(kinds) {
+        hash.number(kind as u64);
+        if kind != Kind::Unused {
+            hash.field(token.as_bytes());
+        }
+    }
+    hash.finish()
 }
 
 /// The merges as pairs of tokens, and a hash over them.
@@ -83,29 +110,45 @@ pub(super) fn merges(lines: &[String], vocab: &Vocab) -> Result<(Merges, u64), E
     Ok((merges, hash.finish()))
 }
 
-/// The bytes of all tokens and where each token's bytes end.
-pub(super) fn bytes(tokens: &[String], kinds: &[Kind]) -> Result<(Vec<u8>, Vec<u32>), Error> {
+/// The texts of all tokens as bytes, one after the other, and where each ends.
+pub(super) struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Texts {
+    /// The bytes of token `id`; none where there is no such token.
+    pub fn get(&self, id: u32) -> &[u8] {
+        let id = id as usize;
+        let Some(&end) = self.ends.get(id) else { return &[] };
+        let start = id.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start as usize..end as usize]
+    }
+}
+
+/// The texts of all tokens: that of a byte token is its byte, others are what `push` makes of them.
+pub(super) fn texts(
+    tokens: &[String],
+    kinds: &[Kind],
+    push: impl Fn(&str, Kind, &mut Vec<u8>),
+) -> Result<Texts, Error> {
     let mut bytes = Vec::with_capacity(tokens.iter().map(String::len).sum());
     let mut ends = Vec::with_capacity(tokens.len());
-    for (id, (token, kind)) in tokens.iter().zip(kinds).enumerate() {
-        match kind {
-            Kind::Normal => byte_level::push_bytes(token, &mut bytes),
-            Kind::UserDefined => bytes.extend_from_slice(token.as_bytes()),
-            Kind::Byte => {
-                let digits = token.strip_prefix("<0x").and_then(|t| t.strip_suffix('>'));
-                let byte = digits.filter(|d| d.len() == 2).and_then(|d| u8::from_str_radix(d, 16).ok());
-                bytes.push(byte.ok_or_else(|| {
-                    corrupt(format!("token {id} has the type byte but is {token:?}, not <0x00> to <0xFF>"))
-                })?);
-            }
-            Kind::Control | Kind::Unused => {}
+    for (id, (token, &kind)) in tokens.iter().zip(kinds).enumerate() {
+        if kind == Kind::Byte {
+            let digits = token.strip_prefix("<0x").and_then(|t| t.strip_suffix('>'));
+            let byte = digits.filter(|d| d.len() == 2).and_then(|d| u8::from_str_radix(d, 16).ok());
+            bytes.push(byte.ok_or_else(|| {
+                corrupt(format!("token {id} has the type byte but is {token:?}, not <0x00> to <0xFF>"))
+            })?);
         }
+        push(token, kind, &mut bytes);
         ends.push(
             u32::try_from(bytes.len()).map_err(|_| corrupt("the vocabulary has more than 4 GiB of text"))?,
         );
     }
     bytes.shrink_to_fit();
-    Ok((bytes, ends))
+    Ok(Texts { bytes, ends })
 }
 
 /// Whether `token` only fills a place in the vocabulary: no text becomes it, and no model was taught to say it.

@@ -97,12 +97,15 @@ impl PacelineEngine {
         #[wasm_bindgen(unchecked_param_type = "BackendGenerateOptions")] options: JsValue,
     ) -> Result<Vec<u32>, JsValue> {
         let options: GenerateOptions = from_js(options)?;
-        let prompt = match from_js(prompt)? {
-            Prompt::Ids { ids } => ids,
-            Prompt::Text { text } => self.encode(&text)?,
-            Prompt::Chat { messages } => self.encode(&self.render_messages(&messages)?)?,
+        let (prompt, stream) = match from_js(prompt)? {
+            Prompt::Ids { ids } => (ids, TextStream::default()),
+            Prompt::Text { text } => (self.encode(&text)?, TextStream::continuing()),
+            Prompt::Chat { messages } => {
+                (self.encode(&self.render_messages(&messages)?)?, TextStream::default())
+            }
         };
         self.start_ids(&prompt, options)?;
+        self.text.replace(stream);
         Ok(prompt)
     }
 
@@ -212,7 +215,6 @@ impl PacelineEngine {
                 in_flight: options.in_flight,
             },
         )?;
-        self.text.replace(TextStream::default());
         Ok(())
     }
 }

@@ -22,10 +22,12 @@ mod percent;
 mod python_json;
 mod repr;
 mod scope;
+mod str_case;
 mod str_format;
 mod str_methods;
 mod subscript;
 mod tests_of;
+mod token;
 mod value;
 
 #[cfg(test)]

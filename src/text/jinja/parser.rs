@@ -3,7 +3,7 @@
 mod expressions;
 
 use super::ast::{Body, Expression, For, Macro, Statement, StatementKind, Suffix, Target};
-use super::lexer::{Placed, Token, describe};
+use super::token::{Placed, Token, describe};
 use super::{Error, Result};
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use super::super::arguments::{Arguments, count, flag, int, text};
 use super::super::lexer::is_space;
 use super::super::value::Value;
-use super::super::{Fuel, Result, fail, percent, repr, str_methods};
+use super::super::{Fuel, Result, fail, percent, repr, str_case, str_methods};
 
 pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     if name == "truncate" {
@@ -54,7 +54,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
             match name {
                 "upper" => written.to_uppercase(),
                 "lower" => written.to_lowercase(),
-                "capitalize" => str_methods::capitalize(&written),
+                "capitalize" => str_case::capitalize(&written),
                 "title" => title(&written),
                 "wordcount" => {
                     let is_word = |c: char| c.is_alphanumeric() || c == '_';

@@ -1,7 +1,7 @@
 //! Expressions of a template, by Jinja2's precedence.
 
 use super::super::ast::{CallArguments, Comparison, Conditional, Expression, Operator, Suffix};
-use super::super::lexer::{Token, describe};
+use super::super::token::{Token, describe};
 use super::super::{Error, Result, filters, tests_of};
 use super::Parser;
 use std::sync::Arc;
