@@ -1,8 +1,8 @@
 //! How well drafts themselves predict texts that people wrote: the score by which small models are usually chosen. It need
 //! not go with acceptance (finding F4 of ALGORITHMS 3.3), so it is measured beside it.
 
-use super::text::{softmax, states_before};
-use crate::cpu::{Cache, Draft, Logits};
+use super::text::softmax;
+use crate::cpu::{Draft, DraftReader, Logits, TargetReader};
 use crate::learn::Target;
 use crate::learn::data::{Part, Script};
 use crate::sampling::argmax;
@@ -49,15 +49,12 @@ pub fn score(target: &Target, drafts: &[&Draft], scripts: &[Script], capacity: u
         }
         tokens.truncate(capacity);
         let Some(readable) = tokens.len().checked_sub(1).filter(|readable| *readable > 0) else { continue };
-        let config = target.model.config();
-        let mut cache = Cache::new(config, readable);
-        let read = target.model.forward_hidden(&mut cache, &tokens[..readable], 0, Logits::States);
-        let states = states_before(&read.hidden, config.width, 0, readable - 1);
+        let mut reader = TargetReader::new(&target.model, readable, true);
+        reader.fill(&tokens[..readable]);
         for (draft, score) in drafts.iter().zip(&mut scores) {
-            let mut cache = Cache::new(draft.config(), readable);
-            let states: &[f32] = if draft.reads_hidden() { &states } else { &[] };
-            let output = draft.forward(&mut cache, &tokens[..readable], states, 0, Logits::All);
-            let rows = output.logits.chunks_exact(draft.config().head_vocab);
+            let mut draft_reader = DraftReader::new(*draft, readable);
+            let logits = draft_reader.catch_up(&tokens[..readable], reader.states(), Logits::All);
+            let rows = logits.chunks_exact(draft.config().head_vocab);
             for ((logits, token), _) in
                 rows.zip(&tokens[1..]).zip(&to_predict[1..]).filter(|(_, wanted)| **wanted)
             {

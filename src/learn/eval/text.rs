@@ -1,6 +1,6 @@
 //! What the target says to a prompt, and what it thought meanwhile.
 
-use crate::cpu::{Cache, Logits, Model};
+use crate::cpu::{Logits, Model, States, TargetReader};
 use crate::sampling::argmax;
 
 /// A prompt with the target's answer.
@@ -10,8 +10,8 @@ pub struct Text {
     pub tokens: Vec<u32>,
     /// Tokens of the prompt.
     pub prompt: usize,
-    /// The target's hidden states at every position but the last, `width` values each.
-    pub hidden: Vec<f32>,
+    /// The target's hidden states at every position but the last.
+    pub states: States,
     /// The target's distributions after the processing that sampling did: row `i` is about the token at `prompt + i`,
     /// `vocab` values each. At temperature 0 that of temperature 1, since a point would only be hit or missed.
     pub p: Vec<Vec<f32>>,
@@ -32,37 +32,21 @@ pub fn speak(
     if prompt.is_empty() || prompt.len() + 1 >= capacity {
         return None;
     }
-    let mut cache = Cache::new(target.config(), capacity.min(prompt.len() + max_tokens + 1));
-    let last = prompt.len() - 1;
-    let read = target.forward_hidden(&mut cache, &prompt[..last], 0, Logits::States);
-    let mut text = Text {
-        tokens: prompt.to_vec(),
-        prompt: prompt.len(),
-        hidden: read.hidden,
-        p: Vec::new(),
-        temperature,
-    };
-    while text.p.len() < max_tokens && text.tokens.len() < capacity {
-        let at = text.tokens.len() - 1;
-        let output = target.forward_hidden(&mut cache, &text.tokens[at..], at, Logits::Last);
-        text.hidden.extend(output.hidden);
-        let p = softmax(&output.logits, if temperature > 0.0 { temperature } else { 1.0 });
-        let token = if temperature > 0.0 { draw(&p, random) } else { argmax(&output.logits) };
-        text.p.push(p);
-        text.tokens.push(token);
+    let mut reader = TargetReader::new(target, capacity.min(prompt.len() + max_tokens + 1), true);
+    reader.fill(&prompt[..prompt.len() - 1]);
+    let (mut tokens, mut laws) = (prompt.to_vec(), Vec::new());
+    while laws.len() < max_tokens && tokens.len() < capacity {
+        let logits = reader.read(&tokens[tokens.len() - 1..], Logits::Last);
+        let p = softmax(&logits, if temperature > 0.0 { temperature } else { 1.0 });
+        let token = if temperature > 0.0 { draw(&p, random) } else { argmax(&logits) };
+        laws.push(p);
+        tokens.push(token);
         if stop_ids.contains(&token) {
             break;
         }
     }
-    Some(text)
-}
-
-/// The states one position before each of `from..=to`: zeros before the first. `hidden` are the states at every position,
-/// `width` values each.
-pub(super) fn states_before(hidden: &[f32], width: usize, from: usize, to: usize) -> Vec<f32> {
-    let mut states = if from == 0 { vec![0.0; width] } else { Vec::new() };
-    states.extend_from_slice(&hidden[from.saturating_sub(1) * width..to * width]);
-    states
+    let states = reader.into_states()?;
+    Some(Text { tokens, prompt: prompt.len(), states, p: laws, temperature })
 }
 
 /// `softmax(logits / temperature)`.
