@@ -35,6 +35,11 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         self.states.as_ref()
     }
 
+    /// As [`Self::states`], when it has read all.
+    pub fn into_states(self) -> Option<States> {
+        self.states
+    }
+
     /// Reads on to the end of `text`, without logits.
     pub fn fill(&mut self, text: &[u32]) {
         let which = if self.states.is_some() { Logits::States } else { Logits::None };
