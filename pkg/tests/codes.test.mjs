@@ -59,8 +59,8 @@ describe('the list of codes', () => {
     }
     for (const { file, rust } of engine) {
       for (const body of bodies(rust)) {
-        const cases = body.match(/=>/g)?.length ?? 0;
-        expect(cases, file).toBeGreaterThan(0);
+        // An error of one kind alone has no arms.
+        const cases = body.match(/=>/g)?.length ?? 1;
         expect(literals(body).length + (body.match(/\.code\(\)/g)?.length ?? 0), file).toBe(cases);
       }
     }
