@@ -9,6 +9,7 @@ use super::matrix::Matrix;
 use super::ops::embed::embed;
 use super::ops::matvec::matvec;
 use super::ops::norm::rms_norm;
+use super::ops::softcap::softcap;
 use super::scratch::take;
 use super::simd::Level;
 use crate::model::Config;
@@ -239,6 +240,7 @@ impl Model {
                 prepare(level, &mut scratch.quantized, normed, &[head]);
                 matvec(level, head, normed, &scratch.quantized, logits);
                 add_bias(logits, self.head.bias.as_deref());
+                softcap(config.plan.logit_softcap, logits);
             }
         }
         if let Some(owner) = caches.first_mut() {

@@ -146,7 +146,14 @@ impl Model {
         }
         let head = if c.tied { Role::TokenEmbedding } else { Role::Output };
         let norm = self.tensor(None, Role::OutputNorm);
-        let logits = |x: &Vec<f32>| self.linear(None, head, Role::OutputBias, &rms_norm(x, norm, c.rms_eps));
+        let capped = |logit: f32| match c.plan.logit_softcap.map(f64::from) {
+            Some(cap) => (cap * (f64::from(logit) / cap).tanh()) as f32,
+            None => logit,
+        };
+        let logits = |x: &Vec<f32>| {
+            let logits = self.linear(None, head, Role::OutputBias, &rms_norm(x, norm, c.rms_eps));
+            logits.into_iter().map(capped).collect::<Vec<_>>()
+        };
         hidden.iter().flat_map(logits).collect()
     }
 

@@ -19,6 +19,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "epilogues/gate.wgsl",
     "epilogues/pairs.wgsl",
     "epilogues/residual.wgsl",
+    "epilogues/softcap.wgsl",
     "epilogues/store.wgsl",
     "faulty.wgsl",
     "fuse.wgsl",

@@ -3,7 +3,7 @@
 //! ```text
 //! x = embedding_scale * embedding[token]
 //! for each layer:    x += after?(mixer(before(x)));  x += after?(mlp(before(x)))
-//! logits = head * rms_norm(x, output_norm)
+//! logits = softcap?(head * rms_norm(x, output_norm))
 //! ```
 
 use super::Rope;
@@ -17,12 +17,15 @@ pub struct Plan {
     pub ropes: Vec<Rope>,
     /// Layers, the first to read the embedding first.
     pub layers: Vec<Layer>,
+    /// Logits `l` become `logit_softcap * tanh(l / logit_softcap)`.
+    pub logit_softcap: Option<f32>,
 }
 
 impl Plan {
     /// `count` layers that are all alike and share a rope.
     pub fn uniform(count: usize, layer: Layer, rope: Rope) -> Self {
-        Self { embedding_scale: 1.0, ropes: vec![rope], layers: vec![layer; count] }
+        let layers = vec![layer; count];
+        Self { embedding_scale: 1.0, ropes: vec![rope], layers, logit_softcap: None }
     }
 
     /// Whether some layer norms what it adds to the residual stream.

@@ -267,7 +267,7 @@ fn files_that_hold_no_model_say_what_they_are() {
         |key: &'static str, value: Value| move |header: &mut Header| header.metadata.set(key, value.clone());
     let name = |key: &'static str, name: &'static str| set(key, Value::String(name.into()));
     let tensor = |name: &'static str| move |header: &mut Header| header.tensors[5].name = name.into();
-    let supported = "llama, qwen2, qwen3, gemma3, phi3";
+    let supported = "llama, qwen2, qwen3, gemma2, gemma3, phi3";
 
     refused(&name("general.type", "adapter"), "model-adapter", &["LoRA adapter", "merge"]);
     refused(&name("adapter.type", "lora"), "model-adapter", &["LoRA adapter"]);

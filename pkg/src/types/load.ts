@@ -59,7 +59,7 @@ export interface LoadProgress {
 export interface ModelInfo {
   /** `general.name` of the file; empty where it has none. */
   name: string;
-  /** Its family: `llama`, `qwen2`, `qwen3`, `gemma3`, `phi3`. */
+  /** Its family: `llama`, `qwen2`, `qwen3`, `gemma2`, `gemma3`, `phi3`. */
   architecture: string;
   /** Transformer layers. */
   layers: number;

@@ -6,8 +6,9 @@
 
 use std::ops::Range;
 
+use super::softcap::softcap;
 use crate::cpu::Head;
-use crate::cpu::math::{exp, sum, tanh};
+use crate::cpu::math::{exp, sum};
 use crate::cpu::simd::{Lanes, Level, Op, dispatch, each};
 use crate::model::Attention;
 
@@ -91,9 +92,7 @@ impl Attend<'_> {
             });
         }
 
-        if let Some(cap) = self.attention.softcap {
-            scores.iter_mut().for_each(|score| *score = cap * tanh(*score / cap));
-        }
+        softcap(self.attention.softcap, scores);
 
         let mut inverse = [0.0; H];
         for (inverse, scores) in inverse.iter_mut().zip(scores.chunks_exact_mut(padded)) {

@@ -8,3 +8,4 @@ pub mod gate;
 pub mod matvec;
 pub mod norm;
 pub mod rope;
+pub mod softcap;

@@ -16,6 +16,8 @@ pub(in crate::gpu) enum Epilogue {
     Store,
     /// `y += sum`
     Residual,
+    /// `y = cap * tanh(sum / cap)`
+    Softcap(f32),
     /// `y = activation(gate) * up`
     Gate(Activation),
 }
@@ -25,6 +27,7 @@ impl Epilogue {
         match self {
             Self::Store => "epilogues/store.wgsl",
             Self::Residual => "epilogues/residual.wgsl",
+            Self::Softcap(_) => "epilogues/softcap.wgsl",
             Self::Gate(_) => "epilogues/gate.wgsl",
         }
     }
@@ -34,6 +37,14 @@ impl Epilogue {
             Self::Gate(Activation::Silu) => "silu",
             Self::Gate(Activation::Gelu) => "gelu",
             _ => "",
+        }
+    }
+
+    /// The cap as WGSL writes it.
+    fn softcap(self) -> String {
+        match self {
+            Self::Softcap(cap) => format!("{cap:?}f"),
+            _ => String::new(),
         }
     }
 
@@ -107,6 +118,7 @@ impl Matvec<'_> {
             coarse_batches => device.break_batch_invariance,
             epilogue => context! { file => self.epilogue.file() },
             activation => self.epilogue.activation(),
+            softcap => self.epilogue.softcap(),
             ..weights_context(matrix)
         };
         let Positions { state, pass } = self.positions;

@@ -218,7 +218,7 @@ impl Runner {
             y: self.said.as_ref().unwrap_or(&self.logits),
             y_stride: model.config.head_vocab,
             bias: model.head.bias.as_ref(),
-            epilogue: Epilogue::Store,
+            epilogue: model.config.plan.logit_softcap.map_or(Epilogue::Store, Epilogue::Softcap),
             choice: model.choice,
             positions,
         };

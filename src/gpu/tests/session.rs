@@ -54,6 +54,7 @@ fn models() -> Vec<(&'static str, Tiny)> {
                 ..tiny.clone()
             },
         ),
+        ("gemma2", Tiny { family: "gemma2", ..tiny.clone() }),
         ("gemma3", Tiny { family: "gemma3", rope_factors: true, ..tiny.clone() }),
         ("phi3", Tiny { family: "phi3", rope_factors: true, format: Format::F16, ..tiny.clone() }),
         ("wide heads", Tiny { heads: 2, kv_heads: 1, head_dim: 128, format: Format::Q8_0, ..tiny }),

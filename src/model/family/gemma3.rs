@@ -42,5 +42,6 @@ fn plan(shape: &Shape<'_>) -> Result<Plan, Error> {
         embedding_scale: (shape.width as f32).sqrt(),
         ropes: vec![global, local],
         layers: shape.windowed(PERIOD)?.into_iter().map(layer).collect(),
+        logit_softcap: None,
     })
 }

@@ -1,5 +1,6 @@
 //! The families we run: what turns a header into a [`Plan`], one file and one line of [`FAMILIES`] each.
 
+mod gemma2;
 mod gemma3;
 mod llama;
 mod phi3;
@@ -57,7 +58,7 @@ impl std::fmt::Debug for Family {
 
 /// Every family we run.
 pub static FAMILIES: &[&Family] =
-    &[&llama::FAMILY, &qwen2::FAMILY, &qwen3::FAMILY, &gemma3::FAMILY, &phi3::FAMILY];
+    &[&llama::FAMILY, &qwen2::FAMILY, &qwen3::FAMILY, &gemma2::FAMILY, &gemma3::FAMILY, &phi3::FAMILY];
 
 /// The family whose layers the drafts of [`super::draft`] have.
 pub(super) fn of_drafts() -> &'static Family {

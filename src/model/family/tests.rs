@@ -93,6 +93,19 @@ fn gemma_scales_its_ropes_and_scores_as_its_paper_says() {
 }
 
 #[test]
+fn gemma_2_caps_scores_and_logits() {
+    let tiny = plan("gemma2", &[]).unwrap();
+    assert_eq!(windows(&tiny), [Some(5), None, Some(5), None, Some(5), None]);
+    assert_eq!((tiny.layers[0].attention().softcap, tiny.logit_softcap), (Some(1.5), Some(2.5)));
+    let absent = plan("gemma2", &[("attn_logit_softcapping", None), ("final_logit_softcapping", None)]);
+    let absent = absent.unwrap();
+    assert_eq!((absent.layers[0].attention().softcap, absent.logit_softcap), (Some(50.0), Some(30.0)));
+    for bad in [0.0, -1.0, f32::NAN] {
+        assert!(plan("gemma2", &[("attn_logit_softcapping", Some(Value::F32(bad)))]).is_err());
+    }
+}
+
+#[test]
 fn phi_has_a_rope_for_short_caches_and_one_for_long_ones() {
     let tiny = Tiny { family: "phi3", rope_factors: true, ..Tiny::default() };
     let header = header(tiny.clone());

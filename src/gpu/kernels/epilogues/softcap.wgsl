@@ -1,0 +1,9 @@
+// y = cap * tanh((sum (+ bias)) / cap)
+{% include "epilogues/pairs.wgsl" %}
+fn capped(x: f32) -> f32 { return {{ softcap }} * tanh(clamp(x / {{ softcap }}, -15.0, 15.0)); }
+fn finish(pair: u32, m: u32, sum: vec2<f32>) {
+  let i = m * shape.y_stride + shape.y_first + pair;
+  let value = biased(pair, sum);
+  y[i] = capped(value.x);
+  if (pair + pairs() < shape.rows) { y[i + pairs()] = capped(value.y); }
+}

@@ -1,0 +1,42 @@
+//! Gemma 2 (arXiv 2408.00118): every other layer sees a window; norms before and after; capped scores and logits.
+//! GGUF's norms have the 1 added that the paper's `1 + weight` asks for.
+
+use super::Family;
+use crate::model::keys::Shape;
+use crate::model::{Activation, Attention, Error, Layer, Mixer, Mlp, Norms, Plan, RopeStyle};
+
+/// Layers of the 27B model, the one that scales scores by another width than its heads'.
+const LAYERS_OF_27B: usize = 46;
+
+pub(super) static FAMILY: Family = Family {
+    name: "gemma2",
+    plan,
+    computes: &["attention.sliding_window", "attn_logit_softcapping", "final_logit_softcapping"],
+    example: &[
+        ("attention.sliding_window", 5.0),
+        ("attn_logit_softcapping", 1.5),
+        ("final_logit_softcapping", 2.5),
+    ],
+    ..Family::USUAL
+};
+
+fn plan(shape: &Shape<'_>) -> Result<Plan, Error> {
+    let window = shape.window()?;
+    let softcap = shape.keys.positive("attn_logit_softcapping")?.unwrap_or(50.0) as f32;
+    let attention = Attention { softcap: Some(softcap), ..shape.attention() };
+    let scale = match shape.layers {
+        LAYERS_OF_27B => 1.0 / (shape.width as f32 / shape.heads as f32).sqrt(),
+        _ => attention.scale,
+    };
+    let layer = |windowed: bool| Layer {
+        norms: Norms::BeforeAndAfter,
+        mixer: Mixer::Attention(Attention { window: window.filter(|_| windowed), scale, ..attention }),
+        mlp: Mlp::Gated { ff: shape.ff, activation: Activation::Gelu },
+    };
+    Ok(Plan {
+        embedding_scale: (shape.width as f32).sqrt(),
+        ropes: vec![shape.rope(RopeStyle::Halves)?],
+        layers: shape.windowed(2)?.into_iter().map(layer).collect(),
+        logit_softcap: Some(shape.keys.positive("final_logit_softcapping")?.unwrap_or(30.0) as f32),
+    })
+}
