@@ -4,11 +4,12 @@ use minijinja::context;
 
 use super::ops::Positions;
 use super::plan::Step;
-use super::session::MAX_ROWS;
 use super::{Device, Error};
 use crate::round::{self, Rules};
 use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS, fixed};
 
+/// Most rows of a verify pass.
+pub const MAX_ROWS: usize = 16;
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
 /// Most tokens of history that a dispatch of `adjust.wgsl` looks at.

@@ -21,14 +21,13 @@ use runner::{Hidden, Pass, Runner, Shared};
 
 use super::model::{Fuse, Model};
 use super::ops::padded;
+pub use super::sampler::MAX_ROWS;
 use super::sampler::{Mode, RESULT_WORDS, SAMPLING_WORDS};
 use super::{Device, Error};
 use crate::round::{Engine as _, Memory as _, Outcome, Proposal, Rules};
 
 /// Row counts that plans are made for; a pass takes the smallest that holds its rows.
 pub const ROW_COUNTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
-/// Most rows of a verify pass.
-pub const MAX_ROWS: usize = 16;
 /// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
 
