@@ -1,5 +1,5 @@
 //! Whether a GPU's sampler decides what it should: every draw, acceptance and residual is made again on the host from
-//! the same whole probabilities and the same seed (ALGORITHMS 2.2). Not a statistical test: every bit counts.
+//! the same whole probabilities and the same seed. Not a statistical test: every bit counts.
 
 use std::rc::Rc;
 
