@@ -8,8 +8,8 @@ use syn::punctuated::Punctuated;
 use syn::visit::Visit;
 use syn::{Expr, ImplItem, Item, Token};
 
-use super::modules;
 use super::tree::Tree;
+use super::{modules, picture};
 
 /// The page.
 const PAGE: &str = "docs/architecture.md";
@@ -20,7 +20,9 @@ pub fn untrue(tree: &Tree) -> Result<Vec<String>> {
         return Ok(vec![format!("there is no {PAGE}")]);
     };
     let rooms = rooms(page)?;
-    let mut faults = out_of_order(tree, &rooms)?;
+    let arrows = modules::arrows(tree)?;
+    let mut faults = out_of_order(tree, &rooms, &arrows);
+    faults.extend(picture::untrue(page, &arrows).into_iter().map(|fault| format!("{PAGE}: {fault}")));
     let mut rows = 0;
     for row in rows_of(page) {
         faults.extend(
@@ -44,7 +46,7 @@ fn rooms(page: &str) -> Result<Vec<Vec<String>>> {
 }
 
 /// Modules without a heading, headings without a module, and modules that name one that comes after them.
-fn out_of_order(tree: &Tree, rooms: &[Vec<String>]) -> Result<Vec<String>> {
+fn out_of_order(tree: &Tree, rooms: &[Vec<String>], arrows: &[modules::Arrow]) -> Vec<String> {
     let known: BTreeSet<&str> = rooms.iter().flatten().map(String::as_str).collect();
     let own: BTreeSet<String> = tree
         .below("src")
@@ -58,14 +60,14 @@ fn out_of_order(tree: &Tree, rooms: &[Vec<String>]) -> Result<Vec<String>> {
     let gone = known.iter().filter(|name| !own.contains(**name));
     faults.extend(gone.map(|name| format!("{PAGE} has a heading for `src/{name}`, which is not there")));
     let nth = |name: &str| rooms.iter().position(|names| names.iter().any(|known| known == name));
-    for (from, to, place) in modules::arrows(tree)? {
-        if let (Some(user), Some(used)) = (nth(&from), nth(&to))
+    for modules::Arrow { from, to, place } in arrows {
+        if let (Some(user), Some(used)) = (nth(from), nth(to))
             && used > user
         {
             faults.push(format!("{PAGE} has `src/{to}` above `src/{from}`, but {place}"));
         }
     }
-    Ok(faults)
+    faults
 }
 
 /// What is to be touched for something new.
@@ -254,7 +256,7 @@ fn lines(value: &Expr) -> Found {
 mod tests {
     use super::*;
 
-    const RIGHT: &str = "# Map\n\n### `src/source.rs` and `src/gguf`\n\nBytes.\n\n### `src/cli`\n\n\
+    const RIGHT: &str = "# Map\n\ncli --> gguf\ngguf --> source\n\n### `src/source.rs` and `src/gguf`\n\nBytes.\n\n### `src/cli`\n\n\
         | To add | a file in | a line of | and |\n|---|---|---|---|\n\
         | a format | `src/gguf/format/`, besides `parts` | `FORMATS` in `src/gguf/format/mod.rs` | `Store` in `pkg/src/store.ts` |\n\
         | a kernel | `src/gguf/kernels/` | `Kernels::ALL` in `src/gguf/mod.rs` | |\n\
@@ -307,6 +309,7 @@ mod tests {
                 "use crate::cli::Command;",
                 "has `src/cli` above `src/source`, but src/source.rs:1 names crate::cli::Command",
             ),
+            ("cli --> gguf\n", "", "no way from cli to gguf, but src/cli/mod.rs:1"),
             ("| To add", "| For", "no table"),
             (", Spec { make: q4::make }", "", "`src/gguf/format/` has `q4`, which `FORMATS` does not name"),
             (

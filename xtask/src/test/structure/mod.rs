@@ -5,6 +5,7 @@ mod comments;
 mod lengths;
 mod map;
 mod modules;
+mod picture;
 mod references;
 mod tree;
 

@@ -49,10 +49,19 @@ fn cycles_but(tree: &Tree, knotted: &[&str]) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Which modules of `src` name which others, with a place where they do.
-pub fn arrows(tree: &Tree) -> Result<Vec<(String, String, String)>> {
+/// A module of `src` that names another.
+pub struct Arrow {
+    pub from: String,
+    pub to: String,
+    /// A place where it does.
+    pub place: String,
+}
+
+/// Which modules of `src` name which others.
+pub fn arrows(tree: &Tree) -> Result<Vec<Arrow>> {
     let edges = edges(&Names::read(tree)?, &[]);
-    Ok(edges.into_iter().map(|((from, to), mut places)| (from, to, places.swap_remove(0))).collect())
+    let arrow = |((from, to), mut places): (_, Vec<String>)| Arrow { from, to, place: places.swap_remove(0) };
+    Ok(edges.into_iter().map(arrow).collect())
 }
 
 /// Which of the modules right below `level` name which others, and where.
@@ -81,7 +90,7 @@ fn edges(names: &Names, level: &[String]) -> Witnesses {
 fn knots(edges: &Witnesses) -> Vec<BTreeSet<String>> {
     let nodes: BTreeSet<&String> = edges.keys().flat_map(|(from, to)| [from, to]).collect();
     let reach: BTreeMap<&String, BTreeSet<&String>> =
-        nodes.iter().map(|node| (*node, reachable(edges, node))).collect();
+        nodes.iter().map(|node| (*node, reachable(edges.keys(), node))).collect();
     let mut knots: Vec<BTreeSet<String>> = Vec::new();
     for node in &nodes {
         let both = |other: &&&String| reach[*node].contains(**other) && reach[**other].contains(*node);
@@ -94,11 +103,14 @@ fn knots(edges: &Witnesses) -> Vec<BTreeSet<String>> {
 }
 
 /// What can be reached from `start` in one step or more.
-fn reachable<'a>(edges: &'a Witnesses, start: &str) -> BTreeSet<&'a String> {
+pub fn reachable<'a>(
+    edges: impl Iterator<Item = &'a (String, String)> + Clone,
+    start: &str,
+) -> BTreeSet<&'a String> {
     let mut reached = BTreeSet::new();
     let mut waiting = vec![start];
     while let Some(node) = waiting.pop() {
-        for (_, to) in edges.keys().filter(|(from, _)| from == node) {
+        for (_, to) in edges.clone().filter(|(from, _)| from == node) {
             if reached.insert(to) {
                 waiting.push(to);
             }
