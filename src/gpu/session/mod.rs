@@ -7,14 +7,16 @@
 mod body;
 mod clock;
 mod engine;
-mod profile;
+#[cfg(any(test, feature = "rigs"))]
+mod probe;
 mod ring;
 mod runner;
 
 use std::rc::Rc;
 
 use clock::{CLOCK_WORDS, Clock};
-pub use profile::Timing;
+#[cfg(any(test, feature = "rigs"))]
+pub use probe::Timing;
 pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
 use runner::{Hidden, Pass, Runner, Shared};
@@ -181,19 +183,6 @@ impl Session {
     pub async fn round(&mut self, proposal: Proposal) -> Result<Outcome, Error> {
         self.submit(proposal)?;
         self.collect().await
-    }
-
-    /// The target's logits of the first `rows` rows of the last round, as bits. No round needs them on the host: this
-    /// is for tests, and for benches of what that would cost.
-    pub async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
-        let words = rows * self.target.model.config.head_vocab;
-        self.device.download(&self.target.logits, words).await
-    }
-
-    /// The draft's logits over the target's ids, of the last step of the last round that ran it, as bits. For tests.
-    pub async fn draft_logits(&self) -> Result<Vec<u32>, Error> {
-        let Some(draft) = &self.draft else { return Ok(Vec::new()) };
-        self.device.download(&draft.logits, draft.model.law_width()).await
     }
 
     fn runner(&mut self, draft: bool) -> Option<&mut Runner> {

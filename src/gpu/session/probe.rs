@@ -1,4 +1,4 @@
-//! How long each dispatch takes: what benches show.
+//! What tests and benches look at within a sequence: logits, and how long each dispatch takes (the feature `rigs`).
 
 use web_time::Instant;
 
@@ -21,6 +21,19 @@ pub struct Timing {
 }
 
 impl Session {
+    /// The target's logits of the first `rows` rows of the last round, as bits. No round needs them on the host: this
+    /// is for tests, and for benches of what that would cost.
+    pub async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
+        let words = rows * self.target.model.config.head_vocab;
+        self.device.download(&self.target.logits, words).await
+    }
+
+    /// The draft's logits over the target's ids, of the last step of the last round that ran it, as bits.
+    pub async fn draft_logits(&self) -> Result<Vec<u32>, Error> {
+        let Some(draft) = &self.draft else { return Ok(Vec::new()) };
+        self.device.download(&draft.logits, draft.model.law_width()).await
+    }
+
     /// Times every dispatch of a verifying pass of the target on `rows` rows, each alone and `repeats` times in a row.
     /// The context must be at least `rows` tokens long; the sequence is of no use afterwards.
     pub async fn profile(&mut self, rows: usize, repeats: usize) -> Result<Vec<Timing>, Error> {

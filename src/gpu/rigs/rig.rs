@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use minijinja::context;
 
-use super::device::Pending;
-use super::ops::Positions;
-use super::plan::{Plan, Step};
-use super::sampler::{
+use crate::gpu::device::Pending;
+use crate::gpu::ops::Positions;
+use crate::gpu::plan::{Plan, Step};
+use crate::gpu::sampler::{
     Commit, Laws, Mode, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Tail, residual_words, slices, words,
 };
-use super::session::{MAX_ROWS, STATE_WORDS};
-use super::{Device, Error};
+use crate::gpu::session::{MAX_ROWS, STATE_WORDS};
+use crate::gpu::{Device, Error};
 use crate::round::{Proposal, Rules};
 use crate::sampling::random::Philox;
 
@@ -69,14 +69,14 @@ pub struct Rig {
     seed: u64,
     target: Side,
     draft: Side,
-    pub(super) tokens: wgpu::Buffer,
-    pub(super) state: wgpu::Buffer,
+    pub(in crate::gpu) tokens: wgpu::Buffer,
+    pub(in crate::gpu) state: wgpu::Buffer,
     result: wgpu::Buffer,
     readback: wgpu::Buffer,
     /// One step of the draft.
-    pub(super) drafting: Plan,
+    pub(in crate::gpu) drafting: Plan,
     /// Verification of `gamma` proposals.
-    pub(super) verifying: Plan,
+    pub(in crate::gpu) verifying: Plan,
     context: Vec<u32>,
     epoch: u32,
 }
@@ -117,7 +117,8 @@ impl Rig {
             };
             let shape = device.uniform(&[vocab as u32, SPREAD.to_bits(), likeness.to_bits()]);
             let buffers = [(0, &shape), (1, &side.logits), (2, &tokens), (7, &state), (8, &pass)];
-            let table = Step::new(device, "table.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
+            let table =
+                Step::new(device, "rigs/table.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
             let mut plan = Plan { steps: vec![table] };
             let draft_rows = Some((&draft.laws.rows, vocab));
             let commit = Commit { draft_rows, residuals: &residuals, result: &result };
@@ -145,7 +146,7 @@ impl Rig {
     }
 
     /// The words of `state.wgsl` for this sequence.
-    pub(super) fn state_words(&self, drafted: usize, point_mass: bool) -> [u32; 10] {
+    pub(in crate::gpu) fn state_words(&self, drafted: usize, point_mass: bool) -> [u32; 10] {
         let last = self.context.len() as u32 - 1;
         let [low, high] = [self.seed as u32, (self.seed >> 32) as u32];
         [last, last, drafted as u32, u32::from(point_mass), CAPACITY as u32, self.epoch, low, high, 0, 0]
@@ -224,7 +225,8 @@ impl Rig {
         let texts = device.storage("texts", (1 + count * length) as u64)?;
         let shape = device.uniform(&[length as u32, self.gamma as u32, u32::from(frozen), count as u32]);
         let buffers = [(0, &shape), (2, &self.tokens), (3, &texts), (7, &self.state)];
-        let record = Plan { steps: vec![Step::new(&device, "record.wgsl", &context! {}, &buffers, [1, 1])?] };
+        let record =
+            Plan { steps: vec![Step::new(&device, "rigs/record.wgsl", &context! {}, &buffers, [1, 1])?] };
         self.context.truncate(2);
         device.write(&self.tokens, 0, &self.context);
         let mut state = self.state_words(self.gamma, false);
