@@ -20,6 +20,7 @@ mod self_test;
 mod session;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use choice::{Choice, Tuning, Variant};
 pub use device::{Device, DeviceOptions};

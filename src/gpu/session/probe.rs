@@ -2,12 +2,12 @@
 
 use web_time::Instant;
 
-use super::Session;
 use super::runner::Pass;
+use super::{RESULT_WORDS, Session};
 use crate::gpu::Error;
 use crate::gpu::ops;
 use crate::gpu::plan::Cost;
-use crate::gpu::sampler::{Mode, RESULT_WORDS};
+use crate::gpu::sampler::Mode;
 
 /// How long a dispatch takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,7 @@ impl Session {
         for step in self.target.plans(pass, mode).flat_map(|plan| &plan.steps) {
             let mut best = f64::INFINITY;
             for _ in 0..3 {
-                self.write_state(self.length - rows, self.length - rows, 0);
+                self.write_state(self.length - rows);
                 let began = Instant::now();
                 let mut encoder = self.device.encoder();
                 let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
