@@ -2,7 +2,8 @@
 
 mod support;
 
-use paceline::gpu::{Device, DeviceOptions, Rig};
+use paceline::gpu::rigs::Rig;
+use paceline::gpu::{Device, DeviceOptions};
 use paceline::round::Rules;
 use paceline::sampling::{ONE, Sampling, probabilities};
 use paceline::verify;

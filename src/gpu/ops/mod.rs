@@ -11,7 +11,9 @@ mod norm;
 mod rope;
 mod spread;
 
-pub(super) use attention::{Attention, CACHE_SLACK, attention_cost};
+#[cfg(any(test, feature = "rigs"))]
+pub(super) use attention::attention_cost;
+pub(super) use attention::{Attention, CACHE_SLACK};
 pub(super) use embed::Embed;
 pub(super) use fuse::Fuse;
 pub(super) use gather::{gather, select};

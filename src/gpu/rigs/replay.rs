@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use super::{Decided, Device, Error, Rig};
+use super::{Decided, Rig};
+use crate::gpu::{Device, Error};
 use crate::round::{Proposal, Rules};
 use crate::sampling::random::{Draw, Draws, Philox, Stream};
 use crate::sampling::{ONE, Sampling};
