@@ -5,7 +5,8 @@
 use std::rc::Rc;
 
 use paceline::gguf::{Format, Stream};
-use paceline::gpu::{Choice, Device, DeviceOptions, Model, Peaks, Session, Timing, Variant, peaks};
+use paceline::gpu::rigs::{Peaks, peaks};
+use paceline::gpu::{Choice, Device, DeviceOptions, Model, Session, Timing, Variant};
 use paceline::model::tiny::Tiny;
 use paceline::round::Engine as _;
 

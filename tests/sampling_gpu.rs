@@ -1,8 +1,9 @@
-//! The law of what the GPU's sampler says: texts of three tokens from its kernels, counted (ALGORITHMS 2.6).
+//! The law of what the GPU's sampler says: texts of three tokens from its kernels, counted.
 
 mod support;
 
-use paceline::gpu::{Device, DeviceOptions, Rig};
+use paceline::gpu::rigs::Rig;
+use paceline::gpu::{Device, DeviceOptions};
 use paceline::round::Rules;
 use paceline::sampling::{ONE, Sampling, probabilities};
 use paceline::verify;
@@ -65,7 +66,7 @@ fn the_count_finds_other_laws_and_reused_random_words() {
     let right = texts(&sampling, block, TEXTS / 4, 0.5, false);
     let other = Sampling { temperature: 0.93, ..sampling.clone() };
     let p_other = p_of_texts(&law(&other), right.into_iter());
-    // A constant epoch breaks block verification (ALGORITHMS 1.2, L2), most where much is refused.
+    // A constant epoch breaks block verification (docs/algorithms.md: independent words), most where much is refused.
     let hot = Sampling { temperature: 1.3, ..sampling };
     let p_frozen = p_of_texts(&law(&hot), texts(&hot, block, TEXTS / 4, 0.0, true).into_iter());
     println!("another temperature: p = {p_other:e}; no epoch: p = {p_frozen:e}");

@@ -167,8 +167,8 @@ fn golden_numbers_of_one_position() {
     }
 }
 
-/// ALGORITHMS 3.5: `out = min(q, f(p))` where `q >= p`, and every point of acceptance that lenience adds costs one point of
-/// total variation.
+/// `out = min(q, f(p))` where `q >= p`, and every point of acceptance that lenience adds costs one point of total variation
+/// (`docs/algorithms.md`: what lenience costs).
 #[test]
 fn lenience_costs_what_it_says() {
     let mut random = fastrand::Rng::with_seed(8);
@@ -220,7 +220,7 @@ fn block_verification_never_keeps_fewer() {
     assert!(more > 50, "hardly ever more: {more}");
 }
 
-// The five negative controls of ALGORITHMS 2.6, and what else must not be done.
+// The negative controls of docs/algorithms.md (laws, enumerated), and what else must not be done.
 
 /// The draft of these tests is a model that differs from the target, and gamma is 2.
 fn control() -> Pair {
@@ -296,7 +296,8 @@ impl Algorithm for Dropping<'_> {
             let drafter = Drafter::Model { drawn: self.draft, claimed: self.draft };
             return verify(self.target, drafter, &TokenWise, context, &proposal[..kept], choices);
         }
-        // The fix of trap L3: the proposal has the law q'(x) = q(x) [x is kept]; dropped is refused.
+        // As docs/algorithms.md mends it (predictable ends): the proposal has the law q'(x) = q(x) [x is kept]; dropped
+        // is refused.
         for &id in &proposal {
             let (p, q) = (self.target.row(&path), self.draft.row(&path));
             let sub = |x: usize| if Self::keeps(q[x]) { q[x] } else { 0 };

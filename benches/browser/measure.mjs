@@ -1,6 +1,6 @@
 // One engine in headless Chromium, measured on one prompt.
 //
-//   node benches/browser/ENGINE.mjs --model FILE --chat TEXT [--tokens N] [--runs R] [flags of the engine]
+//   node benches/browser/{paceline,wllama}.mjs --model FILE --chat TEXT [--tokens N] [--runs R] [flags of the engine]
 //
 // Prints one JSON object. In every engine reading the prompt ends with the first token, and decoding is what follows.
 // Beside the engine's own times each run has its elapsed time and the processor time that the browser got meanwhile,

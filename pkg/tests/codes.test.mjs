@@ -17,7 +17,7 @@ const literals = text => [...text.matchAll(/['"]([a-z]+(?:-[a-z0-9]+)*)['"]/g)].
 const bodies = rust =>
   rust
     .replaceAll(/#\[[^\]]*\]/g, '')
-    .split(/\bfn code\([^)]*\)[^{]*/)
+    .split(/\bfn code\([^)]*\)[^{;]*(?=\{)/)
     .slice(1)
     .map(rest => rest.slice(0, rest.search(/\n {0,4}\}/)));
 /** The codes in some Rust. An abort is no `PacelineError`. */

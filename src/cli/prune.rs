@@ -2,7 +2,7 @@
 //! frequent tokens.
 //!
 //! Byte-level BPE numbers its tokens by merge rank, so the lowest ids are roughly the most frequent ones: a head cut
-//! to the first `N` keeps most of what a text needs and reads far fewer weights a token (ALGORITHMS 2.5). Weights are
+//! to the first `N` keeps most of what a text needs and reads far fewer weights a token. Weights are
 //! copied as they are, never quantized again.
 
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 use super::Cache;
 use super::layer::Place;
 use super::model::{Input, Logits, Model};
+use super::tapped::States;
 use crate::model::Taps;
 
 /// Logits and the states that they were computed from.
@@ -75,35 +76,5 @@ impl Model {
         let mut logits = vec![0.0; positions.len() * self.config().head_vocab];
         self.pass(caches, input, &places, 0, &mut logits, Some(&mut states));
         Output { logits, hidden: states.values }
-    }
-}
-
-/// States of the rows of a pass.
-pub(super) struct States<'a> {
-    taps: &'a Taps,
-    /// Rows of `taps.width()` values.
-    values: Vec<f32>,
-}
-
-impl<'a> States<'a> {
-    fn new(taps: &'a Taps) -> Self {
-        Self { taps, values: Vec::new() }
-    }
-
-    /// Makes room for the states of `rows` more rows, and says where they begin.
-    pub(super) fn extend(&mut self, rows: usize) -> usize {
-        let begin = self.values.len();
-        self.values.resize(begin + rows * self.taps.width(), 0.0);
-        begin
-    }
-
-    /// Takes what `layer` leaves in the rows `hidden`, where it is tapped, as part of the states from `begin` on.
-    pub(super) fn keep(&mut self, begin: usize, layer: usize, hidden: &[f32]) {
-        let Some(at) = self.taps.position(layer) else { return };
-        let (width, all) = (self.taps.layer_width(), self.taps.width());
-        let states = self.values[begin..].chunks_exact_mut(all);
-        for (state, row) in states.zip(hidden.chunks_exact(width)) {
-            state[at * width..][..width].copy_from_slice(row);
-        }
     }
 }

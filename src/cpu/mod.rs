@@ -20,6 +20,7 @@ pub mod reference;
 mod scratch;
 mod session;
 pub mod simd;
+mod tapped;
 #[cfg(test)]
 mod tests;
 

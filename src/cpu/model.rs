@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::Cache;
-use super::batch::States;
 use super::layer::{Layer, Pass, Place, add_bias, prepare};
 use super::matrix::Matrix;
 use super::ops::embed::embed;
@@ -12,6 +11,7 @@ use super::ops::norm::rms_norm;
 use super::ops::softcap::softcap;
 use super::scratch::take;
 use super::simd::Level;
+use super::tapped::States;
 use crate::model::Config;
 
 /// Rows that go through the layers together. More share the weights' way from memory, fewer stay in the caches.

@@ -1,5 +1,5 @@
-//! How many tokens to propose: fixed, or what pays best by ALGORITHMS 1.4 from what rounds have cost and how much of
-//! them was accepted.
+//! How many tokens to propose: fixed, or what pays best (`docs/algorithms.md`: how long a proposal pays), from what rounds
+//! have cost and how much of them was accepted.
 //!
 //! Speculation that loses time is paused, and tried again now and then. Losses are kept on a budget, so that a
 //! generation is never more than a few per cent slower than plain decoding: see [`Controller::may_lose`].

@@ -1,4 +1,4 @@
-//! What a generation cost, and what speculation was worth (ALGORITHMS 2.4).
+//! What a generation cost, and what speculation was worth (`docs/algorithms.md`: what is measured).
 
 use crate::round::{Counters, Outcome};
 use crate::sampling::ONE;
@@ -26,11 +26,11 @@ pub struct Stats {
     pub block_efficiency: f64,
     /// `accepted / tested`, the empirical acceptance rate; `None` before the first test.
     pub alpha_emp: Option<f64>,
-    /// Mean of `sum min(p, q)` over the tested positions, the exact acceptance rate there (alpha_TF of ALGORITHMS 2.4);
+    /// Mean of `sum min(p, q)` over the tested positions, the exact acceptance rate there (`alpha_TF`);
     /// `None` before the first test.
     pub alpha_tf: Option<f64>,
     /// With lenience: the mean over the generated tokens of the total variation between the law that a token was taken
-    /// from and the target's (ALGORITHMS 3.5); at temperature 0 the share of tokens that are not the most likely one.
+    /// from and the target's; at temperature 0 the share of tokens that are not the most likely one.
     /// `None` without lenience, where it is 0.
     pub total_variation: Option<f64>,
     /// Rounds that speculation was left out of because it did not pay.

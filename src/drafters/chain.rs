@@ -1,4 +1,4 @@
-//! Several drafters, the first of which that has something to say proposes (horizontal cascade, ALGORITHMS 10.2): a
+//! Several drafters, the first of which that has something to say proposes (the horizontal cascade of arXiv 2312.11462): a
 //! lookup costs nothing, so it is asked before a model.
 
 use super::{Drafter, Limits, Runs};

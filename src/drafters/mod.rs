@@ -1,6 +1,6 @@
 //! Drafters: who proposes the tokens that the target then verifies. One file a drafter, one line in [`DRAFTERS`].
 //!
-//! A drafter may be wrong as often as it likes: verification makes the text the target's own (ALGORITHMS 1.3). It
+//! A drafter may be wrong as often as it likes: verification makes the text the target's own (`docs/algorithms.md`). It
 //! only costs time, so each says how many tokens it is worth asking for. (Draft *models* are `model::Draft` and what the
 //! backends make of it; [`Model`] is the drafter that asks the engine for the loaded one.)
 

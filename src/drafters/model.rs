@@ -16,7 +16,7 @@ impl Drafter for Model {
         "model"
     }
 
-    /// Between the optima of ALGORITHMS 1.4 for a draft that costs a tenth of the target and is right 60-80 % of the time.
+    /// Between the optima of `docs/algorithms.md` for a draft that costs a tenth of the target and is right 60-80 % of the time.
     fn default_limits(&self) -> Limits {
         Limits { tokens: 0, draft: 4 }
     }

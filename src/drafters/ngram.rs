@@ -1,4 +1,4 @@
-//! Max-Gram, also known as prompt lookup (ALGORITHMS 10.4, 14.3): find the longest suffix of the context that occurs
+//! Max-Gram (arXiv 2312.11462), also known as prompt lookup: find the longest suffix of the context that occurs
 //! earlier in it, and propose what followed there. No model, no training; it shines where text repeats
 //! (summaries, code, answers about a given text).
 //!
@@ -208,7 +208,7 @@ mod tests {
     }
 
     proptest! {
-        /// ALGORITHMS 10.6: a proposal is a true continuation of the longest suffix match.
+        /// A proposal is a true continuation of the longest suffix match.
         #[test]
         fn proposals_continue_a_longest_suffix_match(
             context in prop::collection::vec(0u32..4, 1..60),

@@ -43,9 +43,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "orders/row_major.wgsl",
     "orders/word_major.wgsl",
     "pass.wgsl",
-    "peak.wgsl",
     "philox.wgsl",
-    "record.wgsl",
     "renormalise.wgsl",
     "residual.wgsl",
     "result.wgsl",
@@ -59,7 +57,6 @@ const SOURCES: &[(&str, &str)] = sources![
     "sound.wgsl",
     "spread.wgsl",
     "state.wgsl",
-    "table.wgsl",
     "truncate.wgsl",
     "verifiers/block.wgsl",
     "verifiers/token.wgsl",
@@ -68,6 +65,12 @@ const SOURCES: &[(&str, &str)] = sources![
     "wide.wgsl",
 ];
 
+/// Those of [`super::rigs`].
+#[cfg(any(test, feature = "rigs"))]
+const RIGS: &[(&str, &str)] = sources!["rigs/peak.wgsl", "rigs/record.wgsl", "rigs/table.wgsl"];
+#[cfg(not(any(test, feature = "rigs")))]
+const RIGS: &[(&str, &str)] = &[];
+
 /// The kernels' templates.
 pub(super) struct Templates(Environment<'static>);
 
@@ -75,7 +78,7 @@ impl Templates {
     pub(super) fn new() -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, source) in SOURCES {
+        for (name, source) in SOURCES.iter().chain(RIGS) {
             environment.add_template(name, source)?;
         }
         Ok(Self(environment))

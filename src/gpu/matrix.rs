@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::layout::{BLOCK, Layout, Order};
-use super::plan::Plan;
-use super::{Device, Error, ops};
+use super::{Device, Error};
 use crate::gguf::Format;
 
 /// `rows` outputs of `columns` inputs each.
@@ -27,7 +26,7 @@ pub(super) struct Part {
 
 impl Part {
     /// Its rows in the matrix.
-    fn range(&self) -> Range<usize> {
+    pub(super) fn range(&self) -> Range<usize> {
         self.first_row..self.first_row + self.rows
     }
 }
@@ -98,34 +97,6 @@ impl Matrix {
                 self.upload(device, buffer, part.rows, to, slice_rows(&params, rows, &within), within.len());
             }
         }
-    }
-
-    /// A matrix of `rows` rows of this one, those at `ids`, copied on the device.
-    pub(super) fn select(
-        &self,
-        device: &Device,
-        what: &str,
-        rows: usize,
-        ids: &wgpu::Buffer,
-    ) -> Result<Self, Error> {
-        let selected = Self::new(device, what, self.layout, self.order, [self.columns, rows], true)?;
-        let word_major = self.order == Order::WordMajor;
-        let mut plan = Plan::default();
-        for to in &selected.parts {
-            for part in &self.parts {
-                let mut copy = |source: &wgpu::Buffer, copy: &wgpu::Buffer, words: usize| {
-                    let (source, copy) = ((source, part.range()), (copy, to.range()));
-                    plan.steps.push(ops::gather(device, ids, words, word_major, source, copy)?);
-                    Ok::<_, Error>(())
-                };
-                copy(&part.codes, &to.codes, self.blocks() * self.layout.quads() * 4)?;
-                if let (Some(source), Some(to)) = (&part.params, &to.params) {
-                    copy(source, to, self.blocks() * self.layout.groups() * self.layout.params_words())?;
-                }
-            }
-        }
-        plan.run(device);
-        Ok(selected)
     }
 
     /// Writes `rows` rows of `words` from row `to` on into a buffer for `part_rows` rows.

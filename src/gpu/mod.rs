@@ -12,22 +12,22 @@ mod layout;
 mod matrix;
 mod model;
 mod ops;
-mod peaks;
 mod plan;
-pub mod replay;
-mod rig;
+#[cfg(any(test, feature = "rigs"))]
+pub mod rigs;
 mod sampler;
 mod self_test;
 mod session;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use choice::{Choice, Tuning, Variant};
 pub use device::{Device, DeviceOptions};
 pub use error::Error;
 pub use model::Model;
-pub use peaks::{Peaks, peaks};
 pub use plan::Cost;
-pub use rig::{Decided, Rig};
 pub use self_test::choose_kernels;
-pub use session::{MAX_IN_FLIGHT, MAX_ROWS, ROW_COUNTS, Session, Timing};
+#[cfg(any(test, feature = "rigs"))]
+pub use session::Timing;
+pub use session::{MAX_IN_FLIGHT, MAX_ROWS, ROW_COUNTS, Session};

@@ -13,7 +13,10 @@ pub struct Cost {
 
 /// One dispatch.
 pub(super) struct Step {
+    /// What benches call it.
+    #[cfg_attr(not(any(test, feature = "rigs")), allow(dead_code, reason = "for benches"))]
     pub kernel: &'static str,
+    #[cfg_attr(not(any(test, feature = "rigs")), allow(dead_code, reason = "for benches"))]
     pub cost: Cost,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,

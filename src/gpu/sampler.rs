@@ -4,10 +4,10 @@ use minijinja::context;
 
 use super::ops::Positions;
 use super::plan::Step;
-use super::session::MAX_ROWS;
+use super::words::{self, MAX_ROWS};
 use super::{Device, Error};
 use crate::round::{self, Rules};
-use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS, fixed};
+use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW};
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
@@ -63,41 +63,6 @@ impl Mode {
     }
 }
 
-/// The words of `sampling.wgsl`.
-pub(super) fn words(rules: &Rules) -> Vec<u32> {
-    let s = &rules.sampling;
-    let inverse = if s.is_greedy() { 1.0 } else { 1.0 / s.temperature };
-    let stops = &rules.stop_ids[..rules.stop_ids.len().min(MAX_STOPS)];
-    let biases = &s.logit_bias[..s.logit_bias.len().min(MAX_BIAS)];
-    let window = if s.penalizes() { s.penalty_window.min(MAX_PENALTY_WINDOW) } else { 0 };
-    let mut words = vec![
-        inverse.to_bits(),
-        s.top_k,
-        fixed(s.top_p),
-        fixed(s.min_p),
-        s.repeat_penalty.to_bits(),
-        s.presence_penalty.to_bits(),
-        s.frequency_penalty.to_bits(),
-        window,
-        biases.len() as u32,
-        stops.len() as u32,
-        rules.confidence.to_bits(),
-        rules.lenience.map_or(0, |lenience| lenience.word(s.is_greedy())),
-    ];
-    words.extend(stops);
-    words.resize(12 + MAX_STOPS, 0);
-    words.extend(biases.iter().flat_map(|(id, bias)| [*id, bias.to_bits()]));
-    words.resize(SAMPLING_WORDS, 0);
-    words
-}
-
-/// Words of `sampling.wgsl`.
-pub(super) const SAMPLING_WORDS: usize = 12 + MAX_STOPS + 2 * MAX_BIAS;
-/// Words of `commit.wgsl`'s result in front of the tokens.
-pub(super) const RESULT_HEADER: usize = 6;
-/// All of them.
-pub(super) const RESULT_WORDS: usize = RESULT_HEADER + 4 * MAX_ROWS;
-
 /// Rows of whole probabilities and what they are made with.
 pub(super) struct Laws {
     masses: wgpu::Buffer,
@@ -141,7 +106,7 @@ pub(super) struct Commit<'a> {
     pub draft_rows: Option<(&'a wgpu::Buffer, usize)>,
     /// Sums of `residual.wgsl`.
     pub residuals: &'a wgpu::Buffer,
-    /// `commit.wgsl`: Result
+    /// [`words::Result`]
     pub result: &'a wgpu::Buffer,
 }
 
@@ -170,14 +135,8 @@ impl Tail<'_> {
         buffers: &[(u32, &wgpu::Buffer)],
         workgroups: [usize; 2],
     ) -> Result<Step, Error> {
-        let context = context! {
-            slice => SLICE,
-            max_rows => MAX_ROWS,
-            max_stops => MAX_STOPS,
-            max_biases => MAX_BIAS,
-            max_window => MAX_WINDOW,
-            ..options
-        };
+        let lengths = context! { slice => SLICE, max_window => MAX_WINDOW, ..words::lengths() };
+        let context = context! { ..options, ..lengths };
         Step::new(self.device, kernel, &context, buffers, workgroups)
     }
 

@@ -1,14 +1,14 @@
 //! The start-up self-test: which matvec variant is fastest on this adapter, and whether it computes what it should,
 //! bitwise the same in every batch. A driver that fails gets an error, not a tolerance.
 
+use bytemuck::Zeroable as _;
 use web_time::Instant;
 
 use super::layout::Layout;
 use super::matrix::Matrix;
 use super::ops::{Epilogue, Matvec, Positions, padded};
 use super::plan::Plan;
-use super::session::STATE_WORDS;
-use super::{Choice, Device, Error, MAX_ROWS, Tuning, Variant};
+use super::{Choice, Device, Error, MAX_ROWS, Tuning, Variant, words};
 use crate::gguf::Format;
 
 /// The matrix that variants are timed on: an MLP projection of a small model.
@@ -69,12 +69,12 @@ impl<'a> Bench<'a> {
         let inputs: Vec<f32> = (0..MAX_ROWS * padded(COLUMNS)).map(|i| number(i * 31 + 5)).collect();
         let x = device.storage_with("self-test", bytemuck::cast_slice(&inputs))?;
         let y = device.storage("self-test", (MAX_ROWS * ROWS) as u64)?;
-        let state = device.storage("self-test", STATE_WORDS as u64)?;
+        let state = device.storage("self-test", words::count::<words::State>() as u64)?;
         Ok(Self { device, variant, matrix, x, y, state, weights, inputs })
     }
 
     fn plan(&self, rows: usize, x_row: usize, repeats: usize) -> Result<Plan, Error> {
-        let pass = self.device.uniform(&[0; 3]);
+        let pass = self.device.uniform(words::of(&words::Pass::zeroed()));
         let matvec = Matvec {
             matrix: &self.matrix,
             rows,

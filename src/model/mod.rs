@@ -15,6 +15,7 @@ mod slots;
 mod taps;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "rigs"))]
 pub mod tiny;
 
 pub use config::Config;

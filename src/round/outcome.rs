@@ -11,10 +11,10 @@ pub struct Outcome {
     /// Accepted ones among `tokens`.
     pub accepted: usize,
     /// `sum min(p, q)` at each proposed token that was put to the test, in units of [`ONE`](crate::sampling::ONE):
-    /// the exact probability that it was accepted (ALGORITHMS 2.4). With lenience `sum min(f(p), q)`.
+    /// the exact probability that it was accepted. With lenience `sum min(f(p), q)`.
     pub overlaps: Vec<u32>,
     /// With lenience: the total variation of the token's law from the target's at each of those, in the same units
-    /// (ALGORITHMS 3.5). Empty without.
+    /// (`docs/algorithms.md`: what lenience costs). Empty without.
     pub excess: Vec<u32>,
     /// [`log_probability`](crate::sampling::log_probability) of each token, where the rules ask for it; otherwise empty.
     pub logprobs: Vec<f32>,

@@ -17,7 +17,7 @@ pub struct Rules {
     /// Whether rounds tell the log-probabilities of their tokens.
     pub logprobs: bool,
     /// The draft stops before a token when its most likely one has less than this probability; 0 never stops it.
-    /// It decides before it draws, so nothing is lost (ALGORITHMS 1.2, L3).
+    /// It decides before it draws, so nothing is lost (`docs/algorithms.md`: predictable ends).
     pub confidence: f32,
     /// Ids that end the generation, usually those of the tokenizer; at most
     /// [`MAX_STOPS`](crate::sampling::MAX_STOPS).

@@ -1,6 +1,6 @@
 //! What cannot be asked of a sampler.
 
-use super::MAX_BIAS;
+use super::limits::MAX_BIAS;
 
 /// A law that means nothing.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 //!
 //! The stages, in this order:
 //! 1. [`adjust()`]: logit bias, then penalties on the tokens of the row's *own* history, the context and the proposal
-//!    up to that row (trap L4 of ALGORITHMS 1.2: a row must be a function of the prefix alone);
+//!    up to that row: a row must be a function of the prefix alone (`docs/algorithms.md`: what losslessness needs);
 //! 2. [`integers()`]: temperature, softmax, rounding to units of 2^-31 ([`ONE`]);
 //! 3. [`threshold()`]: top-k, then top-p on what top-k left, then min-p; all three keep what is at least as likely as
 //!    some value, so together they are one number;
@@ -16,6 +16,7 @@ mod adjust;
 mod argmax;
 mod error;
 mod integers;
+mod limits;
 mod log_probability;
 mod pick;
 pub mod random;
@@ -28,10 +29,11 @@ pub use adjust::adjust;
 pub use argmax::argmax;
 pub use error::Error;
 pub use integers::integers;
+pub use limits::{MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS};
 pub use log_probability::log_probability;
 pub use pick::{draw, overlap, pick};
 pub use renormalise::renormalise;
-pub use settings::{MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS, Sampling};
+pub use settings::Sampling;
 pub use sound::sound;
 pub use threshold::{fixed, threshold};
 

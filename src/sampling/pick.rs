@@ -21,7 +21,7 @@ pub fn draw(row: &[u32], r: u32) -> u32 {
 }
 
 /// `sum_x min(P(x), Q(x))` in units of 2^-31: the probability that token-wise verification keeps a token drafted from
-/// `q`, and 1 - TV(p, q). Its mean over positions of the target's own text is alpha_TF (ALGORITHMS 2.4).
+/// `q`, and 1 - TV(p, q). Its mean over positions of the target's own text is `alpha_TF` (`docs/algorithms.md`).
 ///
 /// `q` may be shorter: a draft with a reduced vocabulary.
 pub fn overlap(p: &[u32], q: &[u32]) -> u32 {

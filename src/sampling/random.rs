@@ -1,4 +1,4 @@
-//! Counter-based random numbers (ALGORITHMS 2.2): every draw has an address, and its word is a function of the seed
+//! Counter-based random numbers: every draw has an address, and its word is a function of the seed
 //! and that address. CPU, GPU and a replay agree on every word, whatever else was drawn, and in whichever order.
 
 /// `Philox4x32-10` (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
@@ -67,7 +67,8 @@ pub struct Draw {
 ///
 /// A position that is not reached is drafted again in a later round, and what became of the first draft may have
 /// depended on its words (in block verification it does). So the round's number, the epoch, is part of the address:
-/// without it trap L2 of ALGORITHMS 1.2 snaps, and the text is no longer the target's.
+/// without it words are not independent of the draft (`docs/algorithms.md`: what losslessness needs), and the text is no
+/// longer the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draws {
     philox: Philox,

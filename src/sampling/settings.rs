@@ -1,13 +1,8 @@
 //! What the user sets.
 
 use super::Error;
+use super::limits::{MAX_BIAS, MAX_PENALTY_WINDOW};
 
-/// Most entries of [`Sampling::logit_bias`].
-pub const MAX_BIAS: usize = 256;
-/// Most tokens that end a generation. A tokenizer has fewer; the table of ends of turn alone has some forty.
-pub const MAX_STOPS: usize = 64;
-/// Most tokens of history that penalties look at.
-pub const MAX_PENALTY_WINDOW: u32 = 256;
 /// Temperatures that `f32` can divide by without leaving its range.
 const TEMPERATURES: std::ops::RangeInclusive<f32> = 1e-3..=1e3;
 

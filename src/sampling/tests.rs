@@ -197,7 +197,7 @@ fn what_flooring_leaves_goes_to_the_first_of_the_largest() {
     assert_eq!(row, [ONE, 0, 0, 0]);
 }
 
-/// The bound of ALGORITHMS 2.2 on what rounding to integers costs.
+/// The bound of `docs/algorithms.md` on what rounding to integers costs.
 #[test]
 fn integers_of_a_large_vocabulary_are_close() {
     let mut random = fastrand::Rng::with_seed(9);

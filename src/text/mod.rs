@@ -13,6 +13,7 @@ mod pre_tokenizers;
 mod special;
 mod stream;
 mod strftime;
+#[cfg(any(test, feature = "rigs"))]
 pub mod tiny;
 mod tokenizer;
 mod vocabulary;

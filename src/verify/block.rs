@@ -1,4 +1,4 @@
-//! Block verification (arXiv 2403.10444; ALGORITHMS 14.1): the tokens of a proposal are judged together. It never keeps
+//! Block verification (arXiv 2403.10444): the tokens of a proposal are judged together. It never keeps
 //! fewer on average than [`super::TokenWise`], from the same rows, and its text has the same law.
 //!
 //! # In integers, and still without loss

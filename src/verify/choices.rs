@@ -3,7 +3,8 @@
 use crate::sampling::random::{Draw, Draws};
 use crate::sampling::{ONE, pick};
 
-/// Random decisions in integers. [`Draws`] makes them; a replay can go through all of them (ALGORITHMS 2.8).
+/// Random decisions in integers. [`Draws`] makes them; a replay can go through all of them (`docs/algorithms.md`: laws,
+/// enumerated).
 pub trait Choices {
     /// True with probability `numerator / denominator`, always where that is more than 1.
     /// `denominator > 0`; both are at most 2^62.

@@ -1,4 +1,4 @@
-//! Greedy verification (ALGORITHMS 1.1 at temperature 0): accept while `x_i = argmax p_i`, then emit `argmax p_i`.
+//! Greedy verification (arXiv 2211.17192 at temperature 0): accept while `x_i = argmax p_i`, then emit `argmax p_i`.
 
 use super::{Block, Verdict, Verifier};
 use crate::sampling::argmax;

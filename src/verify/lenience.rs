@@ -1,4 +1,4 @@
-//! Lenience: lossy speculative decoding (arXiv 2310.08461, appendix; ALGORITHMS 3.5). Off unless asked for.
+//! Lenience: lossy speculative decoding (arXiv 2310.08461, appendix). Off unless asked for.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -1,4 +1,5 @@
-//! Lossy verification (arXiv 2310.08461; ALGORITHMS 3.5): more is accepted than the target's law allows, by choice.
+//! Lossy verification (arXiv 2310.08461; `docs/algorithms.md`: what lenience costs): more is accepted than the target's law
+//! allows, by choice.
 
 use super::{Block, Choices, Lenience, Sampled, SamplingVerifier, Verdict, Verifier, token};
 use crate::sampling::argmax;

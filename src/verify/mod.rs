@@ -100,7 +100,7 @@ pub struct Spec {
 /// Every verifier of sampled text.
 pub static VERIFIERS: &[&Spec] = &[&token::SPEC, &block::SPEC];
 
-/// The one that keeps most (ALGORITHMS 14.1).
+/// The one that keeps most (arXiv 2403.10444).
 pub fn best() -> &'static Spec {
     &block::SPEC
 }

@@ -4,7 +4,7 @@ use super::{Choices, Lenience, Verdict};
 use crate::sampling::random::{Draw, Stream};
 use crate::sampling::{ONE, overlap};
 
-/// The law that a proposal was drawn from (trap L1 of ALGORITHMS 1.2: the one it was *really* drawn from).
+/// The law that a proposal was drawn from (`docs/algorithms.md`: the one it was *really* drawn from).
 #[derive(Debug, Clone, Copy)]
 pub enum Draft<'a> {
     /// `rows[i]` is the row that token `i` was drawn from; it sums to [`ONE`]. It may be shorter than the target's
@@ -12,7 +12,7 @@ pub enum Draft<'a> {
     Rows(&'a [&'a [u32]]),
     /// Each token came from somewhere that knows no probabilities, such as an n-gram: given the proposal it is
     /// certain. Without loss for any procedure that does not look at the random words of the verification
-    /// (ALGORITHMS 1.3).
+    /// (`docs/algorithms.md`: proposals without a law).
     PointMass,
 }
 
@@ -44,7 +44,7 @@ impl Sampled<'_> {
         }
     }
 
-    /// `sum min(P, Q)` at row `i`, the exact probability that token `i` is accepted, in units of [`ONE`] (ALGORITHMS 2.4).
+    /// `sum min(P, Q)` at row `i`, the exact probability that token `i` is accepted, in units of [`ONE`].
     pub fn overlap(&self, i: usize) -> u32 {
         match self.draft {
             Draft::Rows(rows) => overlap(self.target[i], rows[i]),

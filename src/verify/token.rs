@@ -1,4 +1,4 @@
-//! Token-wise speculative sampling (arXiv 2211.17192 and 2302.01318; ALGORITHMS 1.1).
+//! Token-wise speculative sampling (arXiv 2211.17192 and 2302.01318).
 
 use super::{Choices, Sampled, SamplingVerifier, Spec, Verdict};
 use crate::sampling::random::Stream;

@@ -12,6 +12,7 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
 
+#[cfg(feature = "rigs")]
 use crate::gpu;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -41,12 +42,13 @@ pub fn last_panic() -> Option<String> {
 }
 
 /// Runs rounds of a made-up model on WebGPU and makes each of the sampler's decisions again on the host
-/// ([`gpu::replay`]). Gives what was checked; throws where a decision differs.
+/// ([`gpu::rigs::replay`]). Gives what was checked; throws where a decision differs.
+#[cfg(feature = "rigs")]
 #[wasm_bindgen]
 pub async fn replay(rounds: usize, seed: u32) -> Result<JsValue, JsValue> {
     let check = async || -> Result<_, crate::Error> {
         let device = gpu::Device::open(gpu::DeviceOptions::default()).await?;
-        Ok(gpu::replay::replay(&device, rounds, seed.into()).await?)
+        Ok(gpu::rigs::replay::replay(&device, rounds, seed.into()).await?)
     };
     Ok(value::to_js(&check().await.map_err(error::Error::from)?)?)
 }

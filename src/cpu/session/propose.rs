@@ -70,7 +70,7 @@ impl Drafted {
 
     /// Ends the proposal where the target's logits (rows of `width`) behind it are not [`sound`], and says whether they are
     /// anywhere: only if all that is left is accepted does that row decide anything. What is left follows from the tokens
-    /// before, so the law stays the target's (ALGORITHMS 1.2, L3).
+    /// before, so the law stays the target's (`docs/algorithms.md`: predictable ends).
     pub(super) fn end_at_fault(&mut self, logits: &mut Vec<f32>, width: usize) -> bool {
         let Some(fault) = logits.chunks_exact(width).position(|row| !sound(row)) else { return false };
         self.tokens.truncate(fault);

@@ -1,6 +1,6 @@
 // draw: settles the draft's row, draws its token from it (sampling/pick.rs), appends it behind the cursor and moves
 // the cursor on to it. Before that it may decide not to go on: the greatest probability is no secret of the draw, so the
-// law stays the target's (ALGORITHMS 1.2, L3).
+// law stays the target's (docs/algorithms.md: predictable ends).
 //
 // Dispatch: (1), workgroup 64. rows: [gamma, vocab].
 {% include "state.wgsl" %}

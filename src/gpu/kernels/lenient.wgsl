@@ -1,4 +1,4 @@
-// f(p) >= p of lossy verification (arXiv 2310.08461; ALGORITHMS 3.5): what a token's probability counts as in the test.
+// f(p) >= p of lossy verification (arXiv 2310.08461): what a token's probability counts as in the test.
 // Expects sampling.wgsl, wide.wgsl and `sampling`.
 fn lenient(p: u32) -> u32 {
 {%- if lenience == "factor" %}

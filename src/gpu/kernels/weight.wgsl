@@ -1,4 +1,4 @@
-// What is left of the target's law at each row of a proposal (ALGORITHMS 1.1 and 14.1), in whole numbers.
+// What is left of the target's law at each row of a proposal (arXiv 2211.17192 and 2403.10444), in whole numbers.
 // Expects state.wgsl, wide.wgsl, ONE and `tokens`; the verifier's own file says what it weighs.
 struct VerifyShape {
   vocab: u32,

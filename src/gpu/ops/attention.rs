@@ -3,7 +3,9 @@
 use minijinja::context;
 
 use super::{Positions, padded};
-use crate::gpu::plan::{Cost, Step};
+#[cfg(any(test, feature = "rigs"))]
+use crate::gpu::plan::Cost;
+use crate::gpu::plan::Step;
 use crate::gpu::{Device, Error};
 use crate::model;
 
@@ -59,6 +61,7 @@ impl Attention<'_> {
 }
 
 /// What attention of `rows` rows over `context` positions must at least do.
+#[cfg(any(test, feature = "rigs"))]
 pub(in crate::gpu) fn attention_cost(a: &model::Attention, rows: usize, context: usize) -> Cost {
     let seen = context - a.first_seen(context.saturating_sub(1));
     let cache = 2 * seen * a.kv_width() * 4;

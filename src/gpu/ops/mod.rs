@@ -11,10 +11,12 @@ mod norm;
 mod rope;
 mod spread;
 
-pub(super) use attention::{Attention, CACHE_SLACK, attention_cost};
+#[cfg(any(test, feature = "rigs"))]
+pub(super) use attention::attention_cost;
+pub(super) use attention::{Attention, CACHE_SLACK};
 pub(super) use embed::Embed;
 pub(super) use fuse::Fuse;
-pub(super) use gather::gather;
+pub(super) use gather::{gather, select};
 pub(super) use keep::Keep;
 pub(super) use matvec::{Epilogue, Matvec};
 pub(super) use norm::Norm;

@@ -2,9 +2,10 @@
 
 use super::clock::Clock;
 use super::runner::Pass;
-use super::{FAULT, Known, MAX_IN_FLIGHT, MAX_ROWS, Session, row_count};
+use super::{Known, MAX_IN_FLIGHT, MAX_ROWS, RESULT_WORDS, Session, row_count};
 use crate::gpu::Error;
-use crate::gpu::sampler::{self, Laws, Mode, RESULT_HEADER, RESULT_WORDS};
+use crate::gpu::sampler::{self, Laws, Mode};
+use crate::gpu::words::{self, FAULT};
 use crate::model::Config;
 use crate::round::{self, Counters, Engine, EngineInfo, Memory, Outcome, Proposal, Rules};
 use crate::verify;
@@ -86,7 +87,7 @@ impl Engine for Session {
             let rows = |laws: &Laws| (laws.rows.clone(), draft.model.law_width());
             self.shared.draft_rows = draft.laws.as_ref().map(rows);
         }
-        self.device.write(&self.shared.sampling, 0, &sampler::words(rules));
+        self.device.write(&self.shared.sampling, 0, words::of(&words::Sampling::new(rules)));
         (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), rules.sampling.seed, 0);
         self.known = Known::Stale;
         self.prepare(false, Pass::Verify { rows: 1 })?;
@@ -170,19 +171,20 @@ impl Engine for Session {
 
     async fn collect(&mut self) -> Result<Outcome, Error> {
         let Some(words) = self.ring.collect(&self.device).await? else { return Ok(Outcome::default()) };
-        let [accepted, committed, length, halted, drafted, epoch] =
-            [0, 1, 2, 3, 4, 5].map(|i| words[i] as usize);
+        let result: words::Result = words::read(&words);
+        let [accepted, committed, length, drafted] =
+            [result.accepted, result.committed, result.length, result.drafted].map(|n| n as usize);
         if committed == 0 {
             let fault = round::Error::Numerics { tokens: self.length };
-            return if halted == FAULT { Err(fault.into()) } else { Ok(Outcome::default()) };
+            return if result.halted == FAULT { Err(fault.into()) } else { Ok(Outcome::default()) };
         }
         if committed > MAX_ROWS || accepted > drafted || length + 1 != self.length + committed {
-            let header = &words[..RESULT_HEADER];
+            let header = &words[..words::Result::HEADER];
             return Err(Error::Device(format!("a round behind {} tokens answered {header:?}", self.length)));
         }
         let before = self.length;
         self.length += committed;
-        self.epoch = epoch as u32 + 1;
+        self.epoch = result.epoch + 1;
         self.target.read_to(self.length - 1);
         if let (Known::Rounds { drafted: Some(_) }, Some(draft)) = (self.known, &mut self.draft) {
             // What it read of its own proposal stands, unless it read its own states with it.
@@ -192,18 +194,15 @@ impl Engine for Session {
         let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
         let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
         let tested = drafted.min(accepted + 1);
-        // The result's arrays, in the order of `result.wgsl`.
-        let rows = |array: usize, len: usize| words[RESULT_HEADER + array * MAX_ROWS..][..len].to_vec();
-        let logprobs = rows(3, if self.mode.logprobs { committed } else { 0 });
         Ok(Outcome {
             draft_ms: if drafted > 0 { draft_ms } else { 0.0 },
             verify_ms,
             drafted,
             accepted,
-            tokens: rows(0, committed),
-            overlaps: rows(1, tested),
-            excess: rows(2, if self.mode.lenience.is_some() { tested } else { 0 }),
-            logprobs: logprobs.into_iter().map(f32::from_bits).collect(),
+            tokens: result.tokens[..committed].to_vec(),
+            overlaps: result.overlaps[..tested].to_vec(),
+            excess: result.excess[..if self.mode.lenience.is_some() { tested } else { 0 }].to_vec(),
+            logprobs: result.logprobs[..if self.mode.logprobs { committed } else { 0 }].to_vec(),
         })
     }
 }

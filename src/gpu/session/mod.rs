@@ -7,36 +7,35 @@
 mod body;
 mod clock;
 mod engine;
-mod profile;
+#[cfg(any(test, feature = "rigs"))]
+mod probe;
 mod ring;
 mod runner;
 
 use std::rc::Rc;
 
 use clock::{CLOCK_WORDS, Clock};
-pub use profile::Timing;
+#[cfg(any(test, feature = "rigs"))]
+pub use probe::Timing;
 pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
 use runner::{Hidden, Pass, Runner, Shared};
 
 use super::model::{Fuse, Model};
 use super::ops::padded;
-use super::sampler::{Mode, RESULT_WORDS, SAMPLING_WORDS};
+use super::sampler::Mode;
+pub use super::words::MAX_ROWS;
+use super::words::{self, State};
 use super::{Device, Error};
 use crate::round::{Engine as _, Memory as _, Outcome, Proposal, Rules};
 
 /// Row counts that plans are made for; a pass takes the smallest that holds its rows.
 pub const ROW_COUNTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
-/// Most rows of a verify pass.
-pub const MAX_ROWS: usize = 16;
 /// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
 
-/// `state.wgsl`: why a sequence is halted when the target's logits were not finite.
-const FAULT: usize = 4;
-
-/// Words of `state.wgsl`.
-pub(super) const STATE_WORDS: usize = 12;
+/// Words of a round's result.
+const RESULT_WORDS: usize = words::count::<words::Result>();
 
 /// What the host knows of the device's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +84,8 @@ impl Session {
             shared: Shared {
                 // A padded pass reads a few positions behind the last.
                 tokens: device.storage("tokens", (capacity + PREFILL_ROWS) as u64)?,
-                state: device.storage("state", STATE_WORDS as u64)?,
-                sampling: device.storage("sampling", SAMPLING_WORDS as u64)?,
+                state: device.storage("state", words::count::<State>() as u64)?,
+                sampling: device.storage("sampling", words::count::<words::Sampling>() as u64)?,
                 result: device.storage("result", RESULT_WORDS as u64)?,
                 residuals: device.storage("residuals", 4)?,
                 draft_rows: None,
@@ -143,7 +142,7 @@ impl Session {
                 return Ok(());
             }
             let rows = if left >= PREFILL_ROWS { PREFILL_ROWS } else { row_count(left.min(MAX_ROWS)) };
-            self.write_state(cached, cached, 0);
+            self.write_state(cached);
             self.known = Known::Stale;
             let encoder = self.encode(&[(draft, Pass::Fill { rows })])?;
             self.device.submit(encoder);
@@ -183,37 +182,34 @@ impl Session {
         self.collect().await
     }
 
-    /// The target's logits of the first `rows` rows of the last round, as bits. No round needs them on the host: this
-    /// is for tests, and for benches of what that would cost.
-    pub async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
-        let words = rows * self.target.model.config.head_vocab;
-        self.device.download(&self.target.logits, words).await
-    }
-
-    /// The draft's logits over the target's ids, of the last step of the last round that ran it, as bits. For tests.
-    pub async fn draft_logits(&self) -> Result<Vec<u32>, Error> {
-        let Some(draft) = &self.draft else { return Ok(Vec::new()) };
-        self.device.download(&draft.logits, draft.model.law_width()).await
-    }
-
     fn runner(&mut self, draft: bool) -> Option<&mut Runner> {
         if draft { self.draft.as_mut() } else { Some(&mut self.target) }
     }
 
-    /// Writes the device's state: `length` and `cursor` as `state.wgsl` counts them.
-    fn write_state(&self, length: usize, cursor: usize, drafted: usize) {
-        let [low, high] = [self.seed as u32, (self.seed >> 32) as u32];
-        let (limit, epoch) = (self.limit as u32, self.epoch);
-        let words = [length as u32, cursor as u32, drafted as u32, 0, limit, epoch, low, high, 0, 0];
-        self.device.write(&self.shared.state, 0, &words);
+    /// The device's state before a round behind `tokens[length]`.
+    fn state(&self, length: usize, drafted: usize, point_mass: bool) -> State {
+        State {
+            length: length as u32,
+            cursor: length as u32,
+            drafted: drafted as u32,
+            point_mass: u32::from(point_mass),
+            limit: self.limit as u32,
+            epoch: self.epoch,
+            seed: [self.seed as u32, (self.seed >> 32) as u32],
+            halted: [0; 2],
+        }
+    }
+
+    /// Says that the next pass goes on at position `length`.
+    fn write_state(&self, length: usize) {
+        self.device.write(&self.shared.state, 0, words::of(&self.state(length, 0, false)));
     }
 
     /// Writes what the device does not know by itself for the next round.
     fn write_round(&self, drafted: usize, point_mass: bool) {
-        if self.known == Known::Stale {
-            self.write_state(self.length - 1, self.length - 1, drafted);
-        }
-        self.device.write(&self.shared.state, 2, &[drafted as u32, u32::from(point_mass)]);
+        let state = self.state(self.length - 1, drafted, point_mass);
+        let unknown = if self.known == Known::Stale { 0..words::count::<State>() } else { State::PROPOSAL };
+        self.device.write(&self.shared.state, unknown.start as u64, &words::of(&state)[unknown]);
     }
 
     fn prepare(&mut self, draft: bool, pass: Pass) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use crate::gpu::model::{Fuse, Ids, Model};
 use crate::gpu::ops::{self, CACHE_SLACK, Epilogue, Matvec, Positions, padded};
 use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
-use crate::gpu::{Device, Error};
+use crate::gpu::{Device, Error, words};
 use crate::model::{Attention, Mixer, Taps};
 use crate::round::Memory;
 
@@ -42,13 +42,14 @@ impl Pass {
         }
     }
 
-    /// `draft, back` of `pass.wgsl`.
-    fn words(self) -> [u32; 2] {
-        match self {
+    /// What its kernels are told, of a cache of `capacity` positions.
+    fn words(self, capacity: usize) -> words::Pass {
+        let [draft, back] = match self {
             Self::Fill { .. } | Self::Verify { .. } => [0, 0],
             Self::DraftFirst { rows } => [1, rows as u32 - 1],
             Self::DraftNext => [1, 0],
-        }
+        };
+        words::Pass { draft, back, capacity: capacity as u32 }
     }
 }
 
@@ -56,11 +57,11 @@ impl Pass {
 pub(super) struct Shared {
     /// `tokens[position]` of the whole context and the current proposal.
     pub tokens: wgpu::Buffer,
-    /// `state.wgsl`
+    /// [`words::State`]
     pub state: wgpu::Buffer,
-    /// `sampling.wgsl`
+    /// [`words::Sampling`]
     pub sampling: wgpu::Buffer,
-    /// `commit.wgsl`: Result
+    /// [`words::Result`]
     pub result: wgpu::Buffer,
     /// Sums of `residual.wgsl`.
     pub residuals: wgpu::Buffer,
@@ -180,8 +181,9 @@ impl Runner {
         pass: Pass,
         mode: Mode,
     ) -> Result<(), Error> {
-        let [draft, back] = pass.words();
-        let pass_words = device.uniform(&[draft, back, self.model.capacity as u32]);
+        let pass_words = pass.words(self.model.capacity);
+        let drafts = pass_words.draft == 1;
+        let pass_words = device.uniform(words::of(&pass_words));
         let positions = Positions { state: &shared.state, pass: &pass_words };
         if !self.bodies.contains_key(&pass) {
             let body = self.body(device, shared, pass, positions)?;
@@ -190,7 +192,6 @@ impl Runner {
         if !self.tails.contains_key(&(pass, mode))
             && let Some((rows, x_row)) = pass.head()
         {
-            let drafts = draft == 1;
             let tail = self.tail(device, shared, [rows, x_row], positions, mode, drafts)?;
             self.tails.insert((pass, mode), tail);
         }

@@ -1,12 +1,14 @@
 //! matvec_lane and matvec_group.
 
+use bytemuck::Zeroable as _;
+
 use super::{device, padded_rows, random, run, storage};
 use crate::gguf::Format;
 use crate::gguf::format::FORMATS;
 use crate::gpu::layout::Layout;
 use crate::gpu::matrix::Matrix;
 use crate::gpu::ops::{Epilogue, Matvec, Positions};
-use crate::gpu::{Choice, Device, Variant};
+use crate::gpu::{Choice, Device, Variant, words};
 use crate::model::Activation;
 
 const EPSILON: f32 = 1e-5;
@@ -73,7 +75,7 @@ impl Fixture {
         let gain = storage(device, &padded_rows(std::slice::from_ref(&self.gain)));
         let bias = storage(device, bytemuck::cast_slice(&self.bias));
         let state = storage(device, &[0; 12]);
-        let pass = device.uniform(&[0; 3]);
+        let pass = device.uniform(words::of(&words::Pass::zeroed()));
         let matvec = Matvec {
             matrix: &self.matrix,
             rows: rows.len(),

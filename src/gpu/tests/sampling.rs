@@ -1,8 +1,7 @@
 //! The sampler's kernels: decisions against the host, bit for bit, and the law of what they say.
 
 use super::device;
-use crate::gpu::Rig;
-use crate::gpu::replay::replay;
+use crate::gpu::rigs::{Rig, replay::replay};
 use crate::round::{Proposal, Rules};
 use crate::sampling::{MAX_PENALTY_WINDOW, ONE, Sampling, adjust, probabilities};
 

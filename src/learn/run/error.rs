@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::Coded;
 use crate::learn::core;
 
 /// A failure of data, training or evaluation.
@@ -97,6 +98,21 @@ impl Error {
             Self::Run { .. } => "learn-run",
             Self::Diverged { .. } => "learn-diverged",
             Self::Core(error) => error.code(),
+        }
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+}
+
+impl From<Error> for crate::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Core(error) => error.into(),
+            error => Self::Above(Box::new(error)),
         }
     }
 }

@@ -24,6 +24,10 @@ pub struct Family {
     /// place of their parts.
     pub(super) tensors: &'static [(Role, &'static str)],
     /// What the header of a small model says beyond what all say ([`super::tiny`]).
+    #[cfg_attr(
+        not(any(test, feature = "rigs")),
+        allow(dead_code, reason = "for models made of random weights")
+    )]
     pub(super) example: &'static [(&'static str, f32)],
 }
 

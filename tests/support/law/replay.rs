@@ -1,5 +1,5 @@
-//! The exact law of a randomized algorithm (ALGORITHMS 2.8): it is run once for every way that its choices can fall
-//! out, and the probabilities of the ways are summed.
+//! The exact law of a randomized algorithm (`docs/algorithms.md`: laws, enumerated): it is run once for every way that its
+//! choices can fall out, and the probabilities of the ways are summed.
 
 use std::collections::BTreeMap;
 

@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(content_type(Path::new("model.gguf")), "application/octet-stream");
     }
 
-    /// Sends `request` to a server over a folder with `hello.html` and gives what comes back.
+    /// Sends `request` to a server over a folder with an `index.html` and gives what comes back.
     fn ask(request: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("index.html"), "<p>hello").unwrap();

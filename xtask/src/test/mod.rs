@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check, in order, each with a heading; all run even where one fails.
 
 mod licences;
+mod structure;
 
 use std::time::{Duration, Instant};
 
@@ -31,9 +32,14 @@ struct Check {
 }
 
 /// All of them, what fails fast first.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     Check { name: "setup", what: "what the project needs is on the machine", run: setup::ensure_all },
     Check { name: "format", what: "rustfmt changes nothing", run: format },
+    Check {
+        name: "structure",
+        what: "modules form no circle, files are short, comments name what there is, the map is true",
+        run: structure::check,
+    },
     Check { name: "licences", what: "every dependency's licence is in deny.toml", run: licences::check },
     Check { name: "lint", what: "clippy has nothing to say, natively and for the browser", run: lint },
     Check { name: "docs", what: "the documentation builds without a warning", run: docs },

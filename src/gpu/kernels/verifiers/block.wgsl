@@ -1,4 +1,4 @@
-// A block at once (ALGORITHMS 14.1, arXiv 2403.10444), as verify/block.rs has it: see token.wgsl for what a verifier gives.
+// A block at once (arXiv 2403.10444), as verify/block.rs has it: see token.wgsl for what a verifier gives.
 
 // Pi after a token of probability p_x and q_x: min(ONE, floor(pi * p / q)).
 fn extended(pi: u32, p_x: u32, q_x: u32) -> u32 {

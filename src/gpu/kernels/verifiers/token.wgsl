@@ -1,4 +1,4 @@
-// Token by token (ALGORITHMS 1.1, arXiv 2211.17192), as verify/token.rs has it. A file of this folder gives `weight` and
+// Token by token (arXiv 2211.17192), as verify/token.rs has it. A file of this folder gives `weight` and
 // `wanted`, and where `decides` (verify.wgsl) `accepted`. Expects weight.wgsl, wide.wgsl and `tokens`.
 
 // (p - q)_+; pi is of verifiers that judge tokens together.

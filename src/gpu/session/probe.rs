@@ -1,13 +1,13 @@
-//! How long each dispatch takes: what benches show.
+//! What tests and benches look at within a sequence: logits, and how long each dispatch takes (the feature `rigs`).
 
 use web_time::Instant;
 
-use super::Session;
 use super::runner::Pass;
+use super::{RESULT_WORDS, Session};
 use crate::gpu::Error;
 use crate::gpu::ops;
 use crate::gpu::plan::Cost;
-use crate::gpu::sampler::{Mode, RESULT_WORDS};
+use crate::gpu::sampler::Mode;
 
 /// How long a dispatch takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +21,19 @@ pub struct Timing {
 }
 
 impl Session {
+    /// The target's logits of the first `rows` rows of the last round, as bits. No round needs them on the host: this
+    /// is for tests, and for benches of what that would cost.
+    pub async fn logits(&self, rows: usize) -> Result<Vec<u32>, Error> {
+        let words = rows * self.target.model.config.head_vocab;
+        self.device.download(&self.target.logits, words).await
+    }
+
+    /// The draft's logits over the target's ids, of the last step of the last round that ran it, as bits.
+    pub async fn draft_logits(&self) -> Result<Vec<u32>, Error> {
+        let Some(draft) = &self.draft else { return Ok(Vec::new()) };
+        self.device.download(&draft.logits, draft.model.law_width()).await
+    }
+
     /// Times every dispatch of a verifying pass of the target on `rows` rows, each alone and `repeats` times in a row.
     /// The context must be at least `rows` tokens long; the sequence is of no use afterwards.
     pub async fn profile(&mut self, rows: usize, repeats: usize) -> Result<Vec<Timing>, Error> {
@@ -33,7 +46,7 @@ impl Session {
         for step in self.target.plans(pass, mode).flat_map(|plan| &plan.steps) {
             let mut best = f64::INFINITY;
             for _ in 0..3 {
-                self.write_state(self.length - rows, self.length - rows, 0);
+                self.write_state(self.length - rows);
                 let began = Instant::now();
                 let mut encoder = self.device.encoder();
                 let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());

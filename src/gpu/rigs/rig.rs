@@ -5,14 +5,13 @@ use std::rc::Rc;
 
 use minijinja::context;
 
-use super::device::Pending;
-use super::ops::Positions;
-use super::plan::{Plan, Step};
-use super::sampler::{
-    Commit, Laws, Mode, RESULT_HEADER, RESULT_WORDS, SAMPLING_WORDS, Tail, residual_words, slices, words,
-};
-use super::session::{MAX_ROWS, STATE_WORDS};
-use super::{Device, Error};
+use crate::gpu::device::Pending;
+use crate::gpu::ops::Positions;
+use crate::gpu::plan::{Plan, Step};
+use crate::gpu::sampler::{Commit, Laws, Mode, Tail, residual_words, slices};
+use crate::gpu::session::MAX_ROWS;
+use crate::gpu::words::{self, State};
+use crate::gpu::{Device, Error};
 use crate::round::{Proposal, Rules};
 use crate::sampling::random::Philox;
 
@@ -69,14 +68,14 @@ pub struct Rig {
     seed: u64,
     target: Side,
     draft: Side,
-    pub(super) tokens: wgpu::Buffer,
-    pub(super) state: wgpu::Buffer,
+    pub(in crate::gpu) tokens: wgpu::Buffer,
+    pub(in crate::gpu) state: wgpu::Buffer,
     result: wgpu::Buffer,
     readback: wgpu::Buffer,
     /// One step of the draft.
-    pub(super) drafting: Plan,
+    pub(in crate::gpu) drafting: Plan,
     /// Verification of `gamma` proposals.
-    pub(super) verifying: Plan,
+    pub(in crate::gpu) verifying: Plan,
     context: Vec<u32>,
     epoch: u32,
 }
@@ -93,14 +92,14 @@ impl Rig {
     ) -> Result<Self, Error> {
         let (target, draft) = (Side::new(device, vocab)?, Side::new(device, vocab)?);
         let tokens = device.storage("tokens", (CAPACITY + 2 * MAX_ROWS) as u64)?;
-        let state = device.storage("state", STATE_WORDS as u64)?;
-        let sampling = device.storage_with("sampling", &words(rules))?;
-        debug_assert_eq!(sampling.size(), SAMPLING_WORDS as u64 * 4);
-        let result = device.storage("result", RESULT_WORDS as u64)?;
+        let state = device.storage("state", words::count::<State>() as u64)?;
+        let sampling = device.storage_with("sampling", words::of(&words::Sampling::new(rules)))?;
+        let result = device.storage("result", words::count::<words::Result>() as u64)?;
         let residuals = device.storage("residuals", residual_words(vocab) as u64)?;
         let mode = Mode::new(rules)?;
         let plan = |side: &Side, rows: usize, drafts: bool| -> Result<Plan, Error> {
-            let pass = device.uniform(&[u32::from(drafts), 0, CAPACITY as u32]);
+            let pass = words::Pass { draft: u32::from(drafts), back: 0, capacity: CAPACITY as u32 };
+            let pass = device.uniform(words::of(&pass));
             let positions = Positions { state: &state, pass: &pass };
             let tail = Tail {
                 device,
@@ -117,7 +116,8 @@ impl Rig {
             };
             let shape = device.uniform(&[vocab as u32, SPREAD.to_bits(), likeness.to_bits()]);
             let buffers = [(0, &shape), (1, &side.logits), (2, &tokens), (7, &state), (8, &pass)];
-            let table = Step::new(device, "table.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
+            let table =
+                Step::new(device, "rigs/table.wgsl", &context! {}, &buffers, [vocab.div_ceil(64), rows])?;
             let mut plan = Plan { steps: vec![table] };
             let draft_rows = Some((&draft.laws.rows, vocab));
             let commit = Commit { draft_rows, residuals: &residuals, result: &result };
@@ -125,7 +125,7 @@ impl Rig {
             Ok(plan)
         };
         let (drafting, verifying) = (plan(&draft, 1, true)?, plan(&target, gamma + 1, false)?);
-        let words = (2 * gamma + 1) * vocab + RESULT_WORDS + gamma;
+        let words = (2 * gamma + 1) * vocab + words::count::<words::Result>() + gamma;
         Ok(Self {
             readback: device.readback(words as u64),
             device: Rc::clone(device),
@@ -144,11 +144,19 @@ impl Rig {
         })
     }
 
-    /// The words of `state.wgsl` for this sequence.
-    pub(super) fn state_words(&self, drafted: usize, point_mass: bool) -> [u32; 10] {
+    /// The state of this sequence.
+    fn state_now(&self, drafted: usize, point_mass: bool) -> State {
         let last = self.context.len() as u32 - 1;
-        let [low, high] = [self.seed as u32, (self.seed >> 32) as u32];
-        [last, last, drafted as u32, u32::from(point_mass), CAPACITY as u32, self.epoch, low, high, 0, 0]
+        State {
+            length: last,
+            cursor: last,
+            drafted: drafted as u32,
+            point_mass: u32::from(point_mass),
+            limit: CAPACITY as u32,
+            epoch: self.epoch,
+            seed: [self.seed as u32, (self.seed >> 32) as u32],
+            halted: [0; 2],
+        }
     }
 
     /// A round, and everything about it.
@@ -166,7 +174,7 @@ impl Rig {
         if !found.is_empty() {
             device.write(&self.tokens, length as u64, found);
         }
-        device.write(&self.state, 0, &self.state_words(drafted, steps == 0));
+        device.write(&self.state, 0, words::of(&self.state_now(drafted, steps == 0)));
         let mut encoder = device.encoder();
         let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         (0..steps).for_each(|_| self.drafting.encode(&device, &mut compute));
@@ -186,7 +194,7 @@ impl Rig {
         let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         self.verifying.encode(&device, &mut compute);
         drop(compute);
-        copy(&mut encoder, &self.result, 0, RESULT_WORDS);
+        copy(&mut encoder, &self.result, 0, words::count::<words::Result>());
         copy(&mut encoder, &self.target.laws.rows, 0, (drafted + 1) * self.vocab);
         copy(&mut encoder, &self.draft.laws.rows, 0, steps * self.vocab);
         let index = device.submit(encoder);
@@ -194,10 +202,11 @@ impl Rig {
         let words = pending.words(&device).await?;
 
         let (proposal, rest) = words.split_at(drafted);
-        let (result, rest) = rest.split_at(RESULT_WORDS);
+        let (result, rest) = rest.split_at(words::count::<words::Result>());
         let (target, draft) = rest.split_at((drafted + 1) * self.vocab);
-        let (accepted, committed) = (result[0] as usize, (result[1] as usize).min(MAX_ROWS));
-        let tokens = result[RESULT_HEADER..][..committed].to_vec();
+        let result: words::Result = words::read(result);
+        let (accepted, committed) = (result.accepted as usize, (result.committed as usize).min(MAX_ROWS));
+        let tokens = result.tokens[..committed].to_vec();
         let tested = drafted.min(accepted + 1);
         let decided = Decided {
             context: self.context.clone(),
@@ -206,8 +215,8 @@ impl Rig {
             draft: draft.to_vec(),
             epoch: self.epoch,
             accepted,
-            overlaps: result[RESULT_HEADER + MAX_ROWS..][..tested].to_vec(),
-            excess: result[RESULT_HEADER + 2 * MAX_ROWS..][..tested].to_vec(),
+            overlaps: result.overlaps[..tested].to_vec(),
+            excess: result.excess[..tested].to_vec(),
             tokens: tokens.clone(),
         };
         self.context.extend(tokens);
@@ -224,12 +233,13 @@ impl Rig {
         let texts = device.storage("texts", (1 + count * length) as u64)?;
         let shape = device.uniform(&[length as u32, self.gamma as u32, u32::from(frozen), count as u32]);
         let buffers = [(0, &shape), (2, &self.tokens), (3, &texts), (7, &self.state)];
-        let record = Plan { steps: vec![Step::new(&device, "record.wgsl", &context! {}, &buffers, [1, 1])?] };
+        let record =
+            Plan { steps: vec![Step::new(&device, "rigs/record.wgsl", &context! {}, &buffers, [1, 1])?] };
         self.context.truncate(2);
         device.write(&self.tokens, 0, &self.context);
-        let mut state = self.state_words(self.gamma, false);
-        state[4] = (self.context.len() + length) as u32;
-        device.write(&self.state, 0, &state);
+        let limit = (self.context.len() + length) as u32;
+        let state = State { limit, ..self.state_now(self.gamma, false) };
+        device.write(&self.state, 0, words::of(&state));
         while device.download(&texts, 1).await?[0] < count as u32 {
             let mut encoder = device.encoder();
             let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());

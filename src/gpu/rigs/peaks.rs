@@ -3,8 +3,8 @@
 use minijinja::context;
 use web_time::Instant;
 
-use super::plan::{Plan, Step};
-use super::{Device, Error};
+use crate::gpu::plan::{Plan, Step};
+use crate::gpu::{Device, Error};
 
 /// Bytes of the measured copy.
 const COPY_BYTES: u64 = 32 << 20;
@@ -27,7 +27,8 @@ pub async fn peaks(device: &Device) -> Result<Peaks, Error> {
     let (from, to) = (device.storage("copy", COPY_BYTES / 4)?, device.storage("copy", COPY_BYTES / 4)?);
     let out = device.storage("peak", WORKGROUPS as u64 * 64)?;
     let context = context! { chains => CHAINS, steps => STEPS };
-    let plan = Plan { steps: vec![Step::new(device, "peak.wgsl", &context, &[(0, &out)], [WORKGROUPS, 1])?] };
+    let plan =
+        Plan { steps: vec![Step::new(device, "rigs/peak.wgsl", &context, &[(0, &out)], [WORKGROUPS, 1])?] };
     let (mut copy, mut compute) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..5 {
         let mut encoder = device.encoder();

@@ -1,9 +1,10 @@
 //! Whether a GPU's sampler decides what it should: every draw, acceptance and residual is made again on the host from
-//! the same whole probabilities and the same seed (ALGORITHMS 2.2). Not a statistical test: every bit counts.
+//! the same whole probabilities and the same seed. Not a statistical test: every bit counts.
 
 use std::rc::Rc;
 
-use super::{Decided, Device, Error, Rig};
+use super::{Decided, Rig};
+use crate::gpu::{Device, Error};
 use crate::round::{Proposal, Rules};
 use crate::sampling::random::{Draw, Draws, Philox, Stream};
 use crate::sampling::{ONE, Sampling};

@@ -1,7 +1,7 @@
 // table: logits of a made-up model whose next token depends on the last two: what the sampler is tested with, without
 // the cost of a real one. The draft's are the target's, mixed with others.
 //
-// Dispatch: (ceil(vocab / 64), M), workgroup 64. The same in gpu/rig.rs.
+// Dispatch: (ceil(vocab / 64), M), workgroup 64. The same in gpu/rigs/rig.rs.
 {% include "pass.wgsl" %}
 {% include "wide.wgsl" %}
 {% include "philox.wgsl" %}
