@@ -34,9 +34,6 @@ pub enum Error {
     /// The draft's tokenizer is not the target's.
     #[error("the draft has another tokenizer than the target ({0}); use a draft made for this target")]
     TokenizerMismatch(String),
-    /// The draft was made for a target of another shape.
-    #[error("the draft does not fit the target ({0}); use a draft made for this target")]
-    DraftMismatch(String),
     /// A draft cannot learn.
     #[cfg(feature = "learn-core")]
     #[error(transparent)]
@@ -69,7 +66,6 @@ impl Error {
             Self::Verifier(e) => e.code(),
             Self::UnknownDevice(_) => "device-unknown",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
-            Self::DraftMismatch(_) => "draft-mismatch",
             #[cfg(feature = "learn-core")]
             Self::Learn(e) => e.code(),
             #[cfg(feature = "learn")]
