@@ -40,9 +40,6 @@ pub enum Error {
     /// The draft's tokenizer is not the target's.
     #[error("the draft has another tokenizer than the target ({0}); use a draft made for this target")]
     TokenizerMismatch(String),
-    /// The draft was made for a target of another shape.
-    #[error("the draft does not fit the target ({0}); use a draft made for this target")]
-    DraftMismatch(String),
     /// Something that is built on the engine failed, such as learning.
     #[error("{0}")]
     Above(Box<dyn Coded>),
@@ -70,7 +67,6 @@ impl Error {
             Self::Verifier(e) => e.code(),
             Self::UnknownDevice(_) => "device-unknown",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
-            Self::DraftMismatch(_) => "draft-mismatch",
             Self::Above(e) => e.code(),
             Self::Draft(e) => e.code(),
         }

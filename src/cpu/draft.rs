@@ -1,6 +1,8 @@
 //! Drafts of the format of [`crate::model::draft`]: fed by the target's hidden states, sharing its matrices, predicting
 //! some of its ids.
 
+use std::sync::Arc;
+
 use super::batch::Output;
 use super::layer::prepare;
 use super::matrix::Matrix;
@@ -9,6 +11,7 @@ use super::ops::fuse::fuse;
 use super::ops::matvec::matvec;
 use super::{Cache, activations::Activations};
 use crate::model::{self, Taps};
+use crate::round::Fit;
 
 /// A loaded draft. It must run beside the target that it was loaded for.
 pub struct Draft {
@@ -19,6 +22,8 @@ pub struct Draft {
     pub(super) ids: Option<Vec<u32>>,
     /// What it reads of the target's states, where it reads any.
     pub(super) taps: Option<Taps>,
+    /// The embedding of the target that it was loaded for, where it has more of it than its ids.
+    pub(super) of: Option<Arc<Matrix>>,
 }
 
 /// How a token and the target's state become a row of the draft's width.
@@ -31,7 +36,7 @@ pub(super) struct Fuse {
 impl Draft {
     /// A plain model as a draft: token-fed, its head predicts the first ids.
     pub fn plain(model: Model) -> Self {
-        Self { model, fuse: None, ids: None, taps: None }
+        Self { model, fuse: None, ids: None, taps: None, of: None }
     }
 
     /// Hyper-parameters.
@@ -47,6 +52,20 @@ impl Draft {
     /// What it reads of the target's states; `None` where it reads tokens alone.
     pub fn taps(&self) -> Option<&Taps> {
         self.taps.as_ref()
+    }
+
+    /// What must be so for it to propose for `target`.
+    pub(super) fn fit(&self, target: &Model) -> Fit<'_> {
+        let says = match &self.ids {
+            None => self.config().head_vocab,
+            Some(ids) => ids.last().map_or(0, |last| *last as usize + 1),
+        };
+        Fit {
+            shares: self.of.as_ref().is_none_or(|of| Arc::ptr_eq(of, &target.embedding)),
+            says,
+            taps: self.taps(),
+            positions: self.model.capacity,
+        }
     }
 
     /// Its own state in the place of the target's: once for each tap.

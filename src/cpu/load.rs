@@ -169,7 +169,8 @@ impl Draft {
         let model = Model::assemble(tensors, description.config.clone(), embedding, head, capacity)?;
         let taps = description.taps(target.config()).map_err(Error::Header)?;
         let taps = fuse.is_some().then_some(taps);
-        Ok(Self { model, fuse, ids: description.ids.clone(), taps })
+        let of = description.needs_target().then(|| target.embedding.clone());
+        Ok(Self { model, fuse, ids: description.ids.clone(), taps, of })
     }
 }
 

@@ -118,6 +118,11 @@ pub(super) struct Controller {
 }
 
 impl Controller {
+    /// Forgets what the draft model's rounds were like: it is another one now.
+    pub(super) fn forget_draft(&mut self) {
+        self.draft = Record::default();
+    }
+
     /// One for a new generation. What `self` knows about the costs of rounds stays known.
     pub(super) fn restart(&mut self, gamma: Gamma) {
         *self = Self { balance: 0.0, generated: 0, speculated: 0, paused: None, gamma, ..self.clone() };

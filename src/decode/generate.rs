@@ -137,6 +137,8 @@ pub struct Generator<E> {
     flights: VecDeque<Flight>,
     /// When the last round was collected.
     collected: Option<Instant>,
+    /// What rounds did that were collected ahead of their steps.
+    ahead: VecDeque<Event>,
     stats: Stats,
     counters: Counters,
 }
@@ -162,6 +164,7 @@ impl<E: Engine> Generator<E> {
             controller: Controller::default(),
             flights: VecDeque::new(),
             collected: None,
+            ahead: VecDeque::new(),
             stats: Stats::default(),
             counters: Counters::default(),
         }
@@ -208,6 +211,7 @@ impl<E: Engine> Generator<E> {
         let held = &self.context[..self.held];
         let reused = held.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         (self.held, self.rewound) = (reused, false);
+        self.ahead.clear();
         self.context.clear();
         self.context.extend_from_slice(prompt);
         self.prompt = prompt.len();
@@ -225,6 +229,9 @@ impl<E: Engine> Generator<E> {
     /// # Errors
     /// [`Error::NotStarted`] before `start` and after an error; what the engine reports.
     pub async fn step(&mut self) -> Result<Event, E::Error> {
+        if let Some(event) = self.ahead.pop_front() {
+            return Ok(event);
+        }
         match self.state {
             State::Idle => return Err(Error::NotStarted.into()),
             State::Finished(reason) => return Ok(Event::Finished(reason)),
@@ -246,6 +253,35 @@ impl<E: Engine> Generator<E> {
                 Err(error)
             }
         }
+    }
+
+    /// Has the engine propose with another draft model, between two steps: the text goes on as if nothing had happened,
+    /// and so does sampling. Rounds that are in flight end first; their events are those of the next steps.
+    ///
+    /// # Errors
+    /// What the engine reports, where the draft does not fit with the one before in place and everything able to go on.
+    /// Where a round in flight fails, as [`step`](Self::step).
+    pub async fn replace_draft(&mut self, draft: E::Draft) -> Result<(), E::Error> {
+        while self.rewound && self.state == State::Decode && self.engine.in_flight() > 0 {
+            match self.engine.collect().await {
+                Ok(round) => {
+                    let (next, event) = self.add(round, Instant::now());
+                    self.state = next;
+                    self.ahead.push_back(event);
+                }
+                Err(error) => {
+                    (self.state, self.held) = (State::Idle, 0);
+                    self.ahead.clear();
+                    return Err(error);
+                }
+            }
+        }
+        // What else is in flight comes after the end, or is of a generation that was abandoned.
+        self.flights.clear();
+        self.engine.truncate(self.held).await?;
+        self.engine.replace_draft(draft).await?;
+        self.controller.forget_draft();
+        Ok(())
     }
 
     async fn work(&mut self, state: State) -> Result<(State, Event), E::Error> {
@@ -295,6 +331,11 @@ impl<E: Engine> Generator<E> {
         self.submit()?;
         self.stats.host_ms += ms_since(began);
         let round = self.engine.collect().await?;
+        Ok(self.add(round, began))
+    }
+
+    /// What a round did that was waited for since `began`.
+    fn add(&mut self, round: Outcome, began: Instant) -> (State, Event) {
         let now = Instant::now();
         if let Some(flight) = self.flights.pop_front() {
             // A round that was submitted behind another began when that one ended.
@@ -314,7 +355,7 @@ impl<E: Engine> Generator<E> {
         let stopped = round.tokens.last().is_some_and(|id| self.options.rules.stop_ids.contains(id));
         let next = if stopped { State::Finished(FinishReason::Stop) } else { State::Decode };
         let Outcome { tokens, accepted, drafted, logprobs, .. } = round;
-        Ok((next, Event::Tokens { tokens, accepted, drafted, logprobs, stopped }))
+        (next, Event::Tokens { tokens, accepted, drafted, logprobs, stopped })
     }
 
     /// Submits rounds until enough are in flight.

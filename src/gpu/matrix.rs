@@ -122,6 +122,14 @@ impl Matrix {
     }
 }
 
+/// As the buffers of a session (`session/runner.rs`).
+impl Drop for Matrix {
+    fn drop(&mut self) {
+        let buffers = self.parts.iter().flat_map(|part| std::iter::once(&part.codes).chain(&part.params));
+        buffers.for_each(wgpu::Buffer::destroy);
+    }
+}
+
 fn slice_rows<'a>(words: &'a [u32], rows: usize, within: &std::ops::Range<usize>) -> &'a [u32] {
     let row = words.len() / rows;
     &words[within.start * row..within.end * row]

@@ -14,6 +14,7 @@ use super::{Choice, Device, Error};
 use crate::gguf;
 use crate::model::draft::{Input, Origin};
 use crate::model::{self, Config, Role, Taps};
+use crate::round::Fit;
 use crate::source::ByteSource;
 
 /// A loaded model. Weights stay quantized, repacked for the kernels that were chosen.
@@ -32,6 +33,8 @@ pub struct Model {
     pub(super) fuse: Option<Fuse>,
     /// What ids a draft of fewer ids says.
     pub(super) ids: Option<Ids>,
+    /// The embedding of the target that a draft was loaded for, where it has more of it than its ids.
+    of: Option<Rc<Matrix>>,
 }
 
 /// How a token and the target's state become a row of a draft's width.
@@ -124,7 +127,8 @@ impl Model {
             }),
         };
         let ids = description.ids.as_ref().map(|ids| Ids::new(device, ids, config.vocab)).transpose()?;
-        let model = Self { fuse, ids, ..builder.allocate(embedding, head, capacity)? };
+        let of = description.needs_target().then(|| Rc::clone(&target.embedding));
+        let model = Self { fuse, ids, of, ..builder.allocate(embedding, head, capacity)? };
         let targets = builder.targets;
         model.fill(stream, &targets).await
     }
@@ -175,6 +179,22 @@ impl Model {
     /// Token ids that its law is over: its own, or its target's where it says only some of them.
     pub(super) fn law_width(&self) -> usize {
         self.ids.as_ref().map_or(self.config.head_vocab, |ids| ids.vocab)
+    }
+
+    /// What it reads of its target's states.
+    pub(super) fn taps(&self) -> Option<&Taps> {
+        self.fuse.as_ref().map(|fuse| &fuse.taps)
+    }
+
+    /// What must be so for it to propose for `target`.
+    pub(super) fn fit(&self, target: &Self) -> Fit<'_> {
+        let of = self.of.as_ref().is_none_or(|of| Rc::ptr_eq(of, &target.embedding));
+        Fit {
+            shares: of && Rc::ptr_eq(&self.device, &target.device),
+            says: self.law_width(),
+            taps: self.taps(),
+            positions: self.capacity,
+        }
     }
 
     /// Hyper-parameters.

@@ -1,6 +1,8 @@
 //! [`AnyEngine`], which is whichever was loaded.
 
-use crate::round::{Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
+use std::rc::Rc;
+
+use crate::round::{self, Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
 use crate::{Error, cpu, gpu, model, verify};
 
 /// The engine that was loaded.
@@ -11,6 +13,15 @@ pub enum AnyEngine {
     /// On WebGPU.
     Gpu(gpu::Session),
     // A further engine is a variant here, a line in `delegate!`, and a line in `load`.
+}
+
+/// A draft model for whichever engine there is.
+#[derive(Clone)]
+pub enum AnyDraft {
+    /// On the CPU.
+    Cpu(Rc<cpu::Draft>),
+    /// On WebGPU.
+    Gpu(Rc<gpu::Model>),
 }
 
 /// Calls the same method of whichever engine there is.
@@ -25,6 +36,7 @@ macro_rules! delegate {
 
 impl Engine for AnyEngine {
     type Error = Error;
+    type Draft = AnyDraft;
 
     fn info(&self) -> EngineInfo {
         delegate!(self, e => e.info())
@@ -80,6 +92,14 @@ impl Engine for AnyEngine {
 
     fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Error> {
         delegate!(self, e => e.begin(rules, limit).map_err(Error::from))
+    }
+
+    async fn replace_draft(&mut self, draft: AnyDraft) -> Result<(), Error> {
+        match (self, draft) {
+            (Self::Cpu(engine), AnyDraft::Cpu(draft)) => Ok(engine.replace_draft(draft).await?),
+            (Self::Gpu(engine), AnyDraft::Gpu(draft)) => Ok(engine.replace_draft(draft).await?),
+            _ => Err(round::Error::DraftMismatch("it was loaded on another device".into()).into()),
+        }
     }
 
     fn ready(&self, proposal: &Proposal) -> bool {

@@ -4,10 +4,11 @@ mod any;
 
 use std::rc::Rc;
 
-pub use any::AnyEngine;
+pub use any::{AnyDraft, AnyEngine};
 
 use crate::gguf::{Header, Stream};
 use crate::model::{self, Config, Draft, Model};
+use crate::round::{self, Engine};
 use crate::source::ByteSource;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
 use crate::{Error, cpu, gpu};
@@ -116,6 +117,27 @@ impl<S: ByteSource, M> Opened<S, M> {
     }
 }
 
+impl<S: ByteSource> Opened<S, Draft> {
+    /// Opens a draft that proposes for `target` in the language of `tokenizer`.
+    async fn open_for(sources: Vec<S>, target: &Config, tokenizer: &Tokenizer) -> Result<Self, Error> {
+        let describe = |header: &Header| Draft::describe(header, target);
+        let draft = Self::open(sources, describe).await.map_err(Error::of_draft)?;
+        draft.tokenizer.compatible(tokenizer).map_err(Error::TokenizerMismatch)?;
+        let model = draft.model.beside(target).map_err(round::Error::DraftMismatch)?;
+        Ok(Self { model, ..draft })
+    }
+
+    async fn load_gpu(&mut self, target: &gpu::Model) -> Result<Rc<gpu::Model>, Error> {
+        let loading = gpu::Model::load_draft(&mut self.stream, &self.model, target);
+        Ok(Rc::new(loading.await.map_err(Error::of_draft)?))
+    }
+
+    async fn load_cpu(&mut self, target: &cpu::Model, capacity: usize) -> Result<Rc<cpu::Draft>, Error> {
+        let loading = cpu::Draft::load(&mut self.stream, &self.model, target, capacity);
+        Ok(Rc::new(loading.await.map_err(Error::of_draft)?))
+    }
+}
+
 impl<S: ByteSource> Opened<S, Model> {
     /// What a user should know about how the file was understood.
     fn warnings(&self) -> Vec<String> {
@@ -126,15 +148,6 @@ impl<S: ByteSource> Opened<S, Model> {
         );
         let beyond = (tokens > rows).then_some(beyond);
         self.tokenizer.warnings().iter().cloned().chain(beyond).collect()
-    }
-
-    /// Opens a draft that proposes in this target's language.
-    async fn open_draft<D: ByteSource>(&self, sources: Vec<D>) -> Result<Opened<D, Draft>, Error> {
-        let describe = |header: &Header| Draft::describe(header, &self.model.config);
-        let draft = Opened::open(sources, describe).await.map_err(Error::of_draft)?;
-        draft.tokenizer.compatible(&self.tokenizer).map_err(Error::TokenizerMismatch)?;
-        let model = draft.model.beside(&self.model.config).map_err(Error::DraftMismatch)?;
-        Ok(Opened { model, ..draft })
     }
 
     async fn load_gpu<D: ByteSource>(
@@ -148,10 +161,7 @@ impl<S: ByteSource> Opened<S, Model> {
         let target = gpu::Model::load(device, &mut self.stream, &self.model, choice, capacity).await?;
         let small = match draft {
             None => None,
-            Some(draft) => {
-                let loading = gpu::Model::load_draft(&mut draft.stream, &draft.model, &target);
-                Some(Rc::new(loading.await.map_err(Error::of_draft)?))
-            }
+            Some(draft) => Some(draft.load_gpu(&target).await?),
         };
         Ok(gpu::Session::new(Rc::new(target), small)?)
     }
@@ -164,10 +174,7 @@ impl<S: ByteSource> Opened<S, Model> {
         let target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
         let small = match draft {
             None => None,
-            Some(draft) => {
-                let loading = cpu::Draft::load(&mut draft.stream, &draft.model, &target, capacity);
-                Some(Rc::new(loading.await.map_err(Error::of_draft)?))
-            }
+            Some(draft) => Some(draft.load_cpu(&target, capacity).await?),
         };
         Ok(cpu::Session::new(Rc::new(target), small, capacity))
     }
@@ -192,7 +199,7 @@ pub async fn load<T: ByteSource, D: ByteSource>(
 ///
 /// # Errors
 /// Everything that can be wrong with a file; those of the draft are wrapped in [`Error::Draft`], except
-/// [`Error::TokenizerMismatch`] and [`Error::DraftMismatch`].
+/// [`Error::TokenizerMismatch`] and [`round::Error::DraftMismatch`].
 pub async fn load_shards<T: ByteSource, D: ByteSource>(
     target: Vec<T>,
     draft: Option<Vec<D>>,
@@ -200,7 +207,7 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
 ) -> Result<Loaded, Error> {
     let mut target = Opened::open(target, Model::describe).await?;
     let mut draft = match draft {
-        Some(sources) => Some(target.open_draft(sources).await?),
+        Some(sources) => Some(Opened::open_for(sources, &target.model.config, &target.tokenizer).await?),
         None => None,
     };
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
@@ -219,6 +226,22 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     let warnings = target.warnings();
     let tokenizer = target.tokenizer;
     Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, fallback, warnings })
+}
+
+/// Loads a draft for the target of `engine`, whose tokenizer is `tokenizer`: for [`Engine::replace_draft`].
+///
+/// # Errors
+/// As those of [`load_shards`] that are about the draft.
+pub async fn load_draft<D: ByteSource>(
+    sources: Vec<D>,
+    engine: &AnyEngine,
+    tokenizer: &Tokenizer,
+) -> Result<AnyDraft, Error> {
+    let mut draft = Opened::open_for(sources, engine.config(), tokenizer).await?;
+    Ok(match engine {
+        AnyEngine::Cpu(e) => AnyDraft::Cpu(draft.load_cpu(e.target(), e.capacity()).await?),
+        AnyEngine::Gpu(e) => AnyDraft::Gpu(draft.load_gpu(e.target()).await?),
+    })
 }
 
 /// The GPU, if that is where to run; or why [`Device::Auto`] does not run there.

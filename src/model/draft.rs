@@ -136,6 +136,11 @@ impl Draft {
             && self.ids.is_none()
     }
 
+    /// Whether it has matrices or reads states of its target: beside another one it cannot run.
+    pub fn needs_target(&self) -> bool {
+        self.input == Input::Hidden || self.embedding == Origin::Target || self.head == Origin::Target
+    }
+
     /// It, as it runs beside `target`: what it says beyond the target's ids is cut off, and is never proposed. Ids mean the
     /// same to both where their [tokenizers are compatible](crate::text::Tokenizer::compatible); how far vocabularies are
     /// padded differs between models of one series. Rows of its file beyond [`Config::vocab`] and [`Config::head_vocab`] are

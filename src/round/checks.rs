@@ -1,6 +1,7 @@
 //! What may be asked of an engine.
 
 use super::{DeviceDrafter, Engine, Error, Proposal, Rules};
+use crate::model::Taps;
 use crate::sampling::MAX_STOPS;
 
 /// A prompt that leaves room for a token of an answer, of ids that the target reads.
@@ -36,6 +37,45 @@ pub fn check_growth(engine: &impl Engine, more: usize) -> Result<(), Error> {
 /// [`Error::NoDraft`].
 pub fn check_draft(engine: &impl Engine) -> Result<(), Error> {
     if engine.has_draft() { Ok(()) } else { Err(Error::NoDraft) }
+}
+
+/// A loaded draft model, as its target must know it.
+pub struct Fit<'a> {
+    /// Whether what it shares with a target, if anything, is of the engine's own, and on its device.
+    pub shares: bool,
+    /// One more than the greatest id that it says.
+    pub says: usize,
+    /// What it reads of its target's states.
+    pub taps: Option<&'a Taps>,
+    /// Positions that it can read.
+    pub positions: usize,
+}
+
+/// A loaded draft model that can propose for the engine's target.
+///
+/// # Errors
+/// [`Error::DraftMismatch`].
+pub fn check_fit(engine: &impl Engine, draft: &Fit<'_>) -> Result<(), Error> {
+    let (config, capacity) = (engine.config(), engine.capacity());
+    let (width, layers) = (config.width, config.plan.layers.len());
+    let &Fit { shares, says, taps, positions } = draft;
+    let why = match taps {
+        Some(taps) if taps.layer_width() != width => {
+            format!("it was made for a target of width {}, this one has {width}", taps.layer_width())
+        }
+        Some(taps) if taps.layers().last().is_some_and(|last| *last >= layers) => {
+            format!("it reads the target's layers {:?}, and the target has {layers}", taps.layers())
+        }
+        _ if says > config.vocab => {
+            format!("it says {says} token ids, and the target reads {}", config.vocab)
+        }
+        _ if positions < capacity => {
+            format!("it was loaded for a context of {positions} tokens, not of {capacity}")
+        }
+        _ if !shares => "it was loaded for another one".into(),
+        _ => return Ok(()),
+    };
+    Err(Error::DraftMismatch(why))
 }
 
 /// Rules that mean something, and that the engine can follow.

@@ -25,6 +25,8 @@ pub struct EngineInfo {
 pub trait Engine {
     /// What can go wrong: what no round can serve, and what the device adds.
     type Error: std::error::Error + From<Error>;
+    /// A loaded draft model.
+    type Draft;
 
     /// What it runs on.
     fn info(&self) -> EngineInfo;
@@ -71,6 +73,13 @@ pub trait Engine {
     /// # Errors
     /// As [`check_rules`](super::check_rules).
     fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), Self::Error>;
+    /// Proposes with another draft model from now on, also where there was none. What the one before had read is forgotten,
+    /// and the new one reads the context; the rules and the context stay. Where it reads other states of the target, the
+    /// target reads the context again, too. Nothing may be in flight.
+    ///
+    /// # Errors
+    /// As [`check_fit`](super::check_fit), and what there is no room for: the one before then proposes on.
+    async fn replace_draft(&mut self, draft: Self::Draft) -> Result<(), Self::Error>;
     /// Whether a round of `proposal` can be submitted now, behind those in flight.
     fn ready(&self, proposal: &Proposal) -> bool;
     /// Begins a round: proposes, verifies, commits. Callers ask [`ready`](Self::ready) first.

@@ -29,6 +29,9 @@ pub enum Error {
     /// A draft was asked for and none is loaded.
     #[error("no draft model is loaded; load one, or use the n-gram drafter")]
     NoDraft,
+    /// The draft was made for another target.
+    #[error("the draft does not fit the target ({0}); use a draft made for this target")]
+    DraftMismatch(String),
     /// A token id that the target does not have.
     #[error(
         "token id {id} is beyond the {vocab} ids that the target reads; encode the prompt with the target's tokenizer, and \
@@ -81,6 +84,7 @@ impl Error {
             Self::EmptyPrompt => "prompt-empty",
             Self::TooManyStops { .. } => "stops-too-many",
             Self::NoDraft => "draft-missing",
+            Self::DraftMismatch(_) => "draft-mismatch",
             Self::TokenRange { .. } => "token-range",
             Self::Sampling(e) => e.code(),
             Self::VerifierKernel { .. } => "verifier-kernel",

@@ -14,7 +14,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use checks::{admit, check_draft, check_growth, check_prompt, check_rules};
+pub use checks::{Fit, admit, check_draft, check_fit, check_growth, check_prompt, check_rules};
 pub use counters::Counters;
 pub use engine::{Engine, EngineInfo};
 pub use error::Error;

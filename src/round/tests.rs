@@ -51,6 +51,7 @@ struct Asked {
 
 impl Engine for Asked {
     type Error = Error;
+    type Draft = ();
 
     fn info(&self) -> EngineInfo {
         EngineInfo::default()
@@ -98,6 +99,10 @@ impl Engine for Asked {
 
     fn begin(&mut self, rules: &Rules, _limit: usize) -> Result<(), Error> {
         check_rules(self, rules)
+    }
+
+    async fn replace_draft(&mut self, _draft: ()) -> Result<(), Error> {
+        Ok(())
     }
 
     fn ready(&self, _proposal: &Proposal) -> bool {

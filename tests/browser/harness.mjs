@@ -11,6 +11,9 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The built package. */
 export const PACKAGE = `${ROOT}pkg/dist`;
 
+/** What cargo makes. */
+export const TARGET = process.env.CARGO_TARGET_DIR ?? `${ROOT}target`;
+
 /** At `/old` the package as it is on a browser without an origin private file system, for {@link start}. */
 export const OLD = {
   mounts: { '/old': PACKAGE },

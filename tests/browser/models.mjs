@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from './harness.mjs';
+import { ROOT, TARGET } from './harness.mjs';
 
 const NAME = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 
@@ -17,7 +17,7 @@ if (!existsSync(MODEL)) {
 
 /** Makes the small models and gives their folder (see `examples/tiny_model.rs`). */
 export function tinyModels() {
-  const folder = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'tiny-models');
+  const folder = join(TARGET, 'tiny-models');
   const args = ['run', '--quiet', '--example', 'tiny_model', '--', folder, MODEL];
   execFileSync('cargo', args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
   return folder;

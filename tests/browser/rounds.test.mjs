@@ -1,10 +1,14 @@
 // Sampling, drafters and rounds in flight in headless Chromium, on small random models.
 
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { start } from './harness.mjs';
+import { start, TARGET } from './harness.mjs';
 import { tinyModels } from './models.mjs';
 
+/** The engine with its test rigs, which the package is without. */
+const RIGS = join(TARGET, 'rigs');
 const PROMPT = 'the lore the lore the';
 /** Most time that a round may cost the host, in ms. */
 const HOST_MS = 1;
@@ -13,7 +17,10 @@ let session;
 let page;
 
 before(async () => {
-  session = await start({ mounts: { '/models': tinyModels() } });
+  if (!existsSync(RIGS)) {
+    throw new Error(`there is no ${RIGS}; run \`cargo xtask build --rigs\``);
+  }
+  session = await start({ mounts: { '/models': tinyModels(), '/rigs': RIGS } });
 });
 
 after(() => session?.stop());
@@ -214,7 +221,7 @@ describe('a round on webgpu is one submit and one read-back, makes nothing, and 
 test('ten thousand rounds of the sampler on WebGPU are decided as on the host', async () => {
   page = await session.open();
   const replayed = await page.evaluate(async () => {
-    const { default: init, replay } = await import('/paceline/paceline.js');
+    const { default: init, replay } = await import('/rigs/paceline.js');
     await init();
     return replay(10_000, 1);
   });

@@ -30,6 +30,7 @@ async fn slowly<T>(work: impl Future<Output = T>) -> T {
 
 impl<E: Engine> Engine for Slow<E> {
     type Error = E::Error;
+    type Draft = E::Draft;
 
     fn info(&self) -> EngineInfo {
         self.0.info()
@@ -81,6 +82,10 @@ impl<E: Engine> Engine for Slow<E> {
 
     fn begin(&mut self, rules: &Rules, limit: usize) -> Result<(), E::Error> {
         self.0.begin(rules, limit)
+    }
+
+    async fn replace_draft(&mut self, draft: E::Draft) -> Result<(), E::Error> {
+        slowly(self.0.replace_draft(draft)).await
     }
 
     fn ready(&self, proposal: &Proposal) -> bool {

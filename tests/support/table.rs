@@ -99,6 +99,7 @@ impl TableEngine {
 
 impl Engine for TableEngine {
     type Error = Error;
+    type Draft = ();
 
     fn info(&self) -> EngineInfo {
         EngineInfo::default()
@@ -142,6 +143,12 @@ impl Engine for TableEngine {
         assert!(self.submitted.is_none());
         self.rules = rules.clone();
         self.limit = limit;
+        Ok(())
+    }
+
+    async fn replace_draft(&mut self, _draft: ()) -> Result<(), Error> {
+        assert!(self.submitted.is_none());
+        self.has_draft = true;
         Ok(())
     }
 

@@ -71,6 +71,11 @@ impl Session {
         self
     }
 
+    /// The target.
+    pub fn target(&self) -> &Rc<Model> {
+        self.target.model()
+    }
+
     /// Another, empty sequence on the same weights.
     pub fn another(&self) -> Self {
         let draft = self.draft.as_ref().map(|reader| Rc::clone(reader.draft()));
@@ -82,6 +87,15 @@ impl Session {
         self.target.truncate(len);
         if let Some(draft) = &mut self.draft {
             draft.truncate(len);
+        }
+    }
+
+    /// Has both models read all of the context but the last token.
+    fn fill(&mut self) {
+        let all_but_last = &self.context[..self.context.len().saturating_sub(1)];
+        self.target.fill(all_but_last);
+        if let Some(draft) = &mut self.draft {
+            draft.fill(all_but_last, self.target.states());
         }
     }
 
@@ -159,6 +173,7 @@ impl Session {
 
 impl Engine for Session {
     type Error = Error;
+    type Draft = Rc<Draft>;
 
     fn info(&self) -> EngineInfo {
         let adapter = self.target.model().level().name().into();
@@ -203,11 +218,7 @@ impl Engine for Session {
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
         round::check_growth(self, tokens.len())?;
         self.context.extend_from_slice(tokens);
-        let all_but_last = &self.context[..self.context.len().saturating_sub(1)];
-        self.target.fill(all_but_last);
-        if let Some(draft) = &mut self.draft {
-            draft.fill(all_but_last, self.target.states());
-        }
+        self.fill();
         Ok(())
     }
 
@@ -216,6 +227,15 @@ impl Engine for Session {
         self.rules = rules.clone();
         self.limit = limit.min(self.capacity);
         self.epoch = 0;
+        Ok(())
+    }
+
+    async fn replace_draft(&mut self, draft: Rc<Draft>) -> Result<(), Error> {
+        assert_eq!(self.in_flight(), 0, "a generation is under way");
+        round::check_fit(self, &draft.fit(self.target.model()))?;
+        self.target.keep_states(draft.taps().cloned());
+        self.draft = Some(DraftReader::new(draft, self.capacity));
+        self.fill();
         Ok(())
     }
 

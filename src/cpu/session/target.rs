@@ -30,6 +30,14 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         &self.model
     }
 
+    /// Keeps the states that `taps` say from now on. Where it has not kept those so far, it has read nothing any more.
+    pub fn keep_states(&mut self, taps: Option<Taps>) {
+        if self.states.as_ref().map(States::taps) != taps.as_ref() {
+            self.read = if taps.is_none() { self.read } else { 0 };
+            self.states = taps.map(States::new);
+        }
+    }
+
     /// The states at what it has read; `None` where it does not keep them.
     pub fn states(&self) -> Option<&States> {
         self.states.as_ref()

@@ -79,6 +79,7 @@ impl<'a> Builder<'a> {
             capacity,
             fuse: None,
             ids: None,
+            of: None,
         })
     }
 

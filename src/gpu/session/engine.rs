@@ -1,10 +1,13 @@
 //! Rounds: what is encoded and submitted, and what comes back.
 
+use std::rc::Rc;
+
 use super::clock::Clock;
-use super::runner::Pass;
+use super::runner::{Hidden, Pass, Runner};
 use super::{Known, MAX_IN_FLIGHT, MAX_ROWS, RESULT_WORDS, Session, row_count};
 use crate::gpu::Error;
-use crate::gpu::sampler::{self, Laws, Mode};
+use crate::gpu::model::Model;
+use crate::gpu::sampler::{self, Mode};
 use crate::gpu::words::{self, FAULT};
 use crate::model::Config;
 use crate::round::{self, Counters, Engine, EngineInfo, Memory, Outcome, Proposal, Rules};
@@ -12,6 +15,7 @@ use crate::verify;
 
 impl Engine for Session {
     type Error = Error;
+    type Draft = Rc<Model>;
 
     fn info(&self) -> EngineInfo {
         EngineInfo {
@@ -84,18 +88,42 @@ impl Engine for Session {
             draft.need_laws(&self.device)?;
         }
         if let Some(draft) = &self.draft {
-            let rows = |laws: &Laws| (laws.rows.clone(), draft.model.law_width());
-            self.shared.draft_rows = draft.laws.as_ref().map(rows);
+            self.shared.draft_rows = draft.law_rows();
         }
         self.device.write(&self.shared.sampling, 0, words::of(&words::Sampling::new(rules)));
         (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), rules.sampling.seed, 0);
         self.known = Known::Stale;
-        self.prepare(false, Pass::Verify { rows: 1 })?;
-        if self.draft.is_some() {
-            self.prepare(true, Pass::DraftFirst { rows: 2 })?;
-            self.prepare(true, Pass::DraftNext)?;
+        self.prepare_rounds()
+    }
+
+    /// # Panics
+    /// When rounds are in flight: [`Session::truncate`] waits for them.
+    async fn replace_draft(&mut self, draft: Rc<Model>) -> Result<(), Error> {
+        assert_eq!(self.in_flight(), 0, "a generation is under way");
+        round::check_fit(self, &draft.fit(&self.target.model))?;
+        // What there may be no room for comes first.
+        let (device, taps) = (Rc::clone(&self.device), draft.taps());
+        let others = taps != self.shared.hidden.as_ref().map(|hidden| &hidden.taps);
+        let hidden =
+            taps.filter(|_| others).map(|taps| Hidden::new(&device, taps, self.capacity)).transpose()?;
+        let mut runner = Runner::new(&device, draft)?;
+        if self.mode.law.is_some() || self.mode.confident {
+            runner.need_laws(&device)?;
         }
-        Ok(())
+        if others {
+            if hidden.is_some() {
+                self.target.truncate(0);
+            }
+            self.shared.hidden = hidden;
+        }
+        self.shared.draft_rows = runner.law_rows();
+        self.target.forget_plans(others);
+        self.draft = Some(runner);
+        self.known = Known::Stale;
+        self.fill(false)?;
+        self.fill(true)?;
+        self.prepare_rounds()?;
+        device.idle().await
     }
 
     async fn truncate(&mut self, length: usize) -> Result<(), Error> {

@@ -21,8 +21,7 @@ pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
 use runner::{Hidden, Pass, Runner, Shared};
 
-use super::model::{Fuse, Model};
-use super::ops::padded;
+use super::model::Model;
 use super::sampler::Mode;
 pub use super::words::MAX_ROWS;
 use super::words::{self, State};
@@ -72,14 +71,8 @@ impl Session {
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
-        let states = |fuse: &Fuse| {
-            let rows = capacity + PREFILL_ROWS;
-            let taps = &fuse.taps;
-            let width = padded(taps.layer_width()) * taps.layers().len();
-            let buffer = device.storage("the target's states", (width * rows) as u64)?;
-            Ok::<_, Error>(Hidden { buffer, taps: taps.clone() })
-        };
-        let hidden = draft.as_ref().and_then(|draft| draft.fuse.as_ref()).map(states).transpose()?;
+        let taps = draft.as_ref().and_then(|draft| draft.taps());
+        let hidden = taps.map(|taps| Hidden::new(&device, taps, capacity)).transpose()?;
         let mut session = Self {
             shared: Shared {
                 // A padded pass reads a few positions behind the last.
@@ -107,6 +100,16 @@ impl Session {
         // What every generation needs is compiled while loading; the other row counts when they first come up.
         session.begin(&Rules::default(), capacity)?;
         Ok(session)
+    }
+
+    /// Makes what the first round of a generation needs.
+    fn prepare_rounds(&mut self) -> Result<(), Error> {
+        self.prepare(false, Pass::Verify { rows: 1 })?;
+        if self.draft.is_some() {
+            self.prepare(true, Pass::DraftFirst { rows: 2 })?;
+            self.prepare(true, Pass::DraftNext)?;
+        }
+        Ok(())
     }
 
     /// Another, empty sequence on the same weights.

@@ -73,10 +73,25 @@ pub(super) struct Shared {
 }
 
 /// States of the target, `[position, tap]` of its width, padded.
-#[derive(Clone)]
 pub(super) struct Hidden {
     pub buffer: wgpu::Buffer,
     pub taps: Taps,
+}
+
+impl Hidden {
+    /// For contexts of `capacity` positions.
+    pub(super) fn new(device: &Device, taps: &Taps, capacity: usize) -> Result<Self, Error> {
+        let width = padded(taps.layer_width()) * taps.layers().len();
+        let buffer = device.storage("the target's states", (width * (capacity + PREFILL_ROWS)) as u64)?;
+        Ok(Self { buffer, taps: taps.clone() })
+    }
+}
+
+/// As [`Runner`].
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        self.buffer.destroy();
+    }
 }
 
 pub(super) struct Runner {
@@ -166,6 +181,19 @@ impl Runner {
             self.laws = Some(Laws::new(device, self.model.law_width())?);
         }
         Ok(())
+    }
+
+    /// Makes its plans anew: what the passes share is other buffers now; with `bodies` also what embedding and layers use.
+    pub(super) fn forget_plans(&mut self, bodies: bool) {
+        self.tails.clear();
+        if bodies {
+            self.bodies.clear();
+        }
+    }
+
+    /// Rows of its law and their width, once it has laws.
+    pub(super) fn law_rows(&self) -> Option<(wgpu::Buffer, usize)> {
+        self.laws.as_ref().map(|laws| (laws.rows.clone(), self.model.law_width()))
     }
 
     /// The dispatches of `pass` in `mode`, once they are prepared.
@@ -290,13 +318,10 @@ impl Drop for Runner {
     }
 }
 
-/// As [`Runner`]. The draft's rows are its laws' own.
+/// As [`Runner`]. The draft's rows are its laws' own, and states destroy themselves.
 impl Drop for Shared {
     fn drop(&mut self) {
-        let Self { tokens, state, sampling, result, residuals, draft_rows: _, hidden } = &*self;
-        let buffers = [tokens, state, sampling, result, residuals]
-            .into_iter()
-            .chain(hidden.as_ref().map(|hidden| &hidden.buffer));
-        buffers.for_each(wgpu::Buffer::destroy);
+        let Self { tokens, state, sampling, result, residuals, draft_rows: _, hidden: _ } = &*self;
+        [tokens, state, sampling, result, residuals].into_iter().for_each(wgpu::Buffer::destroy);
     }
 }

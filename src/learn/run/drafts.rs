@@ -42,7 +42,7 @@ pub fn open(path: &Path, target: &Target) -> Result<(Draft, Weights), crate::Err
 /// A draft from a file, for the CPU engine: ready to run beside `target`, for texts of at most `capacity` tokens.
 ///
 /// # Errors
-/// As [`read`]; [`crate::Error::DraftMismatch`] where it does not fit the target.
+/// As [`read`]; [`round::Error::DraftMismatch`](crate::round::Error::DraftMismatch) where it does not fit the target.
 pub async fn load<S: ByteSource>(
     source: S,
     target: &Target,
@@ -63,7 +63,7 @@ pub async fn load_shards<S: ByteSource>(
     let mut stream = Stream::open_shards(sources).await?;
     belongs(stream.header(), target)?;
     let draft = file::describe(stream.header(), target.model.config())?;
-    let draft = draft.beside(target.model.config()).map_err(crate::Error::DraftMismatch)?;
+    let draft = draft.beside(target.model.config()).map_err(crate::round::Error::DraftMismatch)?;
     let capacity = capacity.min(draft.config.context);
     Ok((cpu::Draft::load(&mut stream, &draft, &target.model, capacity).await?, draft))
 }

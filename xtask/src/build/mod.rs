@@ -21,6 +21,9 @@ pub struct Args {
     /// Builds even where nothing has changed.
     #[arg(long)]
     force: bool,
+    /// Builds the engine with its test rigs alone, for the browser tests.
+    #[arg(long, conflicts_with_all = ["dev", "force"])]
+    rigs: bool,
 }
 
 /// What the build reads.
@@ -46,6 +49,9 @@ const DRAFT: &str = "models/SmolLM2-135M-Instruct.draft.gguf";
 
 /// Builds and says how large the outcome is.
 pub fn run(project: &Project, args: &Args) -> Result<()> {
+    if args.rigs {
+        return with_rigs(project);
+    }
     ensure(project, args)?;
     if args.dev {
         return Ok(());
@@ -53,6 +59,11 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     let sizes = sizes::measure(&[project.path("pkg/dist"), project.path("www/dist/assets")])?;
     print!("{}", sizes::table(&sizes, &project.root));
     sizes::check(&sizes)
+}
+
+/// Builds the engine with its test rigs.
+pub fn with_rigs(project: &Project) -> Result<()> {
+    wasm::build_with_rigs(project)
 }
 
 /// Builds where something has changed since the last time.

@@ -1,7 +1,7 @@
 //! The engine's wasm: compiled, given its JavaScript glue, optimized.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use xshell::cmd;
@@ -13,26 +13,15 @@ use crate::shell::{run, say};
 
 /// Where the package's build takes the wasm and its glue from.
 const FOLDER: &str = "pkg/wasm";
+/// Where the browser tests take the engine with rigs from, in the target folder.
+const RIGS: &str = "rigs";
 /// The stem of what wasm-bindgen writes.
 const NAME: &str = "paceline";
 
 /// Makes `pkg/wasm`.
 pub fn build(project: &Project, dev: bool, force: bool) -> Result<()> {
-    let sh = &project.sh;
-    let toolchain = setup::wasm_toolchain()
-        .with_context(|| format!("no compiler here builds for {TARGET}; run `cargo xtask setup`"))?;
-    let bindgen = setup::wasm_bindgen(project)?
-        .context("wasm-bindgen is missing or of another version; run `cargo xtask setup`")?;
     let (profile, folder) = if dev { ("dev", "debug") } else { ("wasm", "wasm") };
-
-    let compile =
-        cmd!(sh, "cargo build --lib --profile {profile} --no-default-features --target {TARGET} --locked")
-            // They would replace the flags of .cargo/config.toml.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    run("the engine, for the browser", toolchain.applied_to(compile))?;
-
-    let compiled = project.target().join(TARGET).join(folder).join(format!("{NAME}.wasm"));
+    let compiled = compile(project, "the engine, for the browser", profile, folder, &[])?;
     let out = project.path(FOLDER);
     // The optimizer takes longer than everything else of a small change.
     let stamp = Stamp::at(project.state().join("wasm"));
@@ -42,17 +31,47 @@ pub fn build(project: &Project, dev: bool, force: bool) -> Result<()> {
         return Ok(());
     }
     stamp.clear();
-    if out.exists() {
-        fs::remove_dir_all(&out).with_context(|| format!("emptying {}", out.display()))?;
-    }
-    run(
-        "its JavaScript glue and types",
-        cmd!(sh, "{bindgen} --target web --out-dir {out} --out-name {NAME} {compiled}"),
-    )?;
+    glue(project, &compiled, &out)?;
     if !dev {
         optimize(project, &out)?;
     }
     stamp.write(&from)
+}
+
+/// Makes the engine with its test rigs, which the package's is without, for the browser tests. Not optimized further: only
+/// what it decides is looked at.
+pub fn build_with_rigs(project: &Project) -> Result<()> {
+    let features = ["--features", "rigs"];
+    let compiled =
+        compile(project, "the engine with its test rigs, for the browser", "wasm", "wasm", &features)?;
+    glue(project, &compiled, &project.target().join(RIGS))
+}
+
+/// Compiles the engine for the browser: the path of the wasm.
+fn compile(project: &Project, what: &str, profile: &str, folder: &str, features: &[&str]) -> Result<PathBuf> {
+    let toolchain = setup::wasm_toolchain()
+        .with_context(|| format!("no compiler here builds for {TARGET}; run `cargo xtask setup`"))?;
+    let compile = cmd!(
+        project.sh,
+        "cargo build --lib --profile {profile} --no-default-features {features...} --target {TARGET} --locked"
+    );
+    // They would replace the flags of .cargo/config.toml.
+    let compile = compile.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    run(what, toolchain.applied_to(compile))?;
+    Ok(project.target().join(TARGET).join(folder).join(format!("{NAME}.wasm")))
+}
+
+/// Writes the wasm with its JavaScript to an emptied folder.
+fn glue(project: &Project, compiled: &Path, out: &Path) -> Result<()> {
+    let bindgen = setup::wasm_bindgen(project)?
+        .context("wasm-bindgen is missing or of another version; run `cargo xtask setup`")?;
+    if out.exists() {
+        fs::remove_dir_all(out).with_context(|| format!("emptying {}", out.display()))?;
+    }
+    run(
+        "its JavaScript glue and types",
+        cmd!(project.sh, "{bindgen} --target web --out-dir {out} --out-name {NAME} {compiled}"),
+    )
 }
 
 fn optimize(project: &Project, out: &Path) -> Result<()> {

@@ -170,6 +170,7 @@ fn package(project: &Project) -> Result<()> {
 }
 
 fn browser(project: &Project) -> Result<()> {
+    build::with_rigs(project)?;
     let cmd = cmd!(project.sh, "npm run test:browser").env(setup::MODEL_VARIABLE, setup::model_path(project));
     run_shown("end to end", cmd)
 }
