@@ -37,14 +37,6 @@ pub enum Error {
     /// The draft was made for a target of another shape.
     #[error("the draft does not fit the target ({0}); use a draft made for this target")]
     DraftMismatch(String),
-    /// A draft cannot learn.
-    #[cfg(feature = "learn-core")]
-    #[error(transparent)]
-    Learn(crate::learn::core::Error),
-    /// A draft cannot be distilled, or be evaluated.
-    #[cfg(feature = "learn")]
-    #[error(transparent)]
-    Distil(crate::learn::run::Error),
     /// One of the above, in the draft's file.
     #[error("the draft cannot be loaded: {0}")]
     Draft(Box<Error>),
@@ -70,34 +62,7 @@ impl Error {
             Self::UnknownDevice(_) => "device-unknown",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
             Self::DraftMismatch(_) => "draft-mismatch",
-            #[cfg(feature = "learn-core")]
-            Self::Learn(e) => e.code(),
-            #[cfg(feature = "learn")]
-            Self::Distil(e) => e.code(),
             Self::Draft(e) => e.code(),
-        }
-    }
-}
-
-#[cfg(feature = "learn-core")]
-impl From<crate::learn::core::Error> for Error {
-    fn from(error: crate::learn::core::Error) -> Self {
-        use crate::learn::core::Error as Core;
-        match error {
-            Core::Gguf(error) => Self::Gguf(error),
-            Core::Model(error) => Self::Model(error),
-            error => Self::Learn(error),
-        }
-    }
-}
-
-#[cfg(feature = "learn")]
-impl From<crate::learn::run::Error> for Error {
-    fn from(error: crate::learn::run::Error) -> Self {
-        use crate::learn::run::Error as Run;
-        match error {
-            Run::Core(error) => error.into(),
-            error => Self::Distil(error),
         }
     }
 }

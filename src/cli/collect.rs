@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use paceline::Error;
-use paceline::learn::run::Target;
+use paceline::learn::run::{Error, Target};
 use paceline::learn::run::collect::{Collected, Collector, Source, collect};
 
 use super::model_files::ModelFiles;

@@ -4,12 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use paceline::Error;
 use paceline::gguf::{Format, Stream};
 use paceline::learn::core::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
 use paceline::learn::core::{Learner, Pools, Sample, Strategy, divergence, optimizer};
 use paceline::learn::run::train::{self, Config, Line, Supply, Trainer, Watch};
-use paceline::learn::run::{self, Target, device, drafts, files};
+use paceline::learn::run::{Error, Target, device, drafts, files};
 use paceline::model::draft::{Draft, Input, Origin};
 use paceline::model::{self, Attention, Config as ModelConfig};
 
@@ -182,7 +181,7 @@ fn resumed(args: &Args, path: &Path, target: &Target) -> anyhow::Result<Config> 
     let mut config = Config::read(path).map_err(Error::from)?;
     if config.tokenizer != target.tokenizer.fingerprint() {
         let what = args.out.display().to_string();
-        return Err(Error::from(run::Error::Tokenizer { what }).into());
+        return Err(Error::Tokenizer { what }.into());
     }
     if !args.data.is_empty() {
         config.data = args.data.clone();

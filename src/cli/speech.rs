@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use paceline::Error;
 use paceline::learn::core;
-use paceline::learn::run::Target;
+use paceline::learn::run::{Error, Target};
 use paceline::learn::run::collect::{Collector, Openers, Source, prompts};
 
 /// Longest text, question and answer together.

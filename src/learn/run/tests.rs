@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use pollster::block_on;
 
 use super::collect::{Collector, Openers};
-use super::{Target, drafts};
+use super::{Error, Target, drafts};
 use crate::gguf::{Format, Stream};
 use crate::learn::core::divergence::by_name;
 use crate::learn::core::draft::{Architecture, Student, Weights, file, regress};
@@ -49,7 +49,7 @@ fn drafts_of_another_tokenizer_are_refused() {
     let bytes = file::write(&draft, &weights, Format::F32, "test", &target.metadata).unwrap();
     let other = self::target(&Tiny { vocab: 270, ..tiny(Format::F32) });
     let error = block_on(drafts::read(&bytes[..], &other)).unwrap_err();
-    assert!(matches!(error, crate::Error::TokenizerMismatch(_)), "{error}");
+    assert!(matches!(error, Error::Engine(crate::Error::TokenizerMismatch(_))), "{error}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::report::task;
 use super::text::speak;
 use crate::cpu::Draft;
 use crate::learn::run::collect::Prompt;
+use crate::learn::run::error::Error;
 use crate::learn::run::target::Target;
 
 /// What to measure.
@@ -38,7 +39,7 @@ pub fn run(
     prompts: &[Prompt],
     options: Options,
     mut progress: impl FnMut(usize),
-) -> Result<Vec<(String, Vec<Measured>)>, crate::Error> {
+) -> Result<Vec<(String, Vec<Measured>)>, Error> {
     let questions = prompts.iter().map(|prompt| {
         if prompt.question.is_empty() {
             target.tokenizer.encode(prompt.answer.as_deref().unwrap_or_default())

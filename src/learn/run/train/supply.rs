@@ -96,7 +96,7 @@ impl Speech<'_> {
     ///
     /// # Errors
     /// Those of the engine that the draft is loaded into.
-    pub fn of(&self, learner: &Learner) -> Result<Vec<Sample>, crate::Error> {
+    pub fn of(&self, learner: &Learner) -> Result<Vec<Sample>, Error> {
         let bytes = learner.export(Format::F32, "student", &self.target.metadata)?;
         let (draft, _) = pollster::block_on(drafts::load(&bytes[..], self.target, self.capacity))?;
         let collector = Collector { draft: Some(&draft), ..self.collector };
