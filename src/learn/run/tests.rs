@@ -10,7 +10,7 @@ use crate::learn::core::divergence::by_name;
 use crate::learn::core::draft::{Architecture, Student, Weights, file, regress};
 use crate::learn::core::{Batcher, Pass, Sample, judge};
 use crate::model::tiny::Tiny;
-use crate::model::{self, Role};
+use crate::model::{self, Role, Taps};
 
 const CAPACITY: usize = 64;
 
@@ -58,8 +58,8 @@ fn regression_is_a_better_beginning_than_noise() {
     let config = target.model.config();
     let openers = Openers::new(target.template().unwrap(), &target.tokenizer, (12, 30), 5).unwrap();
     let stop_ids = target.tokenizer.stop_ids();
-    let collector =
-        Collector { target: &target.model, draft: None, stop_ids, hidden: true, lanes: 8, threads: 1 };
+    let taps = Some(Taps::last(config));
+    let collector = Collector { target: &target.model, draft: None, stop_ids, taps, lanes: 8, threads: 1 };
     let mut samples: Vec<Sample> = Vec::new();
     // Few enough tokens for the capacity that the target was loaded for.
     let scripts = (0..).map(|i| (i, openers.script(i))).filter(|(_, s)| s.longest() <= CAPACITY).take(80);
