@@ -81,8 +81,8 @@ pub fn fill(
     tokenizer: u64,
 ) -> Result<Collected, Error> {
     let bar = Progress::of_steps("samples", samples);
-    Ok(collect(collector, source, samples, folder, tokenizer, |collected| {
+    collect(collector, source, samples, folder, tokenizer, |collected| {
         bar.reach(collected.samples);
         bar.say(format!("{:.0} tokens/s", collected.speed()));
-    })?)
+    })
 }

@@ -40,7 +40,7 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         self.states.as_ref()
     }
 
-    /// The same, for those who need no more than them.
+    /// As [`Self::states`], when it has read all.
     pub fn into_states(self) -> Option<States> {
         self.states
     }

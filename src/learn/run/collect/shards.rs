@@ -186,7 +186,7 @@ mod tests {
             write(&path, 42, &shard).unwrap();
             assert_eq!(read(&path, 42).unwrap(), shard);
         }
-        assert_eq!(files::list(folder.path(), "safetensors").unwrap(), [path.clone()]);
+        assert_eq!(files::list(folder.path(), "safetensors").unwrap(), std::slice::from_ref(&path));
         assert_eq!(read(&path, 43).unwrap_err().code(), "learn-tokenizer");
     }
 
