@@ -1,11 +1,5 @@
 //! The crate's error: one variant a stage, each with the stage's own typed error inside.
 
-/// An error of a part that this crate's stages know nothing of.
-pub trait Coded: std::error::Error + Send + Sync {
-    /// A stable, machine-readable name.
-    fn code(&self) -> &'static str;
-}
-
 /// Anything that can go wrong between the first byte of a file and the last token of a text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -40,9 +34,6 @@ pub enum Error {
     /// The draft's tokenizer is not the target's.
     #[error("the draft has another tokenizer than the target ({0}); use a draft made for this target")]
     TokenizerMismatch(String),
-    /// Something that is built on the engine failed, such as learning.
-    #[error("{0}")]
-    Above(Box<dyn Coded>),
     /// One of the above, in the draft's file.
     #[error("the draft cannot be loaded: {0}")]
     Draft(Box<Error>),
@@ -67,7 +58,6 @@ impl Error {
             Self::Verifier(e) => e.code(),
             Self::UnknownDevice(_) => "device-unknown",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
-            Self::Above(e) => e.code(),
             Self::Draft(e) => e.code(),
         }
     }

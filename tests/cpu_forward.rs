@@ -5,7 +5,7 @@
 
 use paceline::cpu::{Cache, Level, Logits, Model, reference};
 use paceline::gguf::{Format, Stream};
-use paceline::model::{self, Role, tiny::Tiny};
+use paceline::model::{self, Role, Taps, tiny::Tiny};
 
 fn load(bytes: &[u8], capacity: usize) -> Model {
     pollster::block_on(async {
@@ -166,6 +166,7 @@ fn sequences_in_a_batch_do_not_see_one_another() {
     for (name, tiny) in models() {
         let model = load(&tiny.gguf(), 64);
         let vocab = model.config().head_vocab;
+        let taps = Taps::new((0..tiny.layers).collect(), model.config()).unwrap();
         let texts: Vec<Vec<u32>> = (0..5)
             .map(|i| tokens(40, tiny.vocab).into_iter().cycle().skip(i).take(12 + i).collect())
             .collect();
@@ -178,12 +179,14 @@ fn sequences_in_a_batch_do_not_see_one_another() {
             let next: Vec<u32> = texts.iter().map(|t| t[t.len() - back]).collect();
             let positions: Vec<usize> = texts.iter().map(|t| t.len() - back).collect();
             let mut borrowed: Vec<&mut Cache> = caches.iter_mut().collect();
-            let batch = model.forward_batch(&mut borrowed, &next, &positions);
+            let batch = model.forward_batch(&mut borrowed, &next, &positions, &taps);
             for (i, text) in texts.iter().enumerate() {
                 let mut cache = Cache::new(model.config(), 64);
-                let alone = model.forward_hidden(&mut cache, &text[..=positions[i]], 0, Logits::Last);
+                let read = &text[..=positions[i]];
+                let alone = model.forward_tapped(&mut cache, read, 0, Logits::Last, &taps);
                 assert!(batch.logits[i * vocab..][..vocab] == alone.logits, "{name}: sequence {i}");
-                assert!(batch.hidden[i * tiny.width..][..tiny.width] == alone.hidden, "{name}: sequence {i}");
+                let states = &batch.hidden[i * taps.width()..][..taps.width()];
+                assert!(states == alone.hidden, "{name}: sequence {i}");
             }
         }
     }

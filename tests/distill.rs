@@ -207,6 +207,72 @@ fn every_strategy_runs() {
 }
 
 #[test]
+fn a_draft_that_reads_several_layers_learns_and_drafts_losslessly() {
+    let folder = Folder::new();
+    folder.succeed(COLLECT);
+    // The target has two layers, so both are tapped.
+    folder.succeed(&COLLECT.replace("--out data", "--out both --taps 0,1"));
+    folder.succeed(&COLLECT.replace("--out data", "--out first --taps 0"));
+    let distill = |out: &str, data: &str, arch: &str, more: &str| {
+        distill(out, &format!("--init-from regression {more}"))
+            .replace("--data data", data)
+            .replace("--draft-arch hidden-1", &format!("--draft-arch {arch}"))
+            .replace("--vocab-top 200", "--vocab-top 0")
+    };
+    folder.succeed(&distill("run", "--data both", "taps-1", "--feature-weight 0.1"));
+    let losses = losses(&folder.path("run"));
+    assert!(losses.last().unwrap().1 < losses[0].1, "nothing was learnt: {losses:?}");
+
+    let mut accepted = 0;
+    for prompt in ["Hi", "Once", "the", "a", "0", "?"] {
+        let generate = |draft: &str| {
+            let line = format!(
+                "generate --target target.gguf --draft {draft} --device cpu --prompt {prompt} --max-tokens 30 --gamma 3 \
+                 --json"
+            );
+            serde_json::from_str::<serde_json::Value>(&folder.succeed(&line)).unwrap()
+        };
+        let (plain, drafted) = (generate("none"), generate("run/draft.gguf"));
+        assert_eq!(plain["token_ids"], drafted["token_ids"], "{prompt}");
+        accepted += drafted["stats"]["accepted"].as_u64().unwrap();
+    }
+    assert!(accepted > 0, "nothing is ever accepted, so nothing is tested");
+
+    // Measured beside one that reads the last layer alone, on the same answers.
+    std::fs::write(folder.path("prompts.txt"), "Hello there.\n\nAnother one.").unwrap();
+    folder.succeed(&distill("last", "--data data", "hidden-1", ""));
+    let eval = |drafts: &str| -> Vec<serde_json::Value> {
+        let line = format!(
+            "eval --target target.gguf {drafts} --prompts prompts.txt --texts prompts.txt --max-tokens 20 --gamma 3 --json"
+        );
+        let report: serde_json::Value = serde_json::from_str(&folder.succeed(&line)).unwrap();
+        let drafts = report["drafts"].as_array().unwrap().iter();
+        drafts.map(|draft| serde_json::json!([draft["runs"][0]["rows"], draft["texts"]])).collect()
+    };
+    let together = eval("--draft run/draft.gguf --draft last/draft.gguf");
+    let alone = [eval("--draft run/draft.gguf"), eval("--draft last/draft.gguf")].concat();
+    assert_eq!(together, alone);
+
+    // The draft's file says what is collected where no samples are given, and its own text carries the same.
+    let own = "--samples 20 --own-samples 4 --max-tokens 12 --question-tokens 8 --strategy mixed --refresh 5";
+    folder.succeed(&distill("own", own, "hidden-1", "").replace("regression", "run/draft.gguf"));
+    assert!(
+        folder.fail(&distill("no", "--data both", "hidden-1", "")).contains("no hidden states of width 32")
+    );
+    assert!(
+        folder.fail(&distill("no", "--data data", "taps-1", "")).contains("no hidden states of width 64")
+    );
+    assert!(
+        folder.fail(&distill("no", "--data first", "hidden-1", "")).contains("of the layers [0], not [1]")
+    );
+    assert!(folder.fail(&COLLECT.replace("--out data", "--out both --taps 1")).contains("not [1]"));
+    for taps in ["0,2", "1,0", "0,0"] {
+        let collect = COLLECT.replace("--out data", &format!("--out no --taps {taps}"));
+        assert!(folder.fail(&collect).contains("layers 0 to 1, ascending"), "{taps}");
+    }
+}
+
+#[test]
 fn what_does_not_belong_together_is_refused() {
     let folder = Folder::new();
     folder.succeed(COLLECT);

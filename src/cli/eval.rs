@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use paceline::Error;
 use paceline::cpu;
 use paceline::decode::Generator;
 use paceline::learn::run::collect::{Prompt, Source, prompts};
@@ -11,7 +10,7 @@ use paceline::learn::run::eval::{
     Clock, Cost, Generation, Interval, Measured, Options, Report, Score, clock, cost, report,
     run as measure_all, score, size_ratio, task,
 };
-use paceline::learn::run::{Target, drafts};
+use paceline::learn::run::{Error, Target, drafts};
 use paceline::load::{self, Device, LoadOptions};
 use paceline::model::Draft;
 use paceline::sampling::Sampling;
@@ -258,7 +257,7 @@ fn score_texts(
     if args.texts.is_empty() {
         return Ok(Vec::new());
     }
-    let texts = prompts::read_all(&args.texts).map_err(Error::from)?;
+    let texts = prompts::read_all(&args.texts)?;
     let source = Source::fixed(target, &texts, capacity)?;
     let scripts: Vec<_> = (0..).map_while(|i| source.script(i)).collect();
     Ok(score(target, drafts, &scripts, capacity))
@@ -273,7 +272,7 @@ fn load(draft: &ModelFiles, target: &Target, capacity: usize) -> anyhow::Result<
 
 /// The prompts of the part, at most so many of each task.
 fn choose(args: &Args) -> anyhow::Result<Vec<Prompt>> {
-    let all = prompts::read_all(&args.prompts).map_err(Error::from)?;
+    let all = prompts::read_all(&args.prompts)?;
     let part = all.into_iter().enumerate().filter(|(i, _)| i % args.part.of == args.part.index);
     let mut counts = std::collections::HashMap::<String, usize>::new();
     let chosen: Vec<Prompt> = part

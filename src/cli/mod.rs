@@ -88,6 +88,10 @@ fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 
 /// The library's name for the error; `command` for what only the command line knows.
 fn code(error: &anyhow::Error) -> &'static str {
+    #[cfg(feature = "learn")]
+    if let Some(error) = error.downcast_ref::<paceline::learn::run::Error>() {
+        return error.code();
+    }
     error.downcast_ref().map_or("command", paceline::Error::code)
 }
 

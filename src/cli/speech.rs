@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use paceline::Error;
 use paceline::learn::core;
-use paceline::learn::run::Target;
 use paceline::learn::run::collect::{Collector, Openers, Source, prompts};
+use paceline::learn::run::{Error, Target};
+use paceline::model::Taps;
 
 /// Longest text, question and answer together.
 pub const CAPACITY: usize = 2048;
@@ -57,13 +57,13 @@ impl Speech {
         Source::prompts(target, &prompts, self.max_tokens, self.seed)
     }
 
-    /// A collector for `target`.
-    pub fn collector<'a>(&self, target: &'a Target, hidden: bool) -> Collector<'a> {
+    /// A collector for `target`, whose samples carry the states that `taps` say.
+    pub fn collector<'a>(&self, target: &'a Target, taps: Option<Taps>) -> Collector<'a> {
         Collector {
             target: &target.model,
             draft: None,
             stop_ids: target.tokenizer.stop_ids(),
-            hidden,
+            taps,
             lanes: self.lanes,
             threads: self.threads,
         }

@@ -57,22 +57,35 @@ impl Model {
         Output { logits, hidden: states.values }
     }
 
-    /// One token of each of several sequences: `tokens[i]` at `positions[i]` of `caches[i]`. The sequences share the
-    /// weights' way from memory; each row is bitwise what [`Model::forward`] gives for its sequence alone.
+    /// One token of each of several sequences: `tokens[i]` at `positions[i]` of `caches[i]`, with the states that `taps`
+    /// says. The sequences share the weights' way from memory; each row is bitwise what [`Model::forward`] gives for its
+    /// sequence alone.
     ///
     /// # Panics
     /// As [`Model::forward`], and when there are not as many tokens as positions and caches.
-    pub fn forward_batch(&self, caches: &mut [&mut Cache], tokens: &[u32], positions: &[usize]) -> Output {
-        assert!(tokens.len() == caches.len() && positions.len() == caches.len(), "one token a sequence");
-        self.batch(caches, Input::Tokens(tokens), positions)
+    pub fn forward_batch(
+        &self,
+        caches: &mut [&mut Cache],
+        tokens: &[u32],
+        positions: &[usize],
+        taps: &Taps,
+    ) -> Output {
+        self.batch(caches, Input::Tokens(tokens), positions, taps)
     }
 
     /// One row of each of several sequences.
-    pub(super) fn batch(&self, caches: &mut [&mut Cache], input: Input<'_>, positions: &[usize]) -> Output {
+    pub(super) fn batch(
+        &self,
+        caches: &mut [&mut Cache],
+        input: Input<'_>,
+        positions: &[usize],
+        taps: &Taps,
+    ) -> Output {
+        let rows = input.rows(self.config().width);
+        assert!(rows == caches.len() && positions.len() == caches.len(), "one token a sequence");
         let places = positions.iter().enumerate().map(|(cache, &position)| Place { cache, position });
         let places: Vec<Place> = places.collect();
-        let taps = Taps::last(self.config());
-        let mut states = States::new(&taps);
+        let mut states = States::new(taps);
         let mut logits = vec![0.0; positions.len() * self.config().head_vocab];
         self.pass(caches, input, &places, 0, &mut logits, Some(&mut states));
         Output { logits, hidden: states.values }

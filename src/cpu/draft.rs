@@ -141,10 +141,13 @@ impl Draft {
         positions: &[usize],
     ) -> Output {
         let tokens = &self.known(tokens)[..];
-        let Some(fuse) = &self.fuse else { return self.model.forward_batch(caches, tokens, positions) };
-        assert!(tokens.len() == caches.len() && positions.len() == caches.len(), "one token a sequence");
-        let x = self.fused(fuse, tokens, states);
-        self.model.batch(caches, Input::Rows(&x), positions)
+        let own = Taps::last(self.config());
+        match &self.fuse {
+            None => self.model.forward_batch(caches, tokens, positions, &own),
+            Some(fuse) => {
+                self.model.batch(caches, Input::Rows(&self.fused(fuse, tokens, states)), positions, &own)
+            }
+        }
     }
 
     /// `tokens`, with its last id in place of those of the target's that it does not have.

@@ -40,7 +40,7 @@ pub(super) enum Input<'a> {
 }
 
 impl Input<'_> {
-    fn rows(&self, width: usize) -> usize {
+    pub(super) fn rows(&self, width: usize) -> usize {
         match self {
             Self::Tokens(tokens) => tokens.len(),
             Self::Rows(x) => x.len() / width,

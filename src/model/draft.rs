@@ -186,6 +186,12 @@ impl Draft {
         }
     }
 
+    /// Whether the states that it reads end with what the last layer of `target` leaves, which its own state stands for.
+    pub fn reads_last(&self, target: &Config) -> bool {
+        let last = target.plan.layers.len() - 1;
+        self.taps.as_ref().is_none_or(|taps| taps.last() == Some(&last))
+    }
+
     /// Values of a state that it reads.
     pub fn state_width(&self) -> usize {
         self.taps.as_ref().map_or(1, Vec::len) * self.target_width

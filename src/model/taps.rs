@@ -32,6 +32,21 @@ impl Taps {
         }
     }
 
+    /// These and those of `other`, which are of the same model.
+    pub fn and(&self, other: &Self) -> Self {
+        let mut layers = [&self.layers[..], &other.layers].concat();
+        layers.sort_unstable();
+        layers.dedup();
+        Self { layers, width: self.width }
+    }
+
+    /// All of `every`; `None` where there are none.
+    pub fn union<'a>(every: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        every
+            .into_iter()
+            .fold(None, |all: Option<Self>, taps| Some(all.map_or_else(|| taps.clone(), |all| all.and(taps))))
+    }
+
     /// The tapped layers, ascending.
     pub fn layers(&self) -> &[usize] {
         &self.layers

@@ -1,6 +1,6 @@
 //! A draft model that reads a text behind its target, and goes on by itself.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Draft, Logits};
@@ -45,11 +45,35 @@ impl<D: Deref<Target = Draft>> DraftReader<D> {
     /// When it reads the target's `states` and they do not reach to the last token but one.
     pub fn catch_up(&mut self, text: &[u32], states: Option<&States>, which: Logits) -> Vec<f32> {
         let (start, end) = (self.read, text.len());
-        let states = states.filter(|_| self.draft.reads_hidden());
-        let before = states.map_or_else(Vec::new, |states| states.before(start..end));
+        let before = before(&self.draft, states, start..end);
         let output = self.draft.forward(&mut self.cache, &text[start..], &before, start, which);
         self.read = end;
         self.own = output.hidden;
+        output.logits
+    }
+
+    /// The next token of each of several texts: `tokens[i]` by `readers[i]`, with the target's states there. All are of one
+    /// draft, and read in one pass: their logits, row after row.
+    ///
+    /// # Panics
+    /// As [`Self::catch_up`].
+    pub fn read_each(readers: &mut [(&mut Self, Option<&States>)], tokens: &[u32]) -> Vec<f32>
+    where
+        D: Clone,
+    {
+        let Some((first, _)) = readers.first() else { return Vec::new() };
+        let draft = first.draft.clone();
+        let positions: Vec<usize> = readers.iter().map(|(reader, _)| reader.read).collect();
+        let next =
+            readers.iter().map(|(reader, states)| before(&draft, *states, reader.read..reader.read + 1));
+        let next = next.collect::<Vec<_>>().concat();
+        let mut caches: Vec<&mut Cache> = readers.iter_mut().map(|(reader, _)| &mut reader.cache).collect();
+        let output = draft.forward_batch(&mut caches, tokens, &next, &positions);
+        let own = output.hidden.chunks_exact(draft.config().width);
+        for ((reader, _), own) in readers.iter_mut().zip(own) {
+            reader.read += 1;
+            reader.own = own.to_vec();
+        }
         output.logits
     }
 
@@ -64,6 +88,14 @@ impl<D: Deref<Target = Draft>> DraftReader<D> {
         }
         self.own = output.hidden;
         output.logits
+    }
+}
+
+/// The states that predicted the tokens at `positions`, as `draft` reads them; none where it reads tokens alone.
+fn before(draft: &Draft, states: Option<&States>, positions: Range<usize>) -> Vec<f32> {
+    match (states, draft.taps()) {
+        (Some(states), Some(taps)) => states.before(positions, taps),
+        _ => Vec::new(),
     }
 }
 

@@ -38,6 +38,11 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         }
     }
 
+    /// Tokens that it has room for.
+    pub fn capacity(&self) -> usize {
+        self.cache.capacity()
+    }
+
     /// The states at what it has read; `None` where it does not keep them.
     pub fn states(&self) -> Option<&States> {
         self.states.as_ref()
@@ -68,6 +73,34 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
                 states.extend(&output.hidden);
                 output.logits
             }
+        }
+    }
+
+    /// The next token of each of several texts: `tokens[i]` by `readers[i]`. All are of one model and keep the same states,
+    /// and read in one pass: their logits, row after row.
+    pub fn read_each(readers: &mut [&mut Self], tokens: &[u32]) -> Vec<f32>
+    where
+        M: Clone,
+    {
+        let Some(first) = readers.first() else { return Vec::new() };
+        let model = first.model.clone();
+        let taps = first.states().map_or_else(|| Taps::last(model.config()), |states| states.taps().clone());
+        let positions: Vec<usize> = readers.iter().map(|reader| reader.read).collect();
+        let mut caches: Vec<&mut Cache> = readers.iter_mut().map(|reader| &mut reader.cache).collect();
+        let output = model.forward_batch(&mut caches, tokens, &positions, &taps);
+        for (reader, state) in readers.iter_mut().zip(output.hidden.chunks_exact(taps.width())) {
+            reader.read += 1;
+            if let Some(states) = &mut reader.states {
+                states.extend(state);
+            }
+        }
+        output.logits
+    }
+
+    /// Lets go of the states before `position`, where it keeps any.
+    pub fn forget_states(&mut self, position: usize) {
+        if let Some(states) = &mut self.states {
+            states.forget(position);
         }
     }
 }

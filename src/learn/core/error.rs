@@ -1,6 +1,5 @@
 //! What can go wrong while a draft learns.
 
-use crate::error::Coded;
 use crate::{gguf, model};
 
 /// A failure of learning itself: nothing here knows of files, runs or a command line.
@@ -51,23 +50,6 @@ impl Error {
             Self::State(_) => "learn-state",
             Self::Gguf(error) => error.code(),
             Self::Model(error) => error.code(),
-        }
-    }
-}
-
-impl Coded for Error {
-    fn code(&self) -> &'static str {
-        Self::code(self)
-    }
-}
-
-/// What is wrong with a file is that, whoever reads it.
-impl From<Error> for crate::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Gguf(error) => Self::Gguf(error),
-            Error::Model(error) => Self::Model(error),
-            error => Self::Above(Box::new(error)),
         }
     }
 }

@@ -83,10 +83,15 @@ impl Learner {
     /// A learner that has not taken a step.
     ///
     /// # Errors
-    /// [`Error::Unknown`] where there is no divergence or optimizer of the settings' names.
+    /// [`Error::Unknown`] where there is no divergence or optimizer of the settings' names; [`Error::Shape`] where states
+    /// are to be compared, and the draft does not read the target's last.
     pub fn new(student: Student, settings: Settings) -> Result<Self, Error> {
         let divergence = divergence::by_name(&settings.divergence, settings.beta)?;
         let optimizer = optimizer::by_name(&settings.optimizer)?;
+        if settings.pass.feature > 0.0 && !student.reads_last {
+            let why = "a feature weight is for drafts that read states up to the target's last layer";
+            return Err(Error::Shape(why.into()));
+        }
         let batcher = Batcher::new(&student.draft, settings.length);
         Ok(Self { student, optimizer, divergence, batcher, settings, steps: 0 })
     }

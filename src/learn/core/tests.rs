@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use half::f16;
 
-use super::draft::{Architecture, Student, Weights, file};
+use super::draft::{Architecture, Shape, Student, Weights, file};
 use super::{Learner, Matrices, Pass, Rows, Sample, Schedule, Settings};
 use crate::gguf::{Format, Metadata, Stream};
 use crate::model::Config;
@@ -212,5 +212,21 @@ fn the_last_layer_can_learn_alone() {
     learner.step(&samples(&target, 3), &mut random()).unwrap();
     for (slot, values) in &learner.weights().0 {
         assert_eq!(before.0[slot] != *values, slot.layer == Some(1), "{slot:?}");
+    }
+}
+
+#[test]
+fn states_are_compared_only_where_the_last_is_read() {
+    let target = Tables::new();
+    let config = &target.config;
+    let last = config.plan.layers.len() - 1;
+    let settings = Settings { pass: Pass { unroll: 1, decay: 1.0, feature: 0.5 }, ..settings() };
+    for (taps, fits) in [(None, true), (Some(vec![0, last]), true), (Some(vec![0]), last == 0)] {
+        let shape = (Architecture::by_name("hidden-1").unwrap().shape)(config);
+        let draft = Shape { taps: taps.clone(), ..shape }.draft(config, None);
+        let weights = Weights::random(&draft, 7);
+        let student = Student::new(draft, &weights, &target, &Device::flex()).unwrap();
+        let learner = Learner::new(student, settings.clone()).map(|_| ()).map_err(|error| error.code());
+        assert_eq!(learner, if fits { Ok(()) } else { Err("learn-shape") }, "{taps:?}");
     }
 }

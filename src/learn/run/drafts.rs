@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::error::Error;
 use super::target::Target;
 use crate::cpu;
 use crate::gguf::{Header, Stream};
@@ -14,7 +15,7 @@ use crate::text::Tokenizer;
 ///
 /// # Errors
 /// What can be wrong with the file; [`crate::Error::TokenizerMismatch`] where it was made for another tokenizer.
-pub async fn read<S: ByteSource>(source: S, target: &Target) -> Result<(Draft, Weights), crate::Error> {
+pub async fn read<S: ByteSource>(source: S, target: &Target) -> Result<(Draft, Weights), Error> {
     read_shards(vec![source], target).await
 }
 
@@ -22,10 +23,7 @@ pub async fn read<S: ByteSource>(source: S, target: &Target) -> Result<(Draft, W
 ///
 /// # Errors
 /// As [`read`].
-pub async fn read_shards<S: ByteSource>(
-    sources: Vec<S>,
-    target: &Target,
-) -> Result<(Draft, Weights), crate::Error> {
+pub async fn read_shards<S: ByteSource>(sources: Vec<S>, target: &Target) -> Result<(Draft, Weights), Error> {
     let mut stream = Stream::open_shards(sources).await?;
     belongs(stream.header(), target)?;
     Ok(file::read(&mut stream, target.model.config()).await?)
@@ -35,8 +33,8 @@ pub async fn read_shards<S: ByteSource>(
 ///
 /// # Errors
 /// As [`read`].
-pub fn open(path: &Path, target: &Target) -> Result<(Draft, Weights), crate::Error> {
-    pollster::block_on(read(FileSource::open(path)?, target)).map_err(crate::Error::of_draft)
+pub fn open(path: &Path, target: &Target) -> Result<(Draft, Weights), Error> {
+    pollster::block_on(read(FileSource::open(path)?, target)).map_err(Error::of_draft)
 }
 
 /// A draft from a file, for the CPU engine: ready to run beside `target`, for texts of at most `capacity` tokens.
@@ -47,7 +45,7 @@ pub async fn load<S: ByteSource>(
     source: S,
     target: &Target,
     capacity: usize,
-) -> Result<(cpu::Draft, Draft), crate::Error> {
+) -> Result<(cpu::Draft, Draft), Error> {
     load_shards(vec![source], target, capacity).await
 }
 
@@ -59,7 +57,7 @@ pub async fn load_shards<S: ByteSource>(
     sources: Vec<S>,
     target: &Target,
     capacity: usize,
-) -> Result<(cpu::Draft, Draft), crate::Error> {
+) -> Result<(cpu::Draft, Draft), Error> {
     let mut stream = Stream::open_shards(sources).await?;
     belongs(stream.header(), target)?;
     let draft = file::describe(stream.header(), target.model.config())?;
@@ -69,7 +67,7 @@ pub async fn load_shards<S: ByteSource>(
 }
 
 /// Whether ids mean the same to a file and to `target`.
-fn belongs(header: &Header, target: &Target) -> Result<(), crate::Error> {
+fn belongs(header: &Header, target: &Target) -> Result<(), Error> {
     let tokenizer = Tokenizer::from_metadata(&header.metadata)?;
     Ok(tokenizer.compatible(&target.tokenizer).map_err(crate::Error::TokenizerMismatch)?)
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Coded;
 use crate::learn::core;
 
 /// A failure of data, training or evaluation.
@@ -65,6 +64,22 @@ pub enum Error {
     /// Learning itself failed.
     #[error(transparent)]
     Core(core::Error),
+    /// A file cannot be loaded, or the engine failed.
+    #[error(transparent)]
+    Engine(crate::Error),
+    /// One of the above, in the draft's file.
+    #[error("the draft cannot be loaded: {0}")]
+    Draft(Box<Error>),
+}
+
+/// Whatever the crate's error wraps.
+impl<E> From<E> for Error
+where
+    crate::Error: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 impl From<core::Error> for Error {
@@ -77,6 +92,11 @@ impl From<core::Error> for Error {
 }
 
 impl Error {
+    /// Says that `error` is about the draft's file.
+    pub fn of_draft(error: impl Into<Self>) -> Self {
+        Self::Draft(Box::new(error.into()))
+    }
+
     /// An [`Error::Io`] about `path`, for `map_err`.
     pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<'_> {
         move |error| Self::Io { path: path.into(), error }
@@ -98,21 +118,8 @@ impl Error {
             Self::Run { .. } => "learn-run",
             Self::Diverged { .. } => "learn-diverged",
             Self::Core(error) => error.code(),
-        }
-    }
-}
-
-impl Coded for Error {
-    fn code(&self) -> &'static str {
-        Self::code(self)
-    }
-}
-
-impl From<Error> for crate::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Core(error) => error.into(),
-            error => Self::Above(Box::new(error)),
+            Self::Engine(error) => error.code(),
+            Self::Draft(error) => error.code(),
         }
     }
 }

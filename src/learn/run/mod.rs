@@ -8,6 +8,7 @@
 pub mod collect;
 pub mod device;
 pub mod drafts;
+mod draw;
 mod error;
 pub mod eval;
 pub mod files;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::error::Error;
 use crate::cpu;
 use crate::gguf::{Metadata, Stream};
 use crate::model;
@@ -25,7 +26,7 @@ impl Target {
     ///
     /// # Errors
     /// Everything that can be wrong with a file.
-    pub async fn load<S: ByteSource>(source: S, capacity: usize) -> Result<Self, crate::Error> {
+    pub async fn load<S: ByteSource>(source: S, capacity: usize) -> Result<Self, Error> {
         Self::load_shards(vec![source], capacity).await
     }
 
@@ -33,7 +34,7 @@ impl Target {
     ///
     /// # Errors
     /// Everything that can be wrong with a file.
-    pub async fn load_shards<S: ByteSource>(sources: Vec<S>, capacity: usize) -> Result<Self, crate::Error> {
+    pub async fn load_shards<S: ByteSource>(sources: Vec<S>, capacity: usize) -> Result<Self, Error> {
         let mut stream = Stream::open_shards(sources).await?;
         let description = model::Model::describe(stream.header())?;
         let metadata = stream.header().metadata.clone();
@@ -48,7 +49,7 @@ impl Target {
     ///
     /// # Errors
     /// Everything that can be wrong with a file.
-    pub async fn open(path: &Path, capacity: usize) -> Result<Self, crate::Error> {
+    pub async fn open(path: &Path, capacity: usize) -> Result<Self, Error> {
         Self::load(crate::source::FileSource::open(path)?, capacity).await
     }
 

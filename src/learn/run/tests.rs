@@ -4,13 +4,13 @@ use burn::tensor::Device;
 use pollster::block_on;
 
 use super::collect::{Collector, Openers};
-use super::{Target, drafts};
+use super::{Error, Target, drafts};
 use crate::gguf::{Format, Stream};
 use crate::learn::core::divergence::by_name;
 use crate::learn::core::draft::{Architecture, Student, Weights, file, regress};
 use crate::learn::core::{Batcher, Pass, Sample, judge};
 use crate::model::tiny::Tiny;
-use crate::model::{self, Role};
+use crate::model::{self, Role, Taps};
 
 const CAPACITY: usize = 64;
 
@@ -49,7 +49,7 @@ fn drafts_of_another_tokenizer_are_refused() {
     let bytes = file::write(&draft, &weights, Format::F32, "test", &target.metadata).unwrap();
     let other = self::target(&Tiny { vocab: 270, ..tiny(Format::F32) });
     let error = block_on(drafts::read(&bytes[..], &other)).unwrap_err();
-    assert!(matches!(error, crate::Error::TokenizerMismatch(_)), "{error}");
+    assert!(matches!(error, Error::Engine(crate::Error::TokenizerMismatch(_))), "{error}");
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn regression_is_a_better_beginning_than_noise() {
     let config = target.model.config();
     let openers = Openers::new(target.template().unwrap(), &target.tokenizer, (12, 30), 5).unwrap();
     let stop_ids = target.tokenizer.stop_ids();
-    let collector =
-        Collector { target: &target.model, draft: None, stop_ids, hidden: true, lanes: 8, threads: 1 };
+    let taps = Some(Taps::last(config));
+    let collector = Collector { target: &target.model, draft: None, stop_ids, taps, lanes: 8, threads: 1 };
     let mut samples: Vec<Sample> = Vec::new();
     // Few enough tokens for the capacity that the target was loaded for.
     let scripts = (0..).map(|i| (i, openers.script(i))).filter(|(_, s)| s.longest() <= CAPACITY).take(80);

@@ -33,9 +33,8 @@ pub fn regress(
 ) -> Result<(), Error> {
     let slot = Slot { layer: None, role: Role::Fuse };
     let width = draft.config.width;
-    let last = target.config().plan.layers.len() - 1;
-    let taps_last = draft.taps.as_ref().is_none_or(|taps| taps.last() == Some(&last));
-    let fits = draft.embedding == Origin::Target && width == draft.target_width && taps_last;
+    let reads_last = draft.reads_last(target.config());
+    let fits = draft.embedding == Origin::Target && width == draft.target_width && reads_last;
     if !fits || !weights.0.contains_key(&slot) {
         return Err(Error::Shape(
             "regression is for drafts that read the target's embedding, and states up to its last layer"

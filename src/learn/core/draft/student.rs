@@ -84,6 +84,8 @@ pub struct Student {
     pub net: Net,
     /// What it shares.
     pub frozen: Frozen,
+    /// Whether what it reads of the target's states ends with the last layer's, so that its own can be held against them.
+    pub reads_last: bool,
     /// Where its tensors are; those of the net track gradients there.
     pub device: Device,
 }
@@ -111,7 +113,8 @@ impl Student {
         let net = Net::new(&draft, weights, &device.clone().autodiff());
         let net = net.ok_or_else(|| Error::Shape("the draft's weights are incomplete".into()))?;
         let frozen = Frozen::of(&draft, target, device);
-        Ok(Self { draft, net, frozen, device: device.clone() })
+        let reads_last = draft.reads_last(target.config());
+        Ok(Self { draft, net, frozen, reads_last, device: device.clone() })
     }
 
     /// Inputs of `batch` sequences of equal length: their tokens one after the other, and (where the draft reads them) the

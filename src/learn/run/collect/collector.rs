@@ -2,8 +2,10 @@
 
 use crate::cpu::{Draft, Model};
 use crate::learn::core::Sample;
+use crate::model::Taps;
 
 /// Runs scripts.
+#[derive(Clone)]
 pub struct Collector<'a> {
     /// Who speaks and judges.
     pub target: &'a Model,
@@ -11,12 +13,19 @@ pub struct Collector<'a> {
     pub draft: Option<&'a Draft>,
     /// Tokens that end a part.
     pub stop_ids: &'a [u32],
-    /// Whether samples carry hidden states.
-    pub hidden: bool,
+    /// Which of the target's states samples carry, where they carry any.
+    pub taps: Option<Taps>,
     /// Sequences in a pass: more share the weights' way from memory.
     pub lanes: usize,
     /// Threads, each with lanes of its own.
     pub threads: usize,
+}
+
+impl Collector<'_> {
+    /// The states that the target keeps while it reads: for the samples, and for the draft.
+    pub(super) fn kept(&self) -> Option<Taps> {
+        Taps::union(self.taps.iter().chain(self.draft.and_then(Draft::taps)))
+    }
 }
 
 /// A finished sample.

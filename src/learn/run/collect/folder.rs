@@ -6,9 +6,8 @@ use std::path::Path;
 use web_time::Instant;
 
 use super::collector::Collector;
-use super::shards;
+use super::shards::{self, Shard};
 use super::source::Source;
-use crate::learn::core::Sample;
 use crate::learn::run::error::Error;
 use crate::learn::run::files;
 
@@ -37,7 +36,7 @@ impl Collected {
 /// `tokenizer` is the target's fingerprint. `progress` hears of every sample.
 ///
 /// # Errors
-/// [`Error::Io`]; what can be wrong with the shards that are there.
+/// [`Error::Io`]; what can be wrong with the shards that are there, such as states of other layers than the collector's.
 pub fn collect(
     collector: &Collector<'_>,
     source: &Source,
@@ -49,22 +48,30 @@ pub fn collect(
     files::folder(folder)?;
     let mut done = HashSet::new();
     for path in files::list(folder, "safetensors")? {
-        done.extend(shards::read(&path, tokenizer)?.into_iter().map(|(script, _)| script));
+        let shard = shards::read(&path, tokenizer)?;
+        if let (Some(theirs), Some(taps)) = (&shard.layers, &collector.taps)
+            && theirs != taps.layers()
+        {
+            let why = format!("its states are of the layers {theirs:?}, not {:?}", taps.layers());
+            return Err(Error::Shard { path, why });
+        }
+        done.extend(shard.samples.into_iter().map(|(script, _)| script));
     }
     let scripts = (0..samples).filter(|script| !done.contains(script));
     let scripts = scripts.map_while(|script| Some((script, source.script(script)?)));
     let began = Instant::now();
     let mut collected = Collected { samples: done.len(), ..Collected::default() };
-    let mut shard: Vec<(usize, Sample)> = Vec::new();
-    let keep = |shard: &mut Vec<(usize, Sample)>| -> Result<(), Error> {
+    let layers = collector.taps.as_ref().map(|taps| taps.layers().to_vec());
+    let mut shard = Shard { layers, samples: Vec::new() };
+    let keep = |shard: &mut Shard| -> Result<(), Error> {
         // No other shard has this script, so none has this name, unless somebody renamed one.
-        let Some((first, _)) = shard.first() else { return Ok(()) };
+        let Some((first, _)) = shard.samples.first() else { return Ok(()) };
         let path = folder.join(format!("{first:08}.safetensors"));
         if path.exists() {
             return Err(Error::Shard { path, why: format!("it is there already, without sample {first}") });
         }
         shards::write(&path, tokenizer, shard)?;
-        shard.clear();
+        shard.samples.clear();
         Ok(())
     };
     collector.run(scripts, |finished| {
@@ -72,8 +79,8 @@ pub fn collect(
         collected.rows += finished.sample.rows.len();
         collected.seconds = began.elapsed().as_secs_f64();
         progress(collected);
-        shard.push((finished.script, finished.sample));
-        if shard.len() < SHARD { Ok(()) } else { keep(&mut shard) }
+        shard.samples.push((finished.script, finished.sample));
+        if shard.samples.len() < SHARD { Ok(()) } else { keep(&mut shard) }
     })?;
     keep(&mut shard)?;
     Ok(collected)

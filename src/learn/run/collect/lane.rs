@@ -1,16 +1,20 @@
 //! One sequence of a [`Collector`]: where it stands in its script.
 
+use std::ops::Range;
+
 use half::f16;
 
 use super::collector::{Collector, Progress};
 use super::script::{Part, Script};
-use crate::cpu::{Cache, Logits};
+use crate::cpu::{Draft, DraftReader, Logits, Model, States, TargetReader};
 use crate::learn::core::sample::weights;
 use crate::learn::core::{Rows, Sample};
+use crate::learn::run::draw::draw;
+use crate::round::Memory;
 use crate::sampling::argmax;
 
 /// A sequence in the making.
-pub(super) struct Lane {
+pub(super) struct Lane<'a> {
     index: usize,
     script: Script,
     /// Parts that are done, and tokens of the next one that are.
@@ -19,20 +23,22 @@ pub(super) struct Lane {
     tokens: Vec<u32>,
     /// Which tokens are to be learnt.
     learn: Vec<bool>,
-    /// Tokens that the target has read.
-    read: usize,
     rows: Rows,
     hidden: Vec<f16>,
     random: fastrand::Rng,
-    /// The target's state at the last position read: zeros before the first.
-    state: Vec<f32>,
-    pub cache: Cache,
-    /// The draft's cache, where a draft speaks.
-    pub speaker: Option<Cache>,
+    pub target: TargetReader<&'a Model>,
+    /// The draft, where one speaks.
+    speaker: Option<DraftReader<&'a Draft>>,
 }
 
-impl Lane {
-    pub fn new(index: usize, script: Script, cache: Cache, speaker: Option<Cache>) -> Self {
+impl<'a> Lane<'a> {
+    /// A lane at the beginning of `script`, whose readers have read nothing.
+    pub fn new(
+        index: usize,
+        script: Script,
+        target: TargetReader<&'a Model>,
+        speaker: Option<DraftReader<&'a Draft>>,
+    ) -> Self {
         let random = fastrand::Rng::with_seed(script.seed);
         let mut lane = Self {
             index,
@@ -41,12 +47,10 @@ impl Lane {
             spoken: 0,
             tokens: Vec::new(),
             learn: Vec::new(),
-            read: 0,
             rows: Rows::default(),
             hidden: Vec::new(),
             random,
-            state: Vec::new(),
-            cache,
+            target,
             speaker,
         };
         lane.take_given();
@@ -75,76 +79,50 @@ impl Lane {
         self.tokens.last().copied().unwrap_or(0)
     }
 
-    /// Tokens that the target has read.
-    pub fn read(&self) -> usize {
-        self.read
-    }
-
-    /// The target's state one position before the token to read next.
-    pub fn before(&self) -> &[f32] {
-        &self.state
+    /// The draft, where one speaks, and the states that it is fed.
+    pub fn speaks(&mut self) -> Option<(&mut DraftReader<&'a Draft>, Option<&States>)> {
+        let speaker = self.speaker.as_mut()?;
+        Some((speaker, self.target.states()))
     }
 
     /// Reads what was given, all but the last token.
     pub fn read_given(&mut self, collector: &Collector<'_>) {
-        let end = self.tokens.len().saturating_sub(1);
-        if self.state.is_empty() {
-            self.state = vec![0.0; collector.target.config().width];
-        }
-        if self.read >= end {
+        let (start, end) = (self.target.len(), self.tokens.len().saturating_sub(1));
+        if start >= end {
             return;
         }
-        let learn = self.learn[self.read + 1..=end].contains(&true);
-        let feeds = collector.draft.is_some_and(|draft| draft.reads_hidden());
-        let which = match (learn, collector.hidden || feeds) {
-            (true, _) => Logits::All,
-            (false, true) => Logits::States,
-            (false, false) => Logits::None,
-        };
-        let given = &self.tokens[self.read..end];
-        let output = collector.target.forward_hidden(&mut self.cache, given, self.read, which);
-        for (row, logits) in output.logits.chunks_exact(collector.target.config().head_vocab).enumerate() {
-            let position = self.read + row;
-            if self.learn[position + 1] {
-                self.rows.push(position as u32, logits);
+        let given = &self.tokens[start..end];
+        if self.learn[start + 1..=end].contains(&true) {
+            let logits = self.target.read(given, Logits::All);
+            for (row, logits) in logits.chunks_exact(collector.target.config().head_vocab).enumerate() {
+                if self.learn[start + row + 1] {
+                    self.rows.push((start + row) as u32, logits);
+                }
             }
+        } else {
+            self.target.fill(&self.tokens[..end]);
         }
-        self.keep_hidden(collector, &output.hidden);
-        self.tell_draft(collector, end, &output.hidden);
-        self.read = end;
+        if let Some(speaker) = &mut self.speaker {
+            speaker.catch_up(&self.tokens[..end], self.target.states(), Logits::None);
+        }
+        self.keep_hidden(collector, start..end);
     }
 
-    /// Lets the draft read on to `end`; `hidden` are the target's states at the positions that are new.
-    fn tell_draft(&mut self, collector: &Collector<'_>, end: usize, hidden: &[f32]) {
-        let width = self.state.len();
-        let before = std::mem::take(&mut self.state);
-        let (earlier, last) = hidden.split_at(hidden.len().saturating_sub(width));
-        if let (Some(draft), Some(cache)) = (collector.draft, &mut self.speaker) {
-            let tokens = &self.tokens[self.read..end];
-            let states = if draft.reads_hidden() { [&before, earlier].concat() } else { Vec::new() };
-            draft.forward(cache, tokens, &states, self.read, Logits::None);
+    /// Keeps what the sample carries of the states at the positions that were read last. What predicts the next token is
+    /// all that is needed after that.
+    fn keep_hidden(&mut self, collector: &Collector<'_>, positions: Range<usize>) {
+        let end = positions.end;
+        if let (Some(taps), Some(states)) = (&collector.taps, self.target.states()) {
+            self.hidden.extend(states.at(positions, taps).into_iter().map(f16::from_f32));
         }
-        self.state = if last.is_empty() { before } else { last.to_vec() };
+        self.target.forget_states(end.saturating_sub(1));
     }
 
-    fn keep_hidden(&mut self, collector: &Collector<'_>, hidden: &[f32]) {
-        if collector.hidden {
-            self.hidden.extend(hidden.iter().map(|h| f16::from_f32(*h)));
-        }
-    }
-
-    /// Takes what the target thinks of the last token, and says the next one: the draft's idea of it in an answer, where a
-    /// draft speaks and `proposed` are its logits.
-    pub fn hear(
-        &mut self,
-        collector: &Collector<'_>,
-        logits: &[f32],
-        hidden: &[f32],
-        proposed: Option<&[f32]>,
-    ) {
-        self.keep_hidden(collector, hidden);
-        self.state.copy_from_slice(hidden);
-        self.read += 1;
+    /// Takes what the target thinks of the last token, which it has just read, and says the next one: the draft's idea of it
+    /// in an answer, where a draft speaks and `proposed` are its logits.
+    pub fn hear(&mut self, collector: &Collector<'_>, logits: &[f32], proposed: Option<&[f32]>) {
+        let read = self.target.len();
+        self.keep_hidden(collector, read - 1..read);
         let (max, temperature, answers) = match self.script.parts[self.part] {
             Part::Question(max) => (max, 1.0, false),
             Part::Answer(max) => (max, self.script.temperature, true),
@@ -153,9 +131,9 @@ impl Lane {
         self.rows.push(self.tokens.len() as u32 - 1, logits);
         let token = match (collector.draft, proposed) {
             (Some(draft), Some(proposed)) if answers => {
-                draft.target_id(draw(proposed, 1.0, &mut self.random))
+                draft.target_id(speak(proposed, 1.0, &mut self.random))
             }
-            _ => draw(logits, temperature, &mut self.random),
+            _ => speak(logits, temperature, &mut self.random),
         };
         self.tokens.push(token);
         self.learn.push(true);
@@ -167,28 +145,22 @@ impl Lane {
         }
     }
 
-    /// What became of the script, and the cache to be used again.
-    pub fn finish(self) -> (Progress, Cache) {
-        let Self { index, script, tokens, rows, hidden, cache, .. } = self;
+    /// What became of the script, and its reader, to be used again.
+    pub fn finish(self) -> (Progress, TargetReader<&'a Model>) {
+        let Self { index, script, tokens, rows, hidden, mut target, .. } = self;
         let sample = Sample { tokens, rows, hidden, temperature: script.temperature };
-        (Progress { script: index, sample }, cache)
+        target.truncate(0);
+        (Progress { script: index, sample }, target)
     }
 }
 
 /// A token drawn from `softmax(logits / temperature)`; the largest at temperature 0.
-pub(super) fn draw(logits: &[f32], temperature: f32, random: &mut fastrand::Rng) -> u32 {
+fn speak(logits: &[f32], temperature: f32, random: &mut fastrand::Rng) -> u32 {
     if temperature <= 0.0 {
         return argmax(logits);
     }
     let (weights, total) = weights(logits, temperature);
-    let mut left = random.f64() * total;
-    for (id, weight) in weights.iter().enumerate() {
-        left -= f64::from(*weight);
-        if left < 0.0 {
-            return id as u32;
-        }
-    }
-    argmax(logits)
+    draw(&weights, total, random).unwrap_or_else(|| argmax(logits))
 }
 
 #[cfg(test)]
@@ -201,14 +173,14 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(3);
         let mut counts = [0; 4];
         for _ in 0..40_000 {
-            counts[draw(&logits, 1.0, &mut random) as usize] += 1;
+            counts[speak(&logits, 1.0, &mut random) as usize] += 1;
         }
         for (count, p) in counts.iter().zip([0.5, 0.0, 0.3, 0.2]) {
             assert!((f64::from(*count) / 40_000.0 - p).abs() < 0.012, "{counts:?}");
         }
-        assert_eq!(draw(&logits, 0.0, &mut random), 0);
+        assert_eq!(speak(&logits, 0.0, &mut random), 0);
         // At half the temperature odds are squared: 25 : 9 : 4.
-        let first = (0..40_000).filter(|_| draw(&logits, 0.5, &mut random) == 0).count();
+        let first = (0..40_000).filter(|_| speak(&logits, 0.5, &mut random) == 0).count();
         assert!((first as f64 / 40_000.0 - 25.0 / 38.0).abs() < 0.012, "{first}");
     }
 }

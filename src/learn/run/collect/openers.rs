@@ -97,7 +97,7 @@ impl Openers {
         tokenizer: &Tokenizer,
         (question, answer): (usize, usize),
         seed: u64,
-    ) -> Result<Self, crate::Error> {
+    ) -> Result<Self, Error> {
         const MARK: &str = "paceline-words-of-the-user";
         let rendered = template.render(&[Message { role: "user".into(), content: MARK.into() }])?;
         let (before, after) = rendered

@@ -3,7 +3,8 @@
 //! Tensors of a shard, where `S` is samples, `T` tokens of all of them, `R` rows, `H` hidden states (`T - S`, or none):
 //! `script` U32 `[S]`, `temperature` F32 `[S]`, `lengths` U32 `[S]`, `tokens` U32 `[T]`, `rows` U32 `[S]` (rows of each
 //! sample), `positions` U32 `[R]`, `ids` U32 `[R, top]`, `p` F16 `[R, top]`, `tail` F32 `[R]`, `hidden` F16 `[H, width]`.
-//! Metadata: `tokenizer`, the target's tokenizer fingerprint.
+//! Metadata: `tokenizer`, the target's tokenizer fingerprint; `taps`, where there are states, the target's layers (from 0,
+//! ascending, such as `2,14,29`) that they are of. Without it they are of the last.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,16 +16,24 @@ use crate::learn::core::{Rows, Sample};
 use crate::learn::run::error::Error;
 use crate::learn::run::files;
 
-/// What a shard holds: each sample with the number of its script.
-pub type Shard = Vec<(usize, Sample)>;
+/// What a shard holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shard {
+    /// The target's layers whose states the samples carry; `None`: they carry none, or those of the last.
+    pub layers: Option<Vec<usize>>,
+    /// Each sample with the number of its script.
+    pub samples: Vec<(usize, Sample)>,
+}
 
 const TOKENIZER: &str = "tokenizer";
+const TAPS: &str = "taps";
 
 /// Writes a shard. `tokenizer` is the target's fingerprint.
 ///
 /// # Errors
 /// [`Error::Io`], and [`Error::Shard`] where the samples' shapes differ.
-pub fn write(path: &Path, tokenizer: u64, samples: &Shard) -> Result<(), Error> {
+pub fn write(path: &Path, tokenizer: u64, shard: &Shard) -> Result<(), Error> {
+    let Shard { layers, samples } = shard;
     let count = |n: usize| n as u32;
     let all = || samples.iter().map(|(_, sample)| sample);
     let numbers =
@@ -70,7 +79,11 @@ pub fn write(path: &Path, tokenizer: u64, samples: &Shard) -> Result<(), Error> 
         view.map(|view| (*name, view)).map_err(|e| bad(path, e))
     });
     let views = views.collect::<Result<Vec<_>, Error>>()?;
-    let metadata = HashMap::from([(TOKENIZER.to_string(), format!("{tokenizer:016x}"))]);
+    let mut metadata = HashMap::from([(TOKENIZER.to_string(), format!("{tokenizer:016x}"))]);
+    if let Some(layers) = layers {
+        let layers: Vec<String> = layers.iter().map(usize::to_string).collect();
+        metadata.insert(TAPS.to_string(), layers.join(","));
+    }
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| bad(path, e))?;
     files::write(path, &bytes)
 }
@@ -82,10 +95,12 @@ pub fn write(path: &Path, tokenizer: u64, samples: &Shard) -> Result<(), Error> 
 pub fn read(path: &Path, tokenizer: u64) -> Result<Shard, Error> {
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(path, e))?;
-    let made_for = header.metadata().as_ref().and_then(|m| m.get(TOKENIZER));
-    if made_for != Some(&format!("{tokenizer:016x}")) {
+    let of = |key: &str| header.metadata().as_ref().and_then(|metadata| metadata.get(key));
+    if of(TOKENIZER) != Some(&format!("{tokenizer:016x}")) {
         return Err(Error::Tokenizer { what: path.display().to_string() });
     }
+    let layers = |line: &String| line.split(',').map(str::parse).collect::<Result<Vec<usize>, _>>();
+    let layers = of(TAPS).map(layers).transpose().map_err(|e| bad(path, format!("its {TAPS}: {e}")))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(path, e))?;
     let tensor = |name: &str, dtype: Dtype| {
         let view = file.tensor(name).map_err(|e| bad(path, e))?;
@@ -120,7 +135,9 @@ pub fn read(path: &Path, tokenizer: u64) -> Result<Shard, Error> {
         sample.rows.positions.iter().all(|at| (*at as usize) + 1 < length).then_some(sample)
     };
     let samples = scripts.iter().map(|script| Some((*script as usize, sample()?)));
-    samples.collect::<Option<Shard>>().ok_or_else(|| bad(path, "its tensors do not fit together"))
+    let samples = samples.collect::<Option<Vec<_>>>();
+    let samples = samples.ok_or_else(|| bad(path, "its tensors do not fit together"))?;
+    Ok(Shard { layers, samples })
 }
 
 /// Values that are taken some at a time.
@@ -159,16 +176,17 @@ mod tests {
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        for width in [0, 3] {
-            let shard = vec![
+        for (width, layers) in [(0, None), (3, None), (3, Some(vec![4])), (6, Some(vec![2, 14]))] {
+            let samples = vec![
                 (7, sample(5, &[1, 2, 3], width)),
                 (2, sample(9, &[4], width)),
                 (3, sample(2, &[], width)),
             ];
+            let shard = Shard { layers, samples };
             write(&path, 42, &shard).unwrap();
             assert_eq!(read(&path, 42).unwrap(), shard);
         }
-        assert_eq!(files::list(folder.path(), "safetensors").unwrap(), [path.clone()]);
+        assert_eq!(files::list(folder.path(), "safetensors").unwrap(), std::slice::from_ref(&path));
         assert_eq!(read(&path, 43).unwrap_err().code(), "learn-tokenizer");
     }
 
@@ -176,14 +194,15 @@ mod tests {
     fn damaged_shards_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        write(&path, 42, &vec![(0, sample(5, &[1], 2))]).unwrap();
+        let one = |at| Shard { layers: None, samples: vec![(0, sample(5, &[at], 2))] };
+        write(&path, 42, &one(1)).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for cut in [0, 4, 100, whole.len() - 1] {
             std::fs::write(&path, &whole[..cut]).unwrap();
             assert_eq!(read(&path, 42).unwrap_err().code(), "learn-shard", "{cut} bytes");
         }
         // A row beyond the sample's end.
-        write(&path, 42, &vec![(0, sample(5, &[4], 2))]).unwrap();
+        write(&path, 42, &one(4)).unwrap();
         assert_eq!(read(&path, 42).unwrap_err().code(), "learn-shard");
         assert_eq!(read(&folder.path().join("none"), 42).unwrap_err().code(), "learn-io");
     }

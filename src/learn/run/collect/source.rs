@@ -3,7 +3,7 @@
 use super::openers::Openers;
 use super::prompts::Prompt;
 use super::script::{Script, TEMPERATURES};
-use crate::learn::core::Error;
+use crate::learn::run::error::Error;
 use crate::learn::run::target::Target;
 
 /// Makes scripts.
@@ -29,13 +29,8 @@ impl Source {
     ///
     /// # Errors
     /// Those of the template and the tokenizer.
-    pub fn prompts(
-        target: &Target,
-        prompts: &[Prompt],
-        answer: usize,
-        seed: u64,
-    ) -> Result<Self, crate::Error> {
-        let question = |prompt: &Prompt| -> Result<Vec<u32>, crate::Error> {
+    pub fn prompts(target: &Target, prompts: &[Prompt], answer: usize, seed: u64) -> Result<Self, Error> {
+        let question = |prompt: &Prompt| -> Result<Vec<u32>, Error> {
             if !prompt.question.is_empty() {
                 return Ok(target.question(&prompt.question)?);
             }
@@ -50,8 +45,8 @@ impl Source {
     /// The answers that `prompts` come with, cut to `longest` tokens with their questions.
     ///
     /// # Errors
-    /// [`Error::Shape`] where no prompt has an answer; those of the template and the tokenizer.
-    pub fn fixed(target: &Target, prompts: &[Prompt], longest: usize) -> Result<Self, crate::Error> {
+    /// [`Shape`](crate::learn::core::Error::Shape) where no prompt has an answer; those of the template and the tokenizer.
+    pub fn fixed(target: &Target, prompts: &[Prompt], longest: usize) -> Result<Self, Error> {
         let mut scripts = Vec::new();
         for prompt in prompts {
             let Some(answer) = &prompt.answer else { continue };
@@ -67,9 +62,7 @@ impl Source {
             }
         }
         if scripts.is_empty() {
-            return Err(
-                Error::Shape("fixed data needs texts or answers, and the files have none".into()).into()
-            );
+            return Err(Error::shape("fixed data needs texts or answers, and the files have none"));
         }
         Ok(Self::Fixed(scripts))
     }

@@ -10,6 +10,7 @@ use crate::learn::core::Sample;
 use crate::learn::core::draft::{Architecture, Weights, file};
 use crate::learn::core::sample::weights;
 use crate::learn::run::{Target, drafts, files};
+use crate::model::Taps;
 use crate::model::tiny::Tiny;
 use crate::sampling::argmax;
 
@@ -25,7 +26,8 @@ fn target() -> Target {
 
 fn collector<'a>(target: &'a Target, lanes: usize, threads: usize) -> Collector<'a> {
     let stop_ids = target.tokenizer.stop_ids();
-    Collector { target: &target.model, draft: None, stop_ids, hidden: true, lanes, threads }
+    let taps = Some(Taps::last(target.model.config()));
+    Collector { target: &target.model, draft: None, stop_ids, taps, lanes, threads }
 }
 
 fn run(collector: &Collector<'_>, scripts: &[Script]) -> Vec<Sample> {
@@ -186,6 +188,41 @@ fn a_draft_says_the_answers_and_the_target_judges_them() {
 }
 
 #[test]
+fn samples_carry_the_states_that_are_asked_for_and_the_draft_reads_its_own() {
+    let target = target();
+    let config = target.model.config();
+    let taps = |layers: &[usize]| Taps::new(layers.to_vec(), config).unwrap();
+    let shape = Architecture::by_name("taps-1").unwrap().shape;
+    let draft = shape(config).draft(config, None);
+    assert_eq!(draft.taps, Some(vec![1, 2]));
+    let bytes = file::write(&draft, &Weights::random(&draft, 3), Format::F32, "d", &target.metadata).unwrap();
+    let draft = block_on(drafts::load(&bytes[..], &target, CAPACITY)).unwrap().0;
+    let scripts: Vec<Script> =
+        (0..5).map(|i| Script::answer(vec![3, 40 + i, 9], 14, 1.0, u64::from(i))).collect();
+    let with = |taps: Option<Taps>, draft: Option<&Draft>, lanes: usize| {
+        run(&Collector { taps, draft, ..collector(&target, lanes, 1) }, &scripts)
+    };
+    for speaker in [None, Some(&draft)] {
+        let bare = with(None, speaker, 3);
+        for layers in [&[2][..], &[0], &[0, 2], &[0, 1, 2]] {
+            let samples = with(Some(taps(layers)), speaker, 3);
+            assert!(samples == with(Some(taps(layers)), speaker, 1), "{layers:?}");
+            for (sample, bare) in samples.iter().zip(&bare) {
+                assert_eq!((&sample.tokens, &sample.rows), (&bare.tokens, &bare.rows), "{layers:?}");
+                assert!(bare.hidden.is_empty());
+                let mut cache = Cache::new(config, CAPACITY);
+                let read = &sample.tokens[..sample.tokens.len() - 1];
+                let states =
+                    target.model.forward_tapped(&mut cache, read, 0, Logits::States, &taps(layers)).hidden;
+                let states: Vec<f16> = states.into_iter().map(f16::from_f32).collect();
+                assert!(sample.hidden == states, "{layers:?}");
+            }
+        }
+    }
+    assert!(with(None, None, 3) != with(None, Some(&draft), 3));
+}
+
+#[test]
 fn a_folder_is_taken_up_where_it_stands() {
     let target = target();
     let source = Source::Openers(openers(&target));
@@ -193,7 +230,8 @@ fn a_folder_is_taken_up_where_it_stands() {
     let fingerprint = target.tokenizer.fingerprint();
     let read = |folder: &std::path::Path| {
         let paths = files::list(folder, "safetensors").unwrap();
-        let mut all: Vec<_> = paths.iter().flat_map(|p| shards::read(p, fingerprint).unwrap()).collect();
+        let mut all: Vec<_> =
+            paths.iter().flat_map(|p| shards::read(p, fingerprint).unwrap().samples).collect();
         all.sort_by_key(|(script, _)| *script);
         all
     };
@@ -207,4 +245,10 @@ fn a_folder_is_taken_up_where_it_stands() {
     assert!(read(whole.path()) == read(parts.path()));
     let error = collect(&collector, &source, 90, parts.path(), fingerprint + 1, |_| {}).unwrap_err();
     assert_eq!(error.code(), "learn-tokenizer");
+    // Samples of a folder carry the same states.
+    let taps = Some(Taps::new(vec![0], target.model.config()).unwrap());
+    let other = Collector { taps, ..collector };
+    let error = collect(&other, &source, 90, parts.path(), fingerprint, |_| {}).unwrap_err();
+    assert_eq!(error.code(), "learn-shard");
+    assert!(error.to_string().contains("[2], not [0]"), "{error}");
 }

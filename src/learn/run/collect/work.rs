@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use super::collector::{Collector, Progress};
 use super::lane::Lane;
 use super::script::Script;
-use crate::cpu::Cache;
+use crate::cpu::{DraftReader, Model, TargetReader};
 
 impl Collector<'_> {
     /// Runs every script and hands each sample to `done` when it is finished: not in the scripts' order. Where `done`
@@ -44,19 +44,21 @@ impl Collector<'_> {
 
     /// One thread: keeps its lanes full until there is nothing left to do.
     fn work(&self, next: &impl Fn() -> Option<(usize, Script)>, finished: &mpsc::Sender<Progress>) {
-        let mut lanes: Vec<Lane> = Vec::new();
-        let mut caches: Vec<Cache> = Vec::new();
+        let mut lanes: Vec<Lane<'_>> = Vec::new();
+        // Those of finished lanes: their memory is used again.
+        let mut readers: Vec<TargetReader<&Model>> = Vec::new();
+        let taps = self.kept();
         loop {
             while lanes.len() < self.lanes.max(1) {
                 let Some((index, script)) = next() else { break };
                 let needed = script.longest();
-                let spare = caches.iter().position(|cache| cache.capacity() >= needed);
-                let cache = spare.map_or_else(
-                    || Cache::new(self.target.config(), needed.next_multiple_of(64)),
-                    |spare| caches.swap_remove(spare),
+                let spare = readers.iter().position(|reader| reader.capacity() >= needed);
+                let target = spare.map_or_else(
+                    || TargetReader::new(self.target, needed.next_multiple_of(64), taps.clone()),
+                    |spare| readers.swap_remove(spare),
                 );
-                let speaker = self.draft.map(|draft| Cache::new(draft.config(), needed));
-                lanes.push(Lane::new(index, script, cache, speaker));
+                let speaker = self.draft.map(|draft| DraftReader::new(draft, needed));
+                lanes.push(Lane::new(index, script, target, speaker));
             }
             if lanes.is_empty() {
                 return;
@@ -71,9 +73,9 @@ impl Collector<'_> {
                     at += 1;
                     continue;
                 }
-                let (progress, cache) = lanes.swap_remove(at).finish();
-                caches.push(cache);
-                caches.truncate(self.lanes);
+                let (progress, reader) = lanes.swap_remove(at).finish();
+                readers.push(reader);
+                readers.truncate(self.lanes);
                 if finished.send(progress).is_err() {
                     return;
                 }
@@ -82,37 +84,17 @@ impl Collector<'_> {
     }
 
     /// One pass over the last token of every lane that is not finished, and a token more for each.
-    fn step(&self, lanes: &mut [Lane]) {
-        let mut speaking: Vec<&mut Lane> = lanes.iter_mut().filter(|lane| !lane.is_finished()).collect();
-        if speaking.is_empty() {
-            return;
-        }
+    fn step(&self, lanes: &mut [Lane<'_>]) {
+        let mut speaking: Vec<&mut Lane<'_>> = lanes.iter_mut().filter(|lane| !lane.is_finished()).collect();
         let tokens: Vec<u32> = speaking.iter().map(|lane| lane.last()).collect();
-        let positions: Vec<usize> = speaking.iter().map(|lane| lane.read()).collect();
-        let output = {
-            let mut caches: Vec<&mut Cache> = speaking.iter_mut().map(|lane| &mut lane.cache).collect();
-            self.target.forward_batch(&mut caches, &tokens, &positions)
-        };
-        let config = self.target.config();
-        let mut proposed = self.propose(&mut speaking, &tokens, &positions).into_iter();
-        let logits = output.logits.chunks_exact(config.head_vocab);
-        let hidden = output.hidden.chunks_exact(config.width);
-        for (lane, (logits, hidden)) in speaking.into_iter().zip(logits.zip(hidden)) {
-            lane.hear(self, logits, hidden, proposed.next().as_deref());
+        let mut readers: Vec<_> = speaking.iter_mut().map(|lane| &mut lane.target).collect();
+        let logits = TargetReader::read_each(&mut readers, &tokens);
+        // What the draft proposes after the same tokens, where one speaks.
+        let mut speakers: Vec<_> = speaking.iter_mut().filter_map(|lane| lane.speaks()).collect();
+        let proposed = DraftReader::read_each(&mut speakers, &tokens);
+        let mut proposed = proposed.chunks_exact(self.draft.map_or(1, |draft| draft.config().head_vocab));
+        for (lane, logits) in speaking.into_iter().zip(logits.chunks_exact(self.target.config().head_vocab)) {
+            lane.hear(self, logits, proposed.next());
         }
-    }
-
-    /// The draft's logits after the same tokens, a row a lane; none where the target speaks alone.
-    fn propose(&self, speaking: &mut [&mut Lane], tokens: &[u32], positions: &[usize]) -> Vec<Vec<f32>> {
-        let Some(draft) = self.draft else { return Vec::new() };
-        let states: Vec<f32> = if draft.reads_hidden() {
-            speaking.iter().flat_map(|lane| lane.before().iter().copied()).collect()
-        } else {
-            Vec::new()
-        };
-        let mut caches: Vec<&mut Cache> =
-            speaking.iter_mut().filter_map(|lane| lane.speaker.as_mut()).collect();
-        let output = draft.forward_batch(&mut caches, tokens, &states, positions);
-        output.logits.chunks_exact(draft.config().head_vocab).map(<[f32]>::to_vec).collect()
     }
 }

@@ -3,6 +3,7 @@
 use super::bootstrap::{Interval, interval};
 use crate::decode::{Event, Gamma, Generator, Options};
 use crate::drafters;
+use crate::learn::run::error::Error;
 use crate::load::AnyEngine;
 use crate::round::Rules;
 use crate::sampling::Sampling;
@@ -45,7 +46,7 @@ pub fn clock(
     generator: &mut Generator<AnyEngine>,
     prompts: &[Vec<u32>],
     generation: &Generation,
-) -> Result<Clock, crate::Error> {
+) -> Result<Clock, Error> {
     // Tokens and ms of [plain, speculative] answers.
     let mut times: Vec<[(f64, f64); 2]> = Vec::new();
     let (mut accepted, mut tested, mut passes) = (0, 0, 0);

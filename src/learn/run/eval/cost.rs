@@ -2,7 +2,8 @@
 
 use web_time::Instant;
 
-use crate::cpu::{Cache, Draft, Logits, Model};
+use crate::cpu::{Draft, DraftReader, Logits, Model, States, TargetReader};
+use crate::round::Memory;
 
 /// Times of passes.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -37,20 +38,25 @@ pub fn cost(target: &Model, draft: &Draft, gamma: usize) -> Cost {
         (0..REPEATS).map(time).fold(f64::INFINITY, f64::min)
     };
     let tokens: Vec<u32> = (0..CONTEXT as u32 + 32).map(|i| i % target.config().vocab as u32).collect();
-    let mut cache = Cache::new(target.config(), tokens.len());
-    target.forward(&mut cache, &tokens[..CONTEXT], 0, Logits::None);
+    let mut reader = TargetReader::new(target, tokens.len(), None);
+    reader.fill(&tokens[..CONTEXT]);
     let mut rows = |count: usize| {
         least(&mut || {
-            drop(target.forward(&mut cache, &tokens[CONTEXT..CONTEXT + count], CONTEXT, Logits::All))
+            reader.truncate(CONTEXT);
+            drop(reader.read(&tokens[CONTEXT..CONTEXT + count], Logits::All));
         })
     };
     let (target_ms, verify_ms) = (rows(1), rows(gamma.min(31) + 1));
-    let width = if draft.reads_hidden() { target.config().width } else { 0 };
-    let states = vec![0.1; tokens.len() * width];
-    let mut cache = Cache::new(draft.config(), tokens.len());
-    draft.forward(&mut cache, &tokens[..CONTEXT], &states[..CONTEXT * width], 0, Logits::None);
-    let token = &tokens[CONTEXT..=CONTEXT];
-    let draft_ms =
-        least(&mut || drop(draft.forward(&mut cache, token, &states[..width], CONTEXT, Logits::Last)));
+    let states = draft.taps().map(|taps| {
+        let mut states = States::new(taps.clone());
+        states.extend(&vec![0.1; tokens.len() * taps.width()]);
+        states
+    });
+    let mut reader = DraftReader::new(draft, tokens.len());
+    reader.fill(&tokens[..CONTEXT], states.as_ref());
+    let draft_ms = least(&mut || {
+        reader.truncate(CONTEXT);
+        drop(reader.catch_up(&tokens[..=CONTEXT], states.as_ref(), Logits::Last));
+    });
     Cost { target_ms, verify_ms, draft_ms, gamma }
 }

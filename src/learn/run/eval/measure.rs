@@ -7,8 +7,9 @@
 //! decoding: accepted tokens are the text's own, so the draft's rows are those of the text. The same holds at
 //! temperature 0, where a token is accepted if the draft's argmax is it.
 
-use super::text::{Text, softmax, states_before};
-use crate::cpu::{Cache, Draft, Logits};
+use super::text::{Text, softmax};
+use crate::cpu::{Draft, DraftReader, Logits};
+use crate::round::Memory;
 use crate::sampling::argmax;
 
 /// Counts and sums over one text.
@@ -64,12 +65,17 @@ impl Measured {
 /// Measures `draft` at `gamma` on `text`, which must be of the target that it was loaded for.
 ///
 /// # Panics
-/// When the text is longer than the draft was loaded for.
+/// When the text is longer than the draft was loaded for, or lacks states that it reads.
 pub fn measure(draft: &Draft, text: &Text, gamma: usize, random: &mut fastrand::Rng) -> Measured {
     let mut measured = Measured { tokens: text.p.len(), ..Measured::default() };
-    let mut reader = Reader::new(draft, text);
+    let states = text.states.as_ref();
+    let catch_up = |reader: &mut DraftReader<&Draft>, len: usize| {
+        reader.catch_up(&text.tokens[..len], states, Logits::Last)
+    };
+    // Each position in turn with the target's states.
+    let mut reader = DraftReader::new(draft, text.tokens.len());
     for (i, p) in text.p.iter().enumerate() {
-        let q = reader.forced(text.prompt + i - 1);
+        let q = catch_up(&mut reader, text.prompt + i);
         let q = softmax(&q, law_temperature(text));
         let ids = (0..q.len() as u32).map(|id| draft.target_id(id) as usize);
         for (q, id) in q.iter().zip(ids) {
@@ -77,14 +83,14 @@ pub fn measure(draft: &Draft, text: &Text, gamma: usize, random: &mut fastrand::
             measured.covered += f64::from(p[id]);
         }
     }
-    let mut reader = Reader::new(draft, text);
+    reader.truncate(0);
     let mut at = text.prompt;
     while at < text.tokens.len() {
         measured.rounds += 1;
         // The round may not propose beyond the text: its end is where `max_tokens` was.
         let proposed = gamma.min(text.tokens.len() - at - 1);
         let mut accepted = 0;
-        let mut logits = if proposed > 0 { reader.catch_up(at - 1) } else { Vec::new() };
+        let mut logits = if proposed > 0 { catch_up(&mut reader, at) } else { Vec::new() };
         while accepted < proposed {
             measured.tested += 1;
             if !accepts(draft, text, at + accepted, &logits, random) {
@@ -92,7 +98,8 @@ pub fn measure(draft: &Draft, text: &Text, gamma: usize, random: &mut fastrand::
             }
             accepted += 1;
             if accepted < proposed {
-                logits = reader.draft_on(at + accepted - 1);
+                let last = at + accepted - 1;
+                logits = reader.draft_on(text.tokens[last], last);
             }
         }
         measured.accepted += accepted;
@@ -116,55 +123,4 @@ fn accepts(draft: &Draft, text: &Text, at: usize, logits: &[f32], random: &mut f
     let q = softmax(logits, text.temperature)[id as usize];
     let p = text.p[at - text.prompt][token as usize];
     f64::from(q) > random.f64() * f64::from(p)
-}
-
-/// A draft reading a text.
-struct Reader<'a> {
-    draft: &'a Draft,
-    text: &'a Text,
-    cache: Cache,
-    /// Positions read with the target's states.
-    read: usize,
-    /// The draft's own state at the last position read.
-    own: Vec<f32>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(draft: &'a Draft, text: &'a Text) -> Self {
-        let cache = Cache::new(draft.config(), text.tokens.len());
-        Self { draft, text, cache, read: 0, own: Vec::new() }
-    }
-
-    /// Reads on to position `to` with the target's states; logits about the position after it.
-    fn catch_up(&mut self, to: usize) -> Vec<f32> {
-        let tokens = &self.text.tokens[self.read..=to];
-        let states = if self.draft.reads_hidden() { self.states(self.read, to) } else { Vec::new() };
-        let output = self.draft.forward(&mut self.cache, tokens, &states, self.read, Logits::Last);
-        self.read = to + 1;
-        self.own = output.hidden;
-        output.logits
-    }
-
-    /// As [`Self::catch_up`], for each position in turn.
-    fn forced(&mut self, to: usize) -> Vec<f32> {
-        self.catch_up(to)
-    }
-
-    /// Reads position `at` with the draft's own state, which later reading with the target's replaces.
-    fn draft_on(&mut self, at: usize) -> Vec<f32> {
-        let tokens = &self.text.tokens[at..=at];
-        let output = self.draft.forward(&mut self.cache, tokens, &self.own, at, Logits::Last);
-        if !self.draft.reads_hidden() {
-            // What it wrote stands: it depends on tokens alone.
-            self.read = at + 1;
-        }
-        self.own = output.hidden;
-        output.logits
-    }
-
-    /// The target's states one position before each of `from..=to`.
-    fn states(&self, from: usize, to: usize) -> Vec<f32> {
-        let width = self.text.hidden.len() / (self.text.tokens.len() - 1);
-        states_before(&self.text.hidden, width, from, to)
-    }
 }

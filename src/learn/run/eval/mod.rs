@@ -21,4 +21,4 @@ pub use measure::{Measured, measure};
 pub use report::{Report, Row, report, size_ratio, task};
 pub use run::{Options, run};
 pub use score::{Score, score};
-pub use text::{Text, speak};
+pub use text::{Answer, Text, speak};

@@ -5,10 +5,12 @@ use std::sync::mpsc;
 
 use super::measure::{Measured, measure};
 use super::report::task;
-use super::text::speak;
+use super::text::{Answer, speak};
 use crate::cpu::Draft;
 use crate::learn::run::collect::Prompt;
+use crate::learn::run::error::Error;
 use crate::learn::run::target::Target;
+use crate::model::Taps;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +40,7 @@ pub fn run(
     prompts: &[Prompt],
     options: Options,
     mut progress: impl FnMut(usize),
-) -> Result<Vec<(String, Vec<Measured>)>, crate::Error> {
+) -> Result<Vec<(String, Vec<Measured>)>, Error> {
     let questions = prompts.iter().map(|prompt| {
         if prompt.question.is_empty() {
             target.tokenizer.encode(prompt.answer.as_deref().unwrap_or_default())
@@ -87,7 +89,9 @@ fn one(
     let Options { gamma, temperature, max_tokens, capacity, seed, .. } = options;
     let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9).wrapping_add(prompt));
     let stop_ids = target.tokenizer.stop_ids();
-    let text = speak(&target.model, question, stop_ids, (max_tokens, capacity), temperature, &mut random)?;
+    let taps = Taps::union(drafts.iter().filter_map(|draft| draft.taps()));
+    let answer = Answer { stop_ids, max_tokens, capacity, temperature, taps };
+    let text = speak(&target.model, question, &answer, &mut random)?;
     let seed = random.u64(..);
     // Each draft meets the same random numbers.
     let measure = |draft: &&Draft| measure(draft, &text, gamma, &mut fastrand::Rng::with_seed(seed));

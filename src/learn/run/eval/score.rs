@@ -1,10 +1,11 @@
 //! How well drafts themselves predict texts that people wrote: the score by which small models are usually chosen. It need
 //! not go with acceptance (DistillSpec, arXiv 2310.08461, finds so too), so it is measured beside it.
 
-use super::text::{softmax, states_before};
-use crate::cpu::{Cache, Draft, Logits};
+use super::text::softmax;
+use crate::cpu::{Draft, DraftReader, Logits, TargetReader};
 use crate::learn::run::collect::{Part, Script};
 use crate::learn::run::target::Target;
+use crate::model::Taps;
 use crate::sampling::argmax;
 
 /// Sums over the tokens of some texts.
@@ -38,6 +39,7 @@ impl Score {
 /// # Panics
 /// When a token is beyond the target's vocabulary.
 pub fn score(target: &Target, drafts: &[&Draft], scripts: &[Script], capacity: usize) -> Vec<Score> {
+    let taps = Taps::union(drafts.iter().filter_map(|draft| draft.taps()));
     let mut scores = vec![Score::default(); drafts.len()];
     for script in scripts {
         let (mut tokens, mut to_predict) = (Vec::new(), Vec::new());
@@ -49,15 +51,15 @@ pub fn score(target: &Target, drafts: &[&Draft], scripts: &[Script], capacity: u
         }
         tokens.truncate(capacity);
         let Some(readable) = tokens.len().checked_sub(1).filter(|readable| *readable > 0) else { continue };
-        let config = target.model.config();
-        let mut cache = Cache::new(config, readable);
-        let read = target.model.forward_hidden(&mut cache, &tokens[..readable], 0, Logits::States);
-        let states = states_before(&read.hidden, config.width, 0, readable - 1);
+        let readable = &tokens[..readable];
+        let mut reader = TargetReader::new(&target.model, readable.len(), taps.clone());
+        if taps.is_some() {
+            reader.fill(readable);
+        }
         for (draft, score) in drafts.iter().zip(&mut scores) {
-            let mut cache = Cache::new(draft.config(), readable);
-            let states: &[f32] = if draft.reads_hidden() { &states } else { &[] };
-            let output = draft.forward(&mut cache, &tokens[..readable], states, 0, Logits::All);
-            let rows = output.logits.chunks_exact(draft.config().head_vocab);
+            let logits =
+                DraftReader::new(*draft, readable.len()).catch_up(readable, reader.states(), Logits::All);
+            let rows = logits.chunks_exact(draft.config().head_vocab);
             for ((logits, token), _) in
                 rows.zip(&tokens[1..]).zip(&to_predict[1..]).filter(|(_, wanted)| **wanted)
             {

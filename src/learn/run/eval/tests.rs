@@ -3,12 +3,13 @@
 use pollster::block_on;
 
 use super::text::softmax;
-use super::{Measured, Options, interval, measure, report, run, size_ratio, speak, task};
+use super::{Answer, Measured, Options, Text, interval, measure, report, run, size_ratio, speak, task};
 use crate::cpu::{Cache, Draft, Logits};
 use crate::gguf::Format;
 use crate::learn::core::draft::{Architecture, Shape, Weights, file};
 use crate::learn::run::collect::Prompt;
 use crate::learn::run::{Target, drafts};
+use crate::model::Taps;
 use crate::model::tiny::Tiny;
 
 const CAPACITY: usize = 96;
@@ -32,6 +33,19 @@ fn draft(target: &Target, name: &str) -> Draft {
     block_on(drafts::load(&bytes[..], target, CAPACITY)).unwrap().0
 }
 
+/// An answer of so many tokens at a temperature, with the states that `draft` reads.
+fn answer(
+    target: &Target,
+    draft: &Draft,
+    prompt: &[u32],
+    (max_tokens, temperature): (usize, f32),
+    random: &mut fastrand::Rng,
+) -> Text {
+    let taps = draft.taps().cloned();
+    let answer = Answer { stop_ids: &[], max_tokens, capacity: CAPACITY, temperature, taps };
+    speak(&target.model, prompt, &answer, random).unwrap()
+}
+
 /// Plain speculative sampling (arXiv 2211.17192) on a prompt: tokens and passes.
 fn speculate(
     target: &Target,
@@ -41,7 +55,8 @@ fn speculate(
     gamma: usize,
     random: &mut fastrand::Rng,
 ) -> (Vec<u32>, usize) {
-    let width = target.model.config().width;
+    let taps = draft.taps().cloned().unwrap_or_else(|| Taps::last(target.model.config()));
+    let width = taps.width();
     let draw = |p: &[f32], random: &mut fastrand::Rng| -> u32 {
         let mut left = random.f32() * p.iter().sum::<f32>();
         p.iter()
@@ -52,7 +67,8 @@ fn speculate(
             .unwrap_or(p.len() - 1) as u32
     };
     let rows = |tokens: &[u32]| {
-        target.model.forward_hidden(&mut Cache::new(target.model.config(), CAPACITY), tokens, 0, Logits::All)
+        let mut cache = Cache::new(target.model.config(), CAPACITY);
+        target.model.forward_tapped(&mut cache, tokens, 0, Logits::All, &taps)
     };
     let (mut tokens, mut passes) = (prompt.to_vec(), 0);
     while tokens.len() < prompt.len() + count {
@@ -71,7 +87,8 @@ fn speculate(
             let token = draw(&q, random);
             proposal.push(token);
             laws.push(q);
-            output = draft.forward(&mut cache, &[token], &output.hidden, tokens.len() + k, Logits::Last);
+            let own = draft.own_state(&output.hidden);
+            output = draft.forward(&mut cache, &[token], &own, tokens.len() + k, Logits::Last);
         }
         let all = [tokens.clone(), proposal.clone()].concat();
         let logits = rows(&all).logits;
@@ -100,14 +117,14 @@ fn speculate(
 #[test]
 fn replaying_has_the_block_efficiency_of_speculative_sampling() {
     let target = target();
-    for name in ["shallow", "hidden-1"] {
+    for name in ["shallow", "hidden-1", "taps-1"] {
         let draft = draft(&target, name);
         let mut random = fastrand::Rng::with_seed(1);
         let (prompt, count, gamma, texts) = ([3u32, 50, 7], 12, 3, 400);
         let (mut real, mut replayed) = (Vec::new(), Vec::new());
         for _ in 0..texts {
             real.push(speculate(&target, &draft, &prompt, count, gamma, &mut random).1 as f64);
-            let text = speak(&target.model, &prompt, &[], (count, CAPACITY), 1.0, &mut random).unwrap();
+            let text = answer(&target, &draft, &prompt, (count, 1.0), &mut random);
             let measured = measure(&draft, &text, gamma, &mut random);
             assert_eq!(measured.tokens, count);
             replayed.push(measured.rounds as f64);
@@ -136,7 +153,7 @@ fn greedy_rounds_are_the_engines() {
     let mut accepted = 0;
     for first in 0..20 {
         let prompt = [first, 50, 7];
-        let text = speak(&target.model, &prompt, &[], (30, CAPACITY), 0.0, &mut random).unwrap();
+        let text = answer(&target, &draft, &prompt, (30, 0.0), &mut random);
         let measured = measure(&draft, &text, 4, &mut random);
         use crate::decode::{Event, Gamma, Generator, Options};
         use crate::{drafters, load};
@@ -170,7 +187,7 @@ fn a_target_that_drafts_for_itself_is_always_right() {
     let same = block_on(drafts::load(&tiny.gguf()[..], &target, CAPACITY)).unwrap().0;
     let mut random = fastrand::Rng::with_seed(1);
     for temperature in [0.0, 1.0] {
-        let text = speak(&target.model, &[3, 4], &[], (20, CAPACITY), temperature, &mut random).unwrap();
+        let text = answer(&target, &same, &[3, 4], (20, temperature), &mut random);
         let measured = measure(&same, &text, 4, &mut random);
         assert!((measured.alpha() - 1.0).abs() < 1e-5 && (measured.coverage() - 1.0).abs() < 1e-5);
         assert_eq!((measured.rounds, measured.accepted, measured.tested), (4, 16, 16));
@@ -184,6 +201,7 @@ fn a_target_that_drafts_for_itself_is_always_right() {
 fn reports_are_by_task_and_threads_do_not_matter() {
     let target = target();
     let (a, b) = (draft(&target, "shallow"), draft(&target, "hidden-1"));
+    let c = draft(&target, "taps-1");
     let prompt = |i: usize| Prompt {
         question: format!("Question {i}?"),
         answer: None,
@@ -197,6 +215,13 @@ fn reports_are_by_task_and_threads_do_not_matter() {
     let two = run(&target, &[&a, &b], &prompts, Options { threads: 3, ..options }, |done| heard.push(done))
         .unwrap();
     assert_eq!(one, two);
+    // Each draft is measured as it is alone, whatever states others read.
+    let together = run(&target, &[&c, &a, &b], &prompts, options, |_| {}).unwrap();
+    for (measured, all) in one.iter().zip(&together) {
+        assert_eq!(measured.1, all.1[1..]);
+    }
+    let alone = run(&target, &[&c], &prompts, options, |_| {}).unwrap();
+    assert!(alone.iter().zip(&together).all(|(alone, all)| alone.1[0] == all.1[0]));
     assert_eq!(heard, (1..=9).collect::<Vec<_>>());
     let of =
         |i: usize| -> Vec<(String, Measured)> { one.iter().map(|(task, m)| (task.clone(), m[i])).collect() };

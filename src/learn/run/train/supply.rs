@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::gguf::Format;
 use crate::learn::core::{Learner, Pools, Sample};
-use crate::learn::run::collect::{Collector, Source, shards};
+use crate::learn::run::collect::shards::{self, Shard};
+use crate::learn::run::collect::{Collector, Source};
 use crate::learn::run::error::Error;
 use crate::learn::run::target::Target;
 use crate::learn::run::{drafts, files};
+use crate::model::Taps;
 
 /// Every so many scripts, one is kept back.
 const HELD_OUT_EVERY: usize = 16;
@@ -22,15 +24,17 @@ pub struct Supply {
     tokenizer: u64,
     known: HashSet<PathBuf>,
     held_out: Vec<Sample>,
-    /// Whether samples must have hidden states, of this width.
-    width: Option<usize>,
+    /// The states that samples must carry, if any.
+    taps: Option<Taps>,
+    /// The target's last layer.
+    last: usize,
 }
 
 impl Supply {
-    /// Samples of `folders`, made for the tokenizer with the fingerprint `tokenizer`; with hidden states of `width` where
-    /// that is given.
-    pub fn new(folders: Vec<PathBuf>, tokenizer: u64, width: Option<usize>) -> Self {
-        Self { folders, tokenizer, width, ..Self::default() }
+    /// Samples of `folders`, made for the tokenizer of `target`; with its states that `taps` say, where they are given.
+    pub fn new(folders: Vec<PathBuf>, target: &Target, taps: Option<Taps>) -> Self {
+        let (tokenizer, last) = (target.tokenizer.fingerprint(), target.model.config().plan.layers.len() - 1);
+        Self { folders, tokenizer, taps, last, ..Self::default() }
     }
 
     /// Samples that are never learnt from.
@@ -53,15 +57,29 @@ impl Supply {
         Ok(())
     }
 
+    /// Whether the samples of `shard` carry the states that `taps` say.
+    fn check(&self, path: &Path, shard: &Shard, taps: &Taps) -> Result<(), Error> {
+        let (path, width) = (path.display(), taps.width());
+        let fits = |sample: &Sample| sample.hidden.len() == (sample.tokens.len() - 1) * width;
+        if !shard.samples.iter().all(|(_, sample)| fits(sample)) {
+            return Err(Error::shape(format!("{path} has no hidden states of width {width}: collect them")));
+        }
+        let last = [self.last];
+        let theirs = shard.layers.as_deref().unwrap_or(&last);
+        if theirs != taps.layers() {
+            let wanted = taps.layers();
+            let why = format!("{path} has states of the layers {theirs:?}, not {wanted:?}: collect them");
+            return Err(Error::shape(why));
+        }
+        Ok(())
+    }
+
     fn take(&mut self, path: &Path, pool: &mut Vec<Sample>) -> Result<(), Error> {
-        for (script, sample) in shards::read(path, self.tokenizer)? {
-            if let Some(width) = self.width
-                && sample.hidden.len() != (sample.tokens.len() - 1) * width
-            {
-                let path = path.display();
-                let why = format!("{path} has no hidden states of width {width}: collect them");
-                return Err(Error::shape(why));
-            }
+        let shard = shards::read(path, self.tokenizer)?;
+        if let Some(taps) = &self.taps {
+            self.check(path, &shard, taps)?;
+        }
+        for (script, sample) in shard.samples {
             if sample.rows.is_empty() {
                 continue;
             }
@@ -96,10 +114,10 @@ impl Speech<'_> {
     ///
     /// # Errors
     /// Those of the engine that the draft is loaded into.
-    pub fn of(&self, learner: &Learner) -> Result<Vec<Sample>, crate::Error> {
+    pub fn of(&self, learner: &Learner) -> Result<Vec<Sample>, Error> {
         let bytes = learner.export(Format::F32, "student", &self.target.metadata)?;
         let (draft, _) = pollster::block_on(drafts::load(&bytes[..], self.target, self.capacity))?;
-        let collector = Collector { draft: Some(&draft), ..self.collector };
+        let collector = Collector { draft: Some(&draft), ..self.collector.clone() };
         let first = learner.steps().wrapping_mul(self.samples);
         let scripts = (first..first + self.samples).map_while(|i| Some((i, self.source.script(i)?)));
         let mut samples = Vec::new();

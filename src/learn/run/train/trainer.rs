@@ -25,7 +25,7 @@ pub trait Watch {
     ///
     /// # Errors
     /// What collecting samples reports.
-    fn refresh(&mut self, learner: &Learner, pools: &mut Pools) -> Result<(), crate::Error>;
+    fn refresh(&mut self, learner: &Learner, pools: &mut Pools) -> Result<(), Error>;
 
     /// Samples that are never learnt from.
     fn held_out(&self) -> &[Sample];
@@ -90,7 +90,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Diverged`] where the loss is no number; [`crate::learn::core::Error::Shape`] where there are no samples; what
     /// `watch` reports; [`Error::Io`].
-    pub fn run(&mut self, watch: &mut dyn Watch) -> Result<(), crate::Error> {
+    pub fn run(&mut self, watch: &mut dyn Watch) -> Result<(), Error> {
         let mut pools = Pools::default();
         let mut since = Since::default();
         let before = self.metrics.lines().last().cloned().unwrap_or_default();

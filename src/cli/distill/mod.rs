@@ -1,19 +1,19 @@
 //! `paceline distill`: a draft learns to say what a target would.
 
-use std::ffi::OsString;
+mod begin;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
-use paceline::Error;
-use paceline::gguf::{Format, Stream};
-use paceline::learn::core::draft::{Architecture, Shape, Student, Vocabulary, Weights, file, init, regress};
-use paceline::learn::core::{Learner, Pools, Sample, Strategy, divergence, optimizer};
+use anyhow::{Context, bail};
+use paceline::gguf::Format;
+use paceline::learn::core::draft::{Student, file};
+use paceline::learn::core::{self, Learner, Pools, Sample, Strategy};
 use paceline::learn::run::train::{self, Config, Line, Supply, Trainer, Watch};
-use paceline::learn::run::{self, Target, device, drafts, files};
-use paceline::model::draft::{Draft, Input, Origin};
-use paceline::model::{self, Attention, Config as ModelConfig};
+use paceline::learn::run::{Error, Target, device, drafts, files};
+use paceline::model::draft::{Draft, Input};
+use paceline::model::{Config as ModelConfig, Taps};
 
-use super::collect::{fill, open_target};
+use super::collect::open_target;
 use super::model_files::ModelFiles;
 use super::output;
 use super::progress::Progress;
@@ -47,7 +47,7 @@ pub struct Args {
     own_samples: usize,
     #[command(flatten)]
     speech: Speech,
-    /// The draft's shape: hidden-1, hidden-2, tokens-2, tokens-4, plain-4x256 ...
+    /// The draft's shape: hidden-1, hidden-2, taps-1, tokens-2, tokens-4, plain-4x256 ...
     #[arg(long, value_name = "NAME", default_value = "hidden-1")]
     draft_arch: String,
     /// First weights: `regression` (for drafts fed by states: the best linear guess), `target` (its layers, where they
@@ -126,7 +126,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     check_outputs(args)?;
     let device = device::open(&args.device).map_err(Error::from)?;
     let target = open_target(&args.target, CAPACITY)?;
-    files::folder(&args.out).map_err(Error::from)?;
+    files::folder(&args.out)?;
     let first = args.out.join("initial.gguf");
     let config_path = args.out.join("config.json");
     let config = match (config_path.exists(), args.resume) {
@@ -136,12 +136,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (false, true) => bail!("{} holds no run to resume", args.out.display()),
         (true, true) => resumed(args, &config_path, &target)?,
         (false, false) => {
-            let (config, weights) = begin(args, &target)?;
+            let (config, weights) = begin::begin(args, &target)?;
             let draft = draft(&config, target.model.config());
             let bytes = file::write(&draft, &weights, Format::F32, "first weights", &target.metadata);
-            files::write(&first, &bytes.map_err(Error::from)?).map_err(Error::from)?;
+            files::write(&first, &bytes.map_err(Error::from)?)?;
             // Last, so that a folder with a configuration is a run that can be resumed.
-            config.write(&config_path).map_err(Error::from)?;
+            config.write(&config_path)?;
             config
         }
     };
@@ -179,10 +179,10 @@ fn check_outputs(args: &Args) -> anyhow::Result<()> {
 
 /// The configuration of the run in the folder.
 fn resumed(args: &Args, path: &Path, target: &Target) -> anyhow::Result<Config> {
-    let mut config = Config::read(path).map_err(Error::from)?;
+    let mut config = Config::read(path)?;
     if config.tokenizer != target.tokenizer.fingerprint() {
         let what = args.out.display().to_string();
-        return Err(Error::from(run::Error::Tokenizer { what }).into());
+        return Err(Error::Tokenizer { what }.into());
     }
     if !args.data.is_empty() {
         config.data = args.data.clone();
@@ -198,20 +198,18 @@ fn train(
     format: Format,
 ) -> anyhow::Result<()> {
     let (steps, fixed) = (config.steps, is_fixed(&config.strategy));
-    let width = width(&student.draft);
-    let supply = Supply::new(config.data.clone(), config.tokenizer, width);
+    let taps = taps(&student.draft, target.model.config())?;
+    let supply = Supply::new(config.data.clone(), target, taps.clone());
     let mix = (Strategy::by_name(&config.strategy).map_err(Error::from)?.mix)(config.lambda);
     let speech = if mix.draft > 0.0 {
-        let (source, collector) =
-            (args.speech.source(target, false)?, args.speech.collector(target, width.is_some()));
+        let (source, collector) = (args.speech.source(target, false)?, args.speech.collector(target, taps));
         Some(train::Speech { target, collector, source, samples: args.own_samples, capacity: CAPACITY })
     } else {
         None
     };
     eprintln!("{} parameters to learn, {steps} steps", student.parameters());
     let settings = (args.save_every, format);
-    let mut trainer =
-        Trainer::open(&args.out, config, student, target.metadata.clone(), settings).map_err(Error::from)?;
+    let mut trainer = Trainer::open(&args.out, config, student, target.metadata.clone(), settings)?;
     let bar = Progress::of_steps("steps", steps);
     bar.reach(trainer.learner().steps());
     trainer.run(&mut Watching { supply, speech, bar, fixed })?;
@@ -223,9 +221,10 @@ fn is_fixed(strategy: &str) -> bool {
     matches!(strategy, "fixed" | "imitkd")
 }
 
-/// The target's width where the draft reads its states.
-fn width(draft: &Draft) -> Option<usize> {
-    (draft.input == Input::Hidden).then_some(draft.state_width())
+/// What the draft reads of the target's states, where it reads any.
+fn taps(draft: &Draft, target: &ModelConfig) -> Result<Option<Taps>, Error> {
+    let taps = (draft.input == Input::Hidden).then(|| draft.taps(target)).transpose();
+    taps.map_err(|why| core::Error::Shape(format!("the draft does not fit the target: {why}")).into())
 }
 
 struct Watching<'a> {
@@ -260,137 +259,8 @@ impl Watch for Watching<'_> {
     }
 }
 
-/// The folders to learn from; the run's own is filled first where none are given.
-fn data(args: &Args, target: &Target) -> anyhow::Result<Vec<PathBuf>> {
-    if !args.data.is_empty() {
-        return Ok(args.data.clone());
-    }
-    let folder = args.out.join("data");
-    let source = args.speech.source(target, is_fixed(&args.strategy))?;
-    let collector = args.speech.collector(target, args.draft_arch.starts_with("hidden"));
-    fill(&collector, &source, args.samples, &folder, target.tokenizer.fingerprint())?;
-    Ok(vec![folder])
-}
-
-/// The configuration and the first weights of a new run.
-fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> {
-    // Wrong names are told before anything is collected.
-    Strategy::by_name(&args.strategy).map_err(Error::from)?;
-    divergence::by_name(&args.divergence, args.beta).map_err(Error::from)?;
-    optimizer::by_name(&args.optimizer).map_err(Error::from)?;
-    ensure!((0.0..1.0).contains(&args.mask), "--mask is a share from 0 to 1, and not all");
-    let target_config = target.model.config();
-    let data = data(args, target)?;
-    let (shape, ids, weights) = match args.init_from.as_str() {
-        "target" | "random" | "regression" => {
-            let shape = (Architecture::by_name(&args.draft_arch).map_err(Error::from)?.shape)(target_config);
-            let ids = if shape.tied { None } else { ids(args, &data, target)? };
-            let draft = shape.draft(target_config, ids.clone());
-            (shape, ids, first_weights(args, &data, target, &draft)?)
-        }
-        path => {
-            let model = ModelFiles::from(OsString::from(path));
-            let read =
-                || -> Result<_, Error> { pollster::block_on(drafts::read_shards(model.open()?, target)) };
-            let (draft, weights) = read().map_err(Error::of_draft).with_context(|| path.to_string())?;
-            let shape = shape_of(&draft);
-            let ids = match args.vocab_top {
-                None => draft.ids,
-                Some(_) if draft.head == Origin::Target => ids(args, &data, target)?,
-                Some(_) => bail!("{path} has a head of its own, so --vocab-top cannot change its ids"),
-            };
-            (shape, ids, weights)
-        }
-    };
-    let config = Config {
-        target: target.name(),
-        tokenizer: target.tokenizer.fingerprint(),
-        shape,
-        ids: ids.unwrap_or_default(),
-        init: args.init_from.clone(),
-        data,
-        divergence: args.divergence.clone(),
-        beta: args.beta,
-        strategy: args.strategy.clone(),
-        lambda: args.lambda,
-        optimizer: args.optimizer.clone(),
-        last_layer: args.last_layer,
-        mask: args.mask,
-        steps: args.steps,
-        batch: args.batch,
-        length: args.length,
-        lr: args.lr,
-        warmup: args.warmup,
-        unroll: args.unroll,
-        unroll_decay: args.unroll_decay,
-        feature_weight: args.feature_weight,
-        refresh: args.refresh,
-        seed: args.speech.seed,
-    };
-    Ok((config, weights))
-}
-
 fn draft(config: &Config, target: &ModelConfig) -> Draft {
     config.shape.draft(target, (!config.ids.is_empty()).then(|| config.ids.clone()))
-}
-
-fn shape_of(draft: &Draft) -> Shape {
-    let ModelConfig { plan, width, tied, .. } = &draft.config;
-    let layer = plan.layers[0];
-    let Attention { heads, kv_heads, head_dim, .. } = *layer.attention();
-    let (layers, ff, taps) = (plan.layers.len(), layer.mlp.ff(), draft.taps.clone());
-    let Draft { input, embedding, head, .. } = *draft;
-    let (width, tied) = (*width, *tied);
-    Shape { input, layers, width, heads, kv_heads, head_dim, ff, embedding, head, tied, taps }
-}
-
-/// The most frequent ids of the samples.
-fn ids(args: &Args, data: &[PathBuf], target: &Target) -> anyhow::Result<Option<Vec<u32>>> {
-    /// They cover nearly all of what a small model says.
-    const DEFAULT: usize = 8192;
-    let size = target.model.config().head_vocab;
-    let wanted = args.vocab_top.unwrap_or(DEFAULT);
-    if wanted == 0 || wanted >= size {
-        return Ok(None);
-    }
-    let mut pools = Pools::default();
-    let mut supply = Supply::new(data.to_vec(), target.tokenizer.fingerprint(), None);
-    supply.read(&mut pools, false).map_err(Error::from)?;
-    let mut vocabulary = Vocabulary::new(size);
-    for sample in pools.target.iter() {
-        vocabulary.count(sample.rows.positions.iter().map(|at| sample.tokens[*at as usize + 1]));
-    }
-    let ids = vocabulary.most_frequent(wanted);
-    eprintln!("{} ids cover {:.2} % of the samples' tokens", ids.len(), 100.0 * vocabulary.coverage(&ids));
-    Ok(Some(ids))
-}
-
-fn first_weights(args: &Args, data: &[PathBuf], target: &Target, draft: &Draft) -> anyhow::Result<Weights> {
-    if args.init_from == "random" {
-        return Ok(Weights::random(draft, args.speech.seed));
-    }
-    let config = target.model.config();
-    let layers =
-        if args.init_layers.is_empty() { init::layers(draft, config) } else { args.init_layers.clone() };
-    let (wanted, all) = (draft.config.plan.layers.len(), config.plan.layers.len());
-    if layers.len() != wanted || layers.iter().any(|layer| *layer >= all) {
-        bail!("--init-layers must name {} of the target's layers 0 to {}", wanted, all - 1);
-    }
-    let read = async || -> Result<Weights, Error> {
-        let mut stream = Stream::open_shards(args.target.open()?).await?;
-        let slots = model::Model::describe(stream.header())?.slots;
-        Ok(Weights::read(&mut stream, &slots, init::wanted(draft, &layers)).await?)
-    };
-    let weights = pollster::block_on(read()).with_context(|| format!("{}", args.target.display()))?;
-    let mut weights = init::from_target(draft, &weights, &layers, args.speech.seed);
-    if args.init_from == "regression" {
-        let mut pools = Pools::default();
-        let mut supply = Supply::new(data.to_vec(), target.tokenizer.fingerprint(), width(draft));
-        supply.read(&mut pools, false).map_err(Error::from)?;
-        let device = device::open(&args.device).map_err(Error::from)?;
-        regress(draft, &mut weights, &target.model, &pools.target, &device).map_err(Error::from)?;
-    }
-    Ok(weights)
 }
 
 fn format(name: &str) -> anyhow::Result<Format> {
