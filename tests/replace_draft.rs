@@ -78,8 +78,11 @@ fn load_for(loaded: &Loaded, file: &[u8]) -> AnyDraft {
     block_on(load_draft(vec![file], &loaded.engine, &loaded.tokenizer)).expect("a draft")
 }
 
+/// A draft's name, its file, and it.
+type Named = (&'static str, Vec<u8>, AnyDraft);
+
 /// Engines with a first draft or none, and the others for them.
-fn engines(device: Device) -> Vec<(&'static str, AnyEngine, Vec<(&'static str, Vec<u8>, AnyDraft)>)> {
+fn engines(device: Device) -> Vec<(&'static str, AnyEngine, Vec<Named>)> {
     let all = drafts();
     let firsts = all.iter().map(|(name, file)| (*name, Some(&file[..]))).chain([("none", None)]);
     let with_others = firsts.map(|(first, file)| {

@@ -40,7 +40,7 @@ pub fn silu(x: f32) -> f32 {
 /// `x / 2 * (1 + tanh(u))` with `u = sqrt(2 / pi) * (x + 0.044715 x^3)`, which is `x / (1 + e^-2u)`.
 #[inline(always)]
 pub fn gelu(x: f32) -> f32 {
-    let twice = 1.595_769_1 * (x + 0.044_715 * (x * x * x));
+    let twice = 1.595_769_2 * (x + 0.044_715 * (x * x * x));
     x / (1.0 + exp(-twice))
 }
 

@@ -2,7 +2,7 @@
 {% include "epilogues/pairs.wgsl" %}
 {% if activation == "gelu" -%}
 // x / 2 * (1 + tanh(u)) with u = sqrt(2 / pi) * (x + 0.044715 x^3), which is x / (1 + e^-2u).
-fn activated(x: f32) -> f32 { return x / (1.0 + exp(-1.5957691 * (x + 0.044715 * (x * x * x)))); }
+fn activated(x: f32) -> f32 { return x / (1.0 + exp(-1.5957692 * (x + 0.044715 * (x * x * x)))); }
 {% else -%}
 fn activated(x: f32) -> f32 { return x / (1.0 + exp(-x)); }
 {% endif -%}
