@@ -3,10 +3,12 @@
 
 mod abilities;
 mod controller;
+mod event;
 mod generate;
 mod stats;
 
 pub use abilities::{Abilities, Named, NamedDrafter};
 pub use controller::Gamma;
-pub use generate::{Event, FinishReason, Generator, Options, PREFILL_CHUNK};
+pub use event::{Event, FinishReason};
+pub use generate::{Generator, Options, PREFILL_CHUNK};
 pub use stats::Stats;
