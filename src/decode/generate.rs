@@ -207,32 +207,42 @@ impl<E: Engine> Generator<E> {
     }
 
     /// Has the engine propose with another draft model, between two steps: the text goes on as if nothing had happened,
-    /// and so does sampling. Rounds that are in flight end first; their events are those of the next steps.
+    /// and so does sampling. Rounds that are in flight end first; their events are those of the next steps. A call that is
+    /// dropped ends the generation, as a step does.
     ///
     /// # Errors
-    /// What the engine reports, where the draft does not fit with the one before in place and everything able to go on.
-    /// Where a round in flight fails, as [`step`](Self::step).
+    /// What the engine reports. Where the draft does not fit, the one before stays and the generation can go on.
     pub async fn replace_draft(&mut self, draft: E::Draft) -> Result<(), E::Error> {
-        while self.rewound && self.state == State::Decode && self.engine.in_flight() > 0 {
-            match self.engine.collect().await {
-                Ok(round) => {
-                    let (next, event) = self.add(round, Instant::now());
-                    self.state = next;
-                    self.ahead.push_back(event);
-                }
-                Err(error) => {
-                    (self.state, self.held) = (State::Idle, 0);
-                    self.ahead.clear();
-                    return Err(error);
-                }
+        let state = std::mem::replace(&mut self.state, State::Idle);
+        let state = match self.land(state).await {
+            Ok(state) => state,
+            Err(error) => {
+                self.held = 0;
+                self.ahead.clear();
+                return Err(error);
             }
+        };
+        let replaced = self.engine.replace_draft(draft).await;
+        self.state = state;
+        if replaced.is_ok() {
+            self.controller.forget_draft();
+        }
+        replaced
+    }
+
+    /// Collects the rounds in flight ahead of their steps; says the state after them.
+    async fn land(&mut self, mut state: State) -> Result<State, E::Error> {
+        while self.rewound && state == State::Decode && self.engine.in_flight() > 0 {
+            let began = Instant::now();
+            let round = self.engine.collect().await?;
+            let (next, event) = self.add(round, began);
+            self.ahead.push_back(event);
+            state = next;
         }
         // What else is in flight comes after the end, or is of a generation that was abandoned.
         self.flights.clear();
         self.engine.truncate(self.held).await?;
-        self.engine.replace_draft(draft).await?;
-        self.controller.forget_draft();
-        Ok(())
+        Ok(state)
     }
 
     async fn work(&mut self, state: State) -> Result<(State, Event), E::Error> {

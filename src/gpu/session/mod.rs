@@ -254,7 +254,11 @@ mod tests {
     use super::*;
     use crate::gguf::Stream;
     use crate::gpu::{Choice, DeviceOptions, Variant};
-    use crate::model::{self, tiny::Tiny};
+    use crate::model::draft::{Input, Origin};
+    use crate::model::{
+        self,
+        tiny::{DraftParts, Tiny},
+    };
     use crate::sampling::Sampling;
 
     /// Whether a buffer can no longer be written.
@@ -263,27 +267,75 @@ mod tests {
         device.check().is_err()
     }
 
+    async fn target(device: &Rc<Device>) -> Rc<Model> {
+        let bytes = Tiny::default().gguf();
+        let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+        let description = model::Model::describe(stream.header()).unwrap();
+        let choice = Choice::of(Variant::ALL[0]);
+        Rc::new(Model::load(device, &mut stream, &description, choice, 64).await.unwrap())
+    }
+
+    /// A draft that reads the states behind these layers of `target`.
+    async fn fed_draft(target: &Model, taps: Vec<usize>) -> Rc<Model> {
+        let origin = Origin::Target;
+        let parts =
+            DraftParts { input: Input::Hidden, embedding: origin, head: origin, ids: None, taps: Some(taps) };
+        let bytes = Tiny { layers: 1, ..Tiny::default() }.draft_gguf(&Tiny::default(), &parts);
+        let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
+        let description = model::Draft::describe(stream.header(), &target.config).unwrap();
+        let draft = description.beside(&target.config).unwrap();
+        Rc::new(Model::load_draft(&mut stream, &draft, target).await.unwrap())
+    }
+
+    fn sampled() -> Rules {
+        let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
+        Rules { sampling, ..Rules::default() }
+    }
+
     #[test]
     fn what_a_session_made_goes_with_it() {
         pollster::block_on(async {
             let device = Device::open(DeviceOptions::default()).await.expect("cargo xtask setup");
-            let bytes = Tiny::default().gguf();
-            let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
-            let description = model::Model::describe(stream.header()).unwrap();
-            let model = Model::load(&device, &mut stream, &description, Choice::of(Variant::ALL[0]), 64)
-                .await
-                .unwrap();
-            let mut session = Session::new(Rc::new(model), None).unwrap();
-            let sampling = Sampling { temperature: 1.0, ..Sampling::default() };
-            session.begin(&Rules { sampling, ..Rules::default() }, 64).unwrap();
+            let mut session = Session::new(target(&device).await, None).unwrap();
+            session.begin(&sampled(), 64).unwrap();
             let Shared { tokens, state, sampling, result, residuals, .. } = &session.shared;
             let laws = session.target.laws.as_ref().map(|laws| &laws.rows);
-            let made = [tokens, state, sampling, result, residuals, &session.target.logits];
+            let weights = &session.target.model.embedding.parts[0].codes;
+            let made = [tokens, state, sampling, result, residuals, &session.target.logits, weights];
             let made: Vec<wgpu::Buffer> = made.into_iter().chain(laws).cloned().collect();
-            assert!(made.len() == 7 && !made.iter().any(|buffer| is_destroyed(&device, buffer)));
+            assert!(made.len() == 8 && !made.iter().any(|buffer| is_destroyed(&device, buffer)));
             drop(session);
             let gone: Vec<bool> = made.iter().map(|buffer| is_destroyed(&device, buffer)).collect();
-            assert_eq!(gone, [true; 7]);
+            assert_eq!(gone, [true; 8]);
+        });
+    }
+
+    #[test]
+    fn what_a_draft_made_goes_with_it() {
+        pollster::block_on(async {
+            let device = Device::open(DeviceOptions::default()).await.expect("cargo xtask setup");
+            let target = target(&device).await;
+            let first = fed_draft(&target, vec![1]).await;
+            let second = fed_draft(&target, vec![0, 1]).await;
+            let mut session = Session::new(target, Some(first)).unwrap();
+            session.append(&[5, 6, 7, 8]).await.unwrap();
+            session.begin(&sampled(), 64).unwrap();
+            session.round(Proposal::model(2)).await.unwrap();
+
+            let draft = session.draft.as_ref().unwrap();
+            let laws = draft.laws.as_ref().map(|laws| &laws.rows);
+            let hidden = session.shared.hidden.as_ref().map(|hidden| &hidden.buffer);
+            let weights = &draft.model.layers[0].qkv.matrix.parts[0].codes;
+            let made = [&draft.logits, &draft.caches[0][0], weights].into_iter().chain(laws).chain(hidden);
+            let made: Vec<wgpu::Buffer> = made.cloned().collect();
+            let kept =
+                [&session.target.logits, &session.target.model.embedding.parts[0].codes].map(Clone::clone);
+
+            session.replace_draft(second).await.unwrap();
+            session.round(Proposal::model(2)).await.unwrap();
+            let gone: Vec<bool> = made.iter().map(|buffer| is_destroyed(&device, buffer)).collect();
+            assert_eq!(gone, [true; 5]);
+            assert!(!kept.iter().any(|buffer| is_destroyed(&device, buffer)));
         });
     }
 }
