@@ -1,10 +1,7 @@
 //! What can be wrong with a GGUF file.
 
-use super::{Format, foreign};
-
-pub(super) const BIG_ENDIAN: &str = "the file is big-endian, made for machines such as s390x, and only \
-     little-endian files are supported; use the model's ordinary file, or convert this one with \
-     gguf_convert_endian.py";
+use super::foreign::{self, BIG_ENDIAN};
+use super::{Format, split};
 
 /// A file that is not the GGUF file it claims to be.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +60,7 @@ pub enum Error {
     },
     /// The files are not all the parts of one model.
     #[error(transparent)]
-    Split(#[from] super::SplitError),
+    Split(#[from] split::SplitError),
     /// One of the above, in one of several files.
     #[error("{file}: {error}")]
     InFile {

@@ -1,6 +1,8 @@
 //! Files that people take for GGUF files, by their first bytes.
 
-use super::error::BIG_ENDIAN;
+pub(super) const BIG_ENDIAN: &str = "the file is big-endian, made for machines such as s390x, and only \
+     little-endian files are supported; use the model's ordinary file, or convert this one with \
+     gguf_convert_endian.py";
 
 /// How many bytes tell them apart.
 pub(super) const PEEKED: usize = 64;

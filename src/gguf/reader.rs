@@ -2,8 +2,10 @@
 //! whatever is being read when the file ends.
 
 use super::Error;
-use super::stream::WINDOW_BYTES;
 use crate::source::ByteSource;
+
+/// Bytes of tensor data that a [`Window`](super::Window) holds at most (one row, where a row is longer).
+pub const WINDOW_BYTES: usize = 1 << 20;
 
 /// Longest header that we read, in bytes. Today's longest have under 20 MB.
 const MAX_HEADER_BYTES: u64 = 256 << 20;

@@ -2,13 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::reader::Reader;
+use super::reader::{Reader, WINDOW_BYTES};
 use super::shards::{Parts, Shard, label};
 use super::{Error, Header};
 use crate::source::ByteSource;
-
-/// Bytes of tensor data that a [`Window`] holds at most (one row, where a row is longer).
-pub const WINDOW_BYTES: usize = 1 << 20;
 
 /// A model's GGUF file, or several of them, being read one after the other.
 pub struct Stream<S> {

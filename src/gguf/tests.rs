@@ -1,6 +1,6 @@
 //! Files made here and read back, whole and broken.
 
-use super::stream::WINDOW_BYTES;
+use super::WINDOW_BYTES;
 use super::wire::{put_string, put_u32, put_u64};
 use super::*;
 use crate::source::{self, ByteSource};

@@ -81,8 +81,7 @@ impl Config {
             )));
         }
         let (width, context, tied) = (shape.width, shape.context, output.is_none());
-        let config = Self { family, width, vocab, head_vocab, context, rms_eps, tied, plan };
-        features::check(keys, &config)?;
-        Ok(config)
+        features::check(keys, family, &plan, context)?;
+        Ok(Self { family, width, vocab, head_vocab, context, rms_eps, tied, plan })
     }
 }

@@ -55,7 +55,7 @@ use super::{Attention, Config, Error, Role, Slot, Taps, Wanted, family};
 use crate::gguf::{Array, Header, Metadata, Value};
 
 /// `general.architecture` of a draft that is not a model.
-pub const ARCHITECTURE: &str = "paceline-draft";
+pub const ARCHITECTURE: &str = super::kind::DRAFT;
 /// The version of the format that we read and write.
 pub const VERSION: u32 = 1;
 

@@ -3,8 +3,9 @@
 //!
 //! The keys are those of llama.cpp's `llama-arch.cpp`; neutral are the values with which it computes nothing.
 
+use super::family::Family;
 use super::keys::Keys;
-use super::{Config, Error, Layer, Mlp};
+use super::{Error, Layer, Mlp, Plan};
 use crate::gguf::{Array, Value};
 
 /// A key, when it says nothing, and what it says otherwise.
@@ -67,14 +68,14 @@ fn is_usual_scale(value: f64, model: &Model) -> bool {
     (value / f64::from(model.scale) - 1.0).abs() < 1e-4
 }
 
-/// Checks the keys of a model that computes what `config` says.
-pub(super) fn check(keys: Keys<'_>, config: &Config) -> Result<(), Error> {
+/// Checks the keys of a model of `family` that computes what `plan` says, for contexts of `context` tokens.
+pub(super) fn check(keys: Keys<'_>, family: &Family, plan: &Plan, context: usize) -> Result<(), Error> {
     let metadata = keys.metadata;
-    let Some(layer) = config.plan.layers.first() else { return Ok(()) };
+    let Some(layer) = plan.layers.first() else { return Ok(()) };
     let saved = metadata.get(&keys.name("router_logit_softcapping")).is_some();
-    let model = Model { scale: layer.attention().scale, context: config.context, saved };
+    let model = Model { scale: layer.attention().scale, context, saved };
     for Feature { key, neutral, means } in &FEATURES {
-        if config.family.computes.contains(key) {
+        if family.computes.contains(key) {
             continue;
         }
         let key = keys.name(key);

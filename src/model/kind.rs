@@ -1,8 +1,11 @@
 //! What a file is that holds no model that we run, in its own words.
 
 use super::family::{FAMILIES, Family};
-use super::{Error, Role, draft};
+use super::{Error, Role};
 use crate::gguf::{Format, Header};
+
+/// `general.architecture` of a draft that is not a model.
+pub(super) const DRAFT: &str = "paceline-draft";
 
 /// Architectures that make no text, and what they make instead.
 #[rustfmt::skip]
@@ -40,7 +43,7 @@ pub(super) fn family(header: &Header) -> Result<&'static Family, Error> {
         return Err(Error::ImportanceMatrix);
     }
     let name = metadata.require_string("general.architecture")?;
-    if name == draft::ARCHITECTURE {
+    if name == DRAFT {
         return Err(Error::IsDraft);
     }
     let experts = format!("{name}.expert_count");

@@ -10,6 +10,7 @@ mod features;
 mod keys;
 mod kind;
 mod plan;
+mod role;
 mod rope;
 mod slots;
 mod taps;
@@ -21,8 +22,9 @@ pub mod tiny;
 pub use config::Config;
 pub use draft::Draft;
 pub use plan::{Activation, Attention, Layer, Mixer, Mlp, Norms, Plan};
+pub use role::{Role, Slot};
 pub use rope::{Factors, Rope, RopeStyle};
-pub use slots::{Role, Slot, Wanted};
+pub use slots::Wanted;
 pub(crate) use slots::{outputs, parts, position};
 pub use taps::Taps;
 

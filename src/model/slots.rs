@@ -1,59 +1,10 @@
-//! The role of every tensor, and its name.
+//! The tensors that a model has: the role of each, and its name.
 
 use std::ops::Range;
 
 use super::family::Family;
-use super::{Attention, Config, Error, Layer, Mixer, Mlp, Norms};
+use super::{Attention, Config, Error, Layer, Mixer, Mlp, Norms, Role, Slot};
 use crate::gguf::{Header, Tensor};
-
-/// What a tensor is for. Matrices are `[columns = inputs, rows = outputs]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the field's names")]
-pub enum Role {
-    TokenEmbedding,
-    OutputNorm,
-    /// The head; absent where it is tied to the embedding.
-    Output,
-    /// Llama 3's frequency factors, one a rotated pair.
-    RopeFactors,
-    /// Those of long ropes, for short and for long contexts.
-    RopeFactorsShort,
-    RopeFactorsLong,
-    AttentionNorm,
-    Q,
-    K,
-    V,
-    /// Rows of q, of k, then of v.
-    Qkv,
-    QBias,
-    KBias,
-    VBias,
-    QNorm,
-    KNorm,
-    AttentionOutput,
-    /// Norm of what attention adds to the residual stream.
-    AttentionPostNorm,
-    MlpNorm,
-    Gate,
-    Up,
-    /// Rows of the gate, then of the up projection.
-    GateUp,
-    Down,
-    /// Norm of what the MLP adds to the residual stream.
-    MlpPostNorm,
-    AttentionOutputBias,
-    GateBias,
-    UpBias,
-    DownBias,
-    /// One number a row of the head, whether that is tied or not.
-    OutputBias,
-    /// Norm of the embedding that a draft of [`super::draft`] fuses with the target's state.
-    FuseEmbeddingNorm,
-    /// Norm of that state.
-    FuseHiddenNorm,
-    /// The matrix that fuses them.
-    Fuse,
-}
 
 /// Names of tensors, of those of layers without `blk.N.`. A family's own come first ([`Family::tensors`]).
 #[rustfmt::skip]
@@ -90,43 +41,9 @@ static NAMES: [(Role, &str); 30] = [
     (Role::Fuse, "fuse.weight"),
 ];
 
-impl Role {
-    /// Whether it is added to what a matrix says.
-    pub fn is_bias(self) -> bool {
-        use Role::{AttentionOutputBias, DownBias, GateBias, KBias, OutputBias, QBias, UpBias, VBias};
-        matches!(
-            self,
-            QBias | KBias | VBias | AttentionOutputBias | GateBias | UpBias | DownBias | OutputBias
-        )
-    }
-
-    /// Whether it divides frequencies of a rope.
-    pub fn is_rope_factor(self) -> bool {
-        matches!(self, Self::RopeFactors | Self::RopeFactorsShort | Self::RopeFactorsLong)
-    }
-
-    /// The roles whose rows it holds, one after the other: itself, unless it is several in one tensor.
-    pub fn parts(&self) -> &[Self] {
-        match self {
-            Self::Qkv => &[Self::Q, Self::K, Self::V],
-            Self::GateUp => &[Self::Gate, Self::Up],
-            _ => std::slice::from_ref(self),
-        }
-    }
-
-    /// What its tensor is called in files of a family; `None` where those have none for it.
-    fn name(self, family: &Family) -> Option<&'static str> {
-        family.tensors.iter().chain(&NAMES).find(|(role, _)| *role == self).map(|(_, name)| *name)
-    }
-}
-
-/// A role in a layer, or (with `layer: None`) outside of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Slot {
-    /// Layer index.
-    pub layer: Option<usize>,
-    /// Role there.
-    pub role: Role,
+/// What the tensor of a role is called in files of a family; `None` where those have none for it.
+fn name(role: Role, family: &Family) -> Option<&'static str> {
+    family.tensors.iter().chain(&NAMES).find(|(own, _)| *own == role).map(|(_, name)| *name)
 }
 
 /// The header index of the tensor with `role` in `layer` (`None` for tensors outside the layers).
@@ -157,14 +74,14 @@ struct List {
 impl List {
     fn add(&mut self, role: Role, shape: &[usize], needed: bool) {
         let Self { family, layer, .. } = *self;
-        let Some(name) = role.name(family) else { return };
+        let Some(name) = name(role, family) else { return };
         let name = layer.map_or_else(|| name.to_string(), |layer| format!("blk.{layer}.{name}"));
         self.tensors.push(Wanted { slot: Slot { layer, role }, name, shape: shape.to_vec(), needed });
     }
 
     /// Whether the family has a tensor for the role.
     fn has(&self, role: Role) -> bool {
-        role.name(self.family).is_some()
+        name(role, self.family).is_some()
     }
 
     /// Matrices of `columns` columns that some families have in one tensor.
