@@ -47,13 +47,35 @@ impl Tokenizer {
     /// [`Error::Encode`] for a text that the kind of tokenizer cannot take: with byte-level BPE, a run of more than half
     /// a million white-space characters.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
-        let ids = self.model.encode(text)?;
+        let ids = self.model.encode(text, true)?;
         // One that is text may stand at the beginning for itself.
         let there = |bos: &u32| ids.first() == Some(bos) && self.kinds[*bos as usize] == Kind::Control;
         match self.bos.filter(|bos| !there(bos)) {
             Some(bos) => Ok([&[bos], ids.as_slice()].concat()),
             None => Ok(ids),
         }
+    }
+
+    /// Token ids of `text` that stands behind those of `before`: without a BOS token, and with a space in front, where the
+    /// tokenizer adds one to a text, only where none is there yet. As [`Tokenizer::encode`] where `before` is empty.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::encode`].
+    pub fn encode_behind(&self, before: &[u32], text: &str) -> Result<Vec<u32>, Error> {
+        match before.last() {
+            None => self.encode(text),
+            Some(last) => {
+                self.model.encode(text, !self.token_bytes(*last).last().is_some_and(u8::is_ascii_whitespace))
+            }
+        }
+    }
+
+    /// Token ids of `text` in the middle of another: nothing is added in front.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::encode`].
+    pub fn encode_within(&self, text: &str) -> Result<Vec<u32>, Error> {
+        self.model.encode(text, false)
     }
 
     /// The bytes of one token: not always whole characters. Special (control) tokens and ids out of range

@@ -68,7 +68,7 @@ pub(super) fn build(metadata: &Metadata, tokens: &[String], kinds: &mut [Kind]) 
 impl Model for ByteLevelBpe {
     /// A byte that the vocabulary has no token for is left out, as the reference implementations do (SmolLM2 has none
     /// for some control characters).
-    fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+    fn encode(&self, text: &str, _begins: bool) -> Result<Vec<u32>, Error> {
         pre_tokenizers::check_length(text)?;
         let encoding = self.pipeline.encode_fast(text, false).map_err(|e| Error::Encode(e.to_string()))?;
         Ok(encoding.get_ids().to_vec())

@@ -10,8 +10,9 @@ use crate::gguf::Metadata;
 
 /// A tokenizer model of a file, ready for texts.
 pub(super) trait Model: Send + Sync {
-    /// Token ids of `text`, with nothing added in front or behind.
-    fn encode(&self, text: &str) -> Result<Vec<u32>, Error>;
+    /// Token ids of `text`, with no token added in front or behind. Where it does not `begin` a text but goes on with one,
+    /// no space is added in front either.
+    fn encode(&self, text: &str, begins: bool) -> Result<Vec<u32>, Error>;
 
     /// A token's text; none for an id without a token.
     fn token(&self, id: u32) -> Option<String>;

@@ -103,9 +103,12 @@ impl Openers {
         let (before, after) = rendered
             .split_once(MARK)
             .ok_or_else(|| Error::shape("the chat template does not show what the user says"))?;
-        let ids = |text: &str| tokenizer.encode(text);
-        let openers = OPENERS.iter().map(|o| ids(o)).collect::<Result<Vec<_>, text::Error>>()?;
-        Ok(Self { before: ids(before)?, after: ids(after)?, openers, question, answer, seed })
+        let before = tokenizer.encode(before)?;
+        let opener = |words: &&str| tokenizer.encode_behind(&before, words);
+        let openers = OPENERS.iter().map(opener).collect::<Result<Vec<_>, text::Error>>()?;
+        // The question's last word is in front of it.
+        let after = tokenizer.encode_within(after)?;
+        Ok(Self { before, after, openers, question, answer, seed })
     }
 
     /// Script number `index`: always the same one.

@@ -52,7 +52,7 @@ impl Source {
             let Some(answer) = &prompt.answer else { continue };
             let mut context =
                 if prompt.question.is_empty() { Vec::new() } else { target.question(&prompt.question)? };
-            let mut text = target.tokenizer.encode(answer)?;
+            let mut text = target.tokenizer.encode_behind(&context, answer)?;
             if context.is_empty() && !text.is_empty() {
                 context.push(text.remove(0));
             }

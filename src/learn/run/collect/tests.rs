@@ -5,7 +5,7 @@ use pollster::block_on;
 
 use super::{Collector, Openers, Part, Prompt, Script, Source, collect, shards};
 use crate::cpu::{Cache, Draft, Logits};
-use crate::gguf::Format;
+use crate::gguf::{Format, Value};
 use crate::learn::core::Sample;
 use crate::learn::core::draft::{Architecture, Weights, file};
 use crate::learn::core::sample::weights;
@@ -13,6 +13,7 @@ use crate::learn::run::{Target, drafts, files};
 use crate::model::Taps;
 use crate::model::tiny::Tiny;
 use crate::sampling::argmax;
+use crate::text::tiny::sentence_piece;
 
 const CAPACITY: usize = 192;
 
@@ -114,6 +115,66 @@ fn a_question_is_framed_once_whether_it_ended_or_not() {
         counts[usize::from(given)] += 1;
     }
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+}
+
+/// A target whose tokenizer puts `<s>` and a space in front of texts.
+fn target_with_bos() -> Target {
+    let mut writer = Tiny { vocab: 400, head_vocab: 400, ..tiny() }.writer();
+    let template = "{% for message in messages %}[INST] {{ message['content'] }} [/INST]{% endfor %}";
+    writer.metadata.0.retain(|(key, _)| !key.starts_with("tokenizer."));
+    writer.metadata.0.extend(sentence_piece(400).0);
+    writer.metadata.set("tokenizer.chat_template", Value::String(template.into()));
+    block_on(Target::load(&writer.finish()[..], CAPACITY)).unwrap()
+}
+
+#[test]
+fn a_sample_begins_with_bos_and_has_no_other() {
+    let target = target_with_bos();
+    let [bos, ..] = target.tokenizer.encode("").unwrap()[..] else { panic!("no BOS") };
+    let text = |ids: &[u32]| target.tokenizer.decode(ids);
+    let given = |script: &Script| -> Vec<Vec<u32>> {
+        let context = |part: &Part| if let Part::Context(ids) = part { Some(ids.clone()) } else { None };
+        script.parts.iter().filter_map(context).collect()
+    };
+    let openers = openers(&target);
+    let mut beginnings = std::collections::HashSet::new();
+    for script in (0..200).map(|i| openers.script(i)) {
+        let parts = given(&script);
+        let [before, after] = &parts[..] else { panic!("{parts:?}") };
+        assert_eq!((before[0], before.iter().chain(after).filter(|id| **id == bos).count()), (bos, 1));
+        assert!(text(before).starts_with("[INST] "), "{}", text(before));
+        let bytes: Vec<u8> = after.iter().flat_map(|id| target.tokenizer.token_bytes(*id)).copied().collect();
+        assert_eq!(bytes, b" [/INST]");
+        beginnings.insert(text(before));
+    }
+    assert!(beginnings.contains("[INST] How many") && beginnings.contains("[INST] "), "{beginnings:?}");
+
+    let prompt = |question: &str, answer: &str| Prompt {
+        question: question.into(),
+        answer: Some(answer.into()),
+        task: String::new(),
+    };
+    let prompts = [prompt("why", "so it is"), prompt("", "a text")];
+    let source = Source::fixed(&target, &prompts, CAPACITY).unwrap();
+    let scripts: Vec<Script> = (0..2).map(|i| source.script(i).unwrap()).collect();
+    for (sample, words) in
+        run(&collector(&target, 2, 1), &scripts).iter().zip(["[INST] why [/INST] so it is", "a text"])
+    {
+        assert_eq!(sample.tokens.iter().filter(|id| **id == bos).count(), 1);
+        assert_eq!((sample.tokens[0], text(&sample.tokens)), (bos, words.into()));
+    }
+}
+
+#[test]
+fn parts_are_texts_of_their_own_where_nothing_is_put_in_front() {
+    let target = target();
+    let ids = |text: &str| target.tokenizer.encode(text).unwrap();
+    let Some(Script { parts, .. }) = Source::Openers(openers(&target)).script(0) else { panic!("no script") };
+    assert_eq!(parts[2], Part::Context(ids("<|im_end|>\n<|im_start|>assistant\n")));
+    let Part::Context(before) = &parts[0] else { panic!("{parts:?}") };
+    let frame = ids("<|im_start|>user\n");
+    let words = target.tokenizer.decode(&before[frame.len()..]);
+    assert_eq!(*before, [frame, ids(&words)].concat());
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub(super) fn build(metadata: &Metadata, tokens: &[String], kinds: &mut [Kind]) 
 }
 
 impl Model for SentencePiece {
-    fn encode(&self, text: &str) -> Result<Vec<u32>, Error> {
+    fn encode(&self, text: &str, begins: bool) -> Result<Vec<u32>, Error> {
         if u32::try_from(text.len()).is_err() {
             return Err(Error::Encode("it has more than 4 GiB".into()));
         }
@@ -112,7 +112,7 @@ impl Model for SentencePiece {
         for (part, _, whole) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
             match whole.as_deref() {
                 Some(whole) => ids.extend(whole.iter().map(|token| self.whole_ids[token.id as usize])),
-                None => self.encode_part(part, &mut ids),
+                None => self.encode_part(part, begins || from > 0, &mut ids),
             }
         }
         Ok(ids)
@@ -135,10 +135,10 @@ impl Model for SentencePiece {
 }
 
 impl SentencePiece {
-    /// Appends the ids of a text without special or user-defined tokens.
-    fn encode_part(&self, part: &str, ids: &mut Vec<u32>) {
+    /// Appends the ids of a text without special or user-defined tokens, with a space in front where it begins one.
+    fn encode_part(&self, part: &str, begins: bool, ids: &mut Vec<u32>) {
         let mut text = if self.single_spaces { with_single_spaces(part) } else { part.into() };
-        if self.space_prefix && !text.is_empty() {
+        if begins && self.space_prefix && !text.is_empty() {
             text.insert(0, ' ');
         }
         let start = ids.len();

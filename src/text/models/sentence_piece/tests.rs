@@ -87,6 +87,21 @@ fn a_text_begins_with_a_space_unless_the_file_says_no() {
 }
 
 #[test]
+fn what_stands_behind_a_text_has_nothing_in_front() {
+    let more = [A, SPACE, ("▁a", -1.0, NORMAL), ("<x>", 0.0, USER)];
+    let [a, space, space_a, x] = [0, 1, 2, 3].map(|i| FIRST + i);
+    let t = with(&more, |m| m.set("tokenizer.ggml.add_bos_token", Value::Bool(true))).unwrap();
+    assert_eq!(t.encode("a").unwrap(), [1, space_a]);
+    assert_eq!(t.encode_behind(&[], "a").unwrap(), [1, space_a]);
+    for (before, ids) in [(space, a), (byte(b'\n'), a), (a, space_a), (x, space_a), (1, space_a)] {
+        assert_eq!(t.encode_behind(&[x, before], "a").unwrap(), [ids], "behind {before}");
+    }
+    assert_eq!(t.encode_within("a<x>a").unwrap(), [a, x, space_a]);
+    assert_eq!(t.encode_within(" a").unwrap(), [space_a]);
+    assert!(t.encode_behind(&[1], "").unwrap().is_empty());
+}
+
+#[test]
 fn streams_begin_as_texts_do() {
     let t = with(&[A, ("▁a", -1.0, NORMAL)], |_| ()).unwrap();
     let (a, space_a) = (FIRST, FIRST + 1);
