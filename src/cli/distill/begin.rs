@@ -144,11 +144,11 @@ fn first_weights(args: &Args, data: &[PathBuf], target: &Target, draft: &Draft) 
     }
     let read = async || -> Result<Weights, Error> {
         let mut stream = Stream::open_shards(args.target.open()?).await?;
-        let slots = model::Model::describe(stream.header())?.slots;
-        Ok(Weights::read(&mut stream, &slots, init::wanted(draft, &layers)).await?)
+        let model::Model { slots, config } = model::Model::describe(stream.header())?;
+        Ok(Weights::read(&mut stream, &slots, &config, init::wanted(draft, &layers)).await?)
     };
     let weights = pollster::block_on(read()).with_context(|| format!("{}", args.target.display()))?;
-    let mut weights = init::from_target(draft, &weights, &layers, args.speech.seed);
+    let mut weights = init::from_target(draft, &weights, config, &layers, args.speech.seed);
     if args.init_from == "regression" {
         let mut pools = Pools::default();
         let mut supply = Supply::new(data.to_vec(), target, taps(draft, config)?);

@@ -138,10 +138,13 @@ impl Shape {
         let style = RopeStyle::Interleaved;
         let theirs = &target.plan.ropes[0];
         let same_heads = target.plan.layers[0].attention().head_dim == self.head_dim;
-        let rope = if same_heads && theirs.style == style {
-            theirs.clone()
-        } else {
-            Rope::new(style, self.head_dim, theirs.base)
+        let rope = match (same_heads, theirs.style == style) {
+            (true, true) => theirs.clone(),
+            // Long ropes' factors are not in a draft's file.
+            (true, false) => {
+                Rope { dim: theirs.dim, scale: theirs.scale, ..Rope::new(style, self.head_dim, theirs.base) }
+            }
+            (false, _) => Rope::new(style, self.head_dim, theirs.base),
         };
         let attention = Attention::new(self.heads, self.kv_heads, self.head_dim);
         let config = Config {

@@ -68,7 +68,7 @@ fn metadata(draft: &Draft, name: &str, target: &Metadata) -> Metadata {
 /// [`Error::Gguf`], and what [`describe`] reports.
 pub async fn read<S: ByteSource>(stream: &mut Stream<S>, target: &Config) -> Result<(Draft, Weights), Error> {
     let draft = describe(stream.header(), target)?;
-    let weights = Weights::read(stream, &draft.slots, |_| true).await?;
+    let weights = Weights::read(stream, &draft.slots, &draft.config, |_| true).await?;
     Ok((draft, weights))
 }
 

@@ -3,12 +3,13 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use pollster::block_on;
 
-use super::{Architecture, Student, Weights, file, init};
+use super::{Architecture, Shape, Student, Weights, file, init};
 use crate::cpu::{self, Cache, Logits};
 use crate::gguf::{Format, Metadata, Stream};
 use crate::model::draft::Draft;
+use crate::model::family::FAMILIES;
 use crate::model::tiny::Tiny;
-use crate::model::{self, Role};
+use crate::model::{self, Role, Rope, RopeStyle};
 
 const CAPACITY: usize = 64;
 
@@ -234,14 +235,93 @@ fn first_weights_are_the_targets() {
         let file = tiny.gguf();
         let mut stream = Stream::open(&file[..]).await.unwrap();
         let slots = model::Model::describe(stream.header()).unwrap().slots;
-        Weights::read(&mut stream, &slots, init::wanted(&draft, &layers)).await.unwrap()
+        Weights::read(&mut stream, &slots, config, init::wanted(&draft, &layers)).await.unwrap()
     });
     assert!(weights.get(Some(1), Role::Q).is_none() && weights.get(None, Role::TokenEmbedding).is_none());
-    let first = init::from_target(&draft, &weights, &layers, 1);
+    let first = init::from_target(&draft, &weights, config, &layers, 1);
     assert_eq!(first.get(Some(0), Role::Q), weights.get(Some(2), Role::Q));
     assert_eq!(first.get(None, Role::FuseHiddenNorm), weights.get(None, Role::OutputNorm));
     let tokens = (Architecture::by_name("tokens-2").unwrap().shape)(config).draft(config, None);
     assert_eq!(init::layers(&tokens, config), [0, 2]);
+}
+
+/// Weights of `tiny`, as its drafts read them.
+fn weights_of(tiny: &Tiny) -> Weights {
+    block_on(async {
+        let file = tiny.gguf();
+        let mut stream = Stream::open(&file[..]).await.unwrap();
+        let model::Model { slots, config } = model::Model::describe(stream.header()).unwrap();
+        Weights::read(&mut stream, &slots, &config, |_| true).await.unwrap()
+    })
+}
+
+/// `weights` of one head after rope at `position`, times `x`.
+fn rotated(rope: &Rope, weights: &[f32], x: &[f32], position: usize) -> Vec<f32> {
+    let rows = weights.chunks_exact(x.len());
+    let mut out: Vec<f32> = rows.map(|row| row.iter().zip(x).map(|(w, x)| w * x).sum()).collect();
+    let half = rope.dim / 2;
+    let table = rope.table(position + 1, None);
+    for (i, [cos, sin]) in table[position * half..].iter().enumerate() {
+        let (a, b) = match rope.style {
+            RopeStyle::Interleaved => (2 * i, 2 * i + 1),
+            RopeStyle::Halves => (i, i + half),
+        };
+        (out[a], out[b]) = (out[a] * cos - out[b] * sin, out[a] * sin + out[b] * cos);
+    }
+    out
+}
+
+#[test]
+fn first_weights_of_every_family_score_as_the_target_does() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut random = |count: usize| -> Vec<f32> { (0..count).map(|_| random.f32() - 0.5).collect() };
+    for (family, rope_dim, tied) in
+        FAMILIES.iter().flat_map(|family| [(family, None, true), (family, Some(4), false)])
+    {
+        let tiny = Tiny { family: family.name, rope_dim, tied, ..tiny(Format::F32) };
+        let config = &tiny.config();
+        let draft = (Architecture::by_name("target").unwrap().shape)(config).draft(config, None);
+        let layers = init::layers(&draft, config);
+        assert_eq!(layers, [0, 1, 2]);
+        let theirs = weights_of(&tiny);
+        let ours = init::from_target(&draft, &theirs, config, &layers, 1);
+        let (noise, name) = (Weights::random(&draft, 1), family.name);
+        for wanted in draft.wanted().iter().filter(|wanted| wanted.needed) {
+            assert!(ours.0[&wanted.slot] != noise.0[&wanted.slot], "{name}: {} is random", wanted.name);
+        }
+        for layer in layers {
+            let attention = config.plan.layers[layer].attention();
+            let head = attention.head_dim * config.width;
+            // The draft's frequencies for both: a family may have others in some layers.
+            let rope = &draft.config.plan.ropes[0];
+            let their_rope = Rope { style: config.plan.ropes[attention.rope].style, ..rope.clone() };
+            let (x, y) = (random(config.width), random(config.width));
+            for (query, key) in [(0, 0), (3, 1)] {
+                let score = |rope: &Rope, weights: &Weights| -> f32 {
+                    let of = |role, at: usize| &weights.get(Some(layer), role).unwrap()[at * head..][..head];
+                    let (q, k) =
+                        (rotated(rope, of(Role::Q, query), &x, 9), rotated(rope, of(Role::K, key), &y, 4));
+                    q.iter().zip(&k).map(|(q, k)| q * k).sum()
+                };
+                let (theirs, ours) = (score(&their_rope, &theirs), score(rope, &ours));
+                assert!((theirs - ours).abs() < 1e-5, "{name}, layer {layer}: {theirs} {ours}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_head_of_some_ids_begins_with_their_rows() {
+    let tiny = tiny(Format::F32);
+    let config = &tiny.config();
+    let shape = (Architecture::by_name("target").unwrap().shape)(config);
+    let draft = Shape { tied: false, ..shape }.draft(config, Some(vec![7, 200]));
+    let theirs = weights_of(&tiny);
+    let ours = init::from_target(&draft, &theirs, config, &[0, 1, 2], 1);
+    let rows = theirs.get(None, Role::TokenEmbedding).unwrap();
+    let row = |id: usize| &rows[id * config.width..][..config.width];
+    assert_eq!(ours.get(None, Role::Output).unwrap(), [row(7), row(200)].concat());
+    assert_eq!(ours.get(None, Role::TokenEmbedding), Some(rows));
 }
 
 #[test]

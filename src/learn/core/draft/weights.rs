@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::gguf::Stream;
-use crate::model::{Draft, Role, Rope, RopeStyle, Slot, Wanted};
+use crate::model::{Config, Draft, Role, Rope, RopeStyle, Slot, Wanted, parts};
 use crate::source::ByteSource;
 
 /// Weights by slot.
@@ -11,13 +11,15 @@ use crate::source::ByteSource;
 pub struct Weights(pub HashMap<Slot, Vec<f32>>);
 
 impl Weights {
-    /// Reads and dequantizes every tensor of `stream` that has a slot.
+    /// Reads and dequantizes every tensor of `stream` that has a slot, a model of `config`'s; those that are several in one
+    /// are read as those several.
     ///
     /// # Errors
     /// What can be wrong with the file.
     pub async fn read<S: ByteSource>(
         stream: &mut Stream<S>,
         slots: &[Option<Slot>],
+        config: &Config,
         wanted: impl Fn(&Slot) -> bool,
     ) -> Result<Self, crate::gguf::Error> {
         let table = stream.header().tensors.clone();
@@ -25,9 +27,15 @@ impl Weights {
         while let Some(window) = stream.next_window().await? {
             let tensor = &table[window.tensor];
             let Some(slot) = slots[window.tensor].filter(&wanted) else { continue };
-            let mut values = vec![0.0; window.rows * tensor.columns()];
+            let columns = tensor.columns();
+            let mut values = vec![0.0; window.rows * columns];
             tensor.format.dequantize(window.bytes, &mut values);
-            weights.0.entry(slot).or_default().extend(values);
+            let row = |row: usize| row.clamp(window.first_row, window.first_row + window.rows);
+            for (slot, rows) in parts(config, slot, tensor) {
+                let here = row(rows.start) - window.first_row..row(rows.end) - window.first_row;
+                let values = &values[here.start * columns..here.end * columns];
+                weights.0.entry(slot).or_default().extend_from_slice(values);
+            }
         }
         Ok(weights)
     }
