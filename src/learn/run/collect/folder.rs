@@ -10,6 +10,7 @@ use super::shards::{self, Shard};
 use super::source::Source;
 use crate::learn::run::error::Error;
 use crate::learn::run::files;
+use crate::model::Taps;
 
 /// Samples of a shard.
 const SHARD: usize = 32;
@@ -49,12 +50,7 @@ pub fn collect(
     let mut done = HashSet::new();
     for path in files::list(folder, "safetensors")? {
         let shard = shards::read(&path, tokenizer)?;
-        if let (Some(theirs), Some(taps)) = (&shard.layers, &collector.taps)
-            && theirs != taps.layers()
-        {
-            let why = format!("its states are of the layers {theirs:?}, not {:?}", taps.layers());
-            return Err(Error::Shard { path, why });
-        }
+        check(collector, &path, &shard)?;
         done.extend(shard.samples.into_iter().map(|(script, _)| script));
     }
     let scripts = (0..samples).filter(|script| !done.contains(script));
@@ -84,4 +80,19 @@ pub fn collect(
     })?;
     keep(&mut shard)?;
     Ok(collected)
+}
+
+/// Whether the samples of `shard` carry the states that the collector's will.
+fn check(collector: &Collector<'_>, path: &Path, shard: &Shard) -> Result<(), Error> {
+    let ours = collector.taps.as_ref().map(Taps::layers);
+    let last = [collector.target.config().plan.layers.len() - 1];
+    // Without a line for them they are the last layer's.
+    let theirs = shard.has_states().then(|| shard.layers.as_deref().unwrap_or(&last));
+    let why = match (theirs, ours) {
+        _ if shard.samples.is_empty() || theirs == ours => return Ok(()),
+        (Some(theirs), Some(ours)) => format!("its states are of the layers {theirs:?}, not {ours:?}"),
+        (None, _) => "it has no hidden states, and further samples would have them".into(),
+        (Some(_), None) => "it has hidden states, and further samples would have none".into(),
+    };
+    Err(Error::Shard { path: path.to_path_buf(), why })
 }

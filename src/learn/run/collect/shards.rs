@@ -25,6 +25,13 @@ pub struct Shard {
     pub samples: Vec<(usize, Sample)>,
 }
 
+impl Shard {
+    /// Whether its samples carry hidden states.
+    pub fn has_states(&self) -> bool {
+        self.samples.iter().any(|(_, sample)| !sample.hidden.is_empty())
+    }
+}
+
 const TOKENIZER: &str = "tokenizer";
 const TAPS: &str = "taps";
 

@@ -308,8 +308,26 @@ fn a_folder_is_taken_up_where_it_stands() {
     assert_eq!(error.code(), "learn-tokenizer");
     // Samples of a folder carry the same states.
     let taps = Some(Taps::new(vec![0], target.model.config()).unwrap());
-    let other = Collector { taps, ..collector };
+    let other = Collector { taps, ..collector.clone() };
     let error = collect(&other, &source, 90, parts.path(), fingerprint, |_| {}).unwrap_err();
     assert_eq!(error.code(), "learn-shard");
     assert!(error.to_string().contains("[2], not [0]"), "{error}");
+    // Shards of before there were taps say nothing of layers: theirs is the last.
+    for path in files::list(parts.path(), "safetensors").unwrap() {
+        let shard = shards::read(&path, fingerprint).unwrap();
+        shards::write(&path, fingerprint, &shards::Shard { layers: None, ..shard }).unwrap();
+    }
+    let error = collect(&other, &source, 90, parts.path(), fingerprint, |_| {}).unwrap_err();
+    assert!(error.to_string().contains("[2], not [0]"), "{error}");
+    collect(&collector, &source, 71, parts.path(), fingerprint, |_| {}).unwrap();
+    // Nor do some carry states and others none.
+    let bare = Collector { taps: None, ..collector.clone() };
+    let error = collect(&bare, &source, 90, parts.path(), fingerprint, |_| {}).unwrap_err();
+    assert!(error.to_string().contains("it has hidden states, and"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    for samples in [2, 3] {
+        collect(&bare, &source, samples, folder.path(), fingerprint, |_| {}).unwrap();
+    }
+    let error = collect(&collector, &source, 90, folder.path(), fingerprint, |_| {}).unwrap_err();
+    assert!(error.to_string().contains("it has no hidden states"), "{error}");
 }
