@@ -2,6 +2,7 @@ use super::*;
 use crate::gguf::{Array, Value};
 use crate::text::fixture::*;
 use crate::text::special::{BOS, STOPS};
+use crate::text::tiny::{MIN_SENTENCE_PIECE, sentence_piece};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -98,6 +99,20 @@ fn fingerprints_are_stable_and_tell_tokenizers_apart() {
         },
         "token 0 is \"h\" in this tokenizer, \"a\" in the other",
     );
+}
+
+#[test]
+fn fingerprints_tell_sentence_pieces_apart_by_what_is_unknown_and_stripped() {
+    let of = |change: &dyn Fn(&mut Metadata)| {
+        let mut m = sentence_piece(MIN_SENTENCE_PIECE + 9);
+        change(&mut m);
+        Tokenizer::from_metadata(&m).unwrap().fingerprint()
+    };
+    let family = |name: &'static str| move |m: &mut Metadata| m.set("general.architecture", text(name));
+    let same = of(&|_| ());
+    assert_eq!(of(&family("llama")), same);
+    assert_ne!(of(&family("phi3")), same);
+    assert_ne!(of(&|m| m.set("tokenizer.ggml.unknown_token_id", Value::U32(2))), same);
 }
 
 #[test]

@@ -81,12 +81,15 @@ pub(super) fn build(metadata: &Metadata, tokens: &[String], kinds: &mut [Kind]) 
     if unknown.is_none() && bytes.contains(&None) {
         return Err(corrupt("it has neither a token for every byte nor one for what is unknown"));
     }
-    let (whole, whole_ids) = whole(metadata, tokens, kinds)?;
+    // As in Phi 3's `tokenizer.json`: a GGUF file has no place for it, and llama.cpp knows it by the model's name.
+    let strips = metadata.optional_string("general.architecture")? == Some("phi3");
+    let (whole, whole_ids) = whole(tokens, kinds, strips)?;
     let pieces = Pieces::new(tokens, kinds, texts, &scores)?;
 
     let mut hash = Fnv::new();
     scores.iter().for_each(|score| hash.number(score.to_bits().into()));
-    hash.number(u64::from(space_prefix) + 2 * u64::from(single_spaces));
+    hash.number(u64::from(space_prefix) + 2 * u64::from(single_spaces) + 4 * u64::from(strips));
+    hash.number(unknown.map_or(u64::MAX, u64::from));
     let rules = Rules { pre_tokenizer: "SentencePiece", merges: None, hash: hash.finish(), space_prefix };
     let warnings = metadata.get(CHARACTER_MAP).map(|_| {
         let words = "the file rewrites some characters before it cuts text into pieces (precompiled_charsmap); that is \
@@ -222,13 +225,9 @@ fn put_together<'a>(candidates: &HashSet<&'a str>, tokens: &[String], kinds: &[K
     candidates.iter().copied().filter(|text| cuts(text).any(is_there)).collect()
 }
 
-/// The tokens that are found before all merges, and their ids.
-fn whole(
-    metadata: &Metadata,
-    tokens: &[String],
-    kinds: &[Kind],
-) -> Result<(AddedVocabulary, Vec<u32>), Error> {
-    let phi3 = metadata.optional_string("general.architecture")? == Some("phi3");
+/// The tokens that are found before all merges, and their ids. Some take the white space behind them away where the
+/// vocabulary `strips`.
+fn whole(tokens: &[String], kinds: &[Kind], strips: bool) -> Result<(AddedVocabulary, Vec<u32>), Error> {
     let (mut added, mut ids, mut there) = (Vec::new(), Vec::new(), HashSet::new());
     for (id, (token, kind)) in (0..).zip(tokens.iter().zip(kinds)) {
         if !matches!(kind, Kind::Control | Kind::UserDefined) {
@@ -236,8 +235,7 @@ fn whole(
         }
         // llama.cpp's converter writes user-defined tokens with spaces, others as SentencePiece has them.
         let text = token.replace(SPACE, " ");
-        // As in Phi 3's `tokenizer.json`: a GGUF file has no place for it, and llama.cpp knows it by the model's name.
-        let strips = phi3 && !["<unk>", "<s>", "<|endoftext|>"].contains(&token.as_str());
+        let strips = strips && !["<unk>", "<s>", "<|endoftext|>"].contains(&token.as_str());
         if there.insert(text.clone()) {
             added.push(AddedToken::from(text, *kind == Kind::Control).normalized(false).rstrip(strips));
             ids.push(id);
