@@ -12,9 +12,10 @@ use crate::sampling::MAX_STOPS;
 pub(super) const BOS: &str = "tokenizer.ggml.bos_token_id";
 const ADD_BOS: &str = "tokenizer.ggml.add_bos_token";
 const ADD_EOS: &str = "tokenizer.ggml.add_eos_token";
+const EOS: &str = "tokenizer.ggml.eos_token_id";
 /// Tokens that end a generation, one or several at a key. llama.cpp stops at those of filling in the middle too.
 pub(super) const STOPS: [&str; 7] = [
-    "tokenizer.ggml.eos_token_id",
+    EOS,
     "tokenizer.ggml.eot_token_id",
     "tokenizer.ggml.eom_token_id",
     "tokenizer.ggml.fim_pad_token_id",
@@ -23,6 +24,17 @@ pub(super) const STOPS: [&str; 7] = [
     // Ollama's.
     "tokenizer.ggml.eos_token_ids",
 ];
+
+/// What a kind of tokenizer has where a file does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Usual {
+    /// Whether the BOS token is put in front.
+    pub add_bos: bool,
+    /// The BOS token.
+    pub bos: Option<u32>,
+    /// The token that ends a generation.
+    pub eos: Option<u32>,
+}
 
 /// What a file says about its special tokens.
 pub(super) struct Special {
@@ -37,19 +49,28 @@ impl Special {
     ///
     /// A token that ordinary text can become stays what it is, though an id names it: with `,` in front of every
     /// text a comma is still a comma. One that ends a turn by its text alone does not even stop there: `</s>` that
-    /// merges make is HTML. `made` gives those of a few tokens that are put together from smaller ones; `add_bos` is
-    /// what the kind of tokenizer does where the file does not say.
+    /// merges make is HTML. `made` gives those of a few tokens that are put together from smaller ones; `usual` is what
+    /// the kind of tokenizer does where the file does not say.
     pub fn read<'a>(
         metadata: &Metadata,
         tokens: &'a [String],
         kinds: &mut [Kind],
-        add_bos: bool,
+        usual: Usual,
         made: impl FnOnce(HashSet<&'a str>, &[Kind]) -> HashSet<&'a str>,
     ) -> Result<Self, Error> {
         let ends = ends_of_turn(tokens);
-        let named =
+        let mut named =
             STOPS.map(|key| ids(metadata, key, tokens)).into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-        let bos = ids(metadata, BOS, tokens)?.first().copied();
+        let there =
+            |id: Option<u32>| id.filter(|id| tokens.get(*id as usize).is_some_and(|token| !token.is_empty()));
+        if ids(metadata, EOS, tokens)?.is_empty() {
+            named.extend(there(usual.eos));
+        }
+        named.sort_unstable();
+        named.dedup();
+        // Before anything is made of them: a file can name as many as it likes.
+        check_count(&named)?;
+        let bos = ids(metadata, BOS, tokens)?.first().copied().or(there(usual.bos));
         let candidates = ends.iter().copied().chain(named.iter().chain(&bos).map(|id| *id as usize));
         let texts = Texts(made(candidates.map(|id| tokens[id].as_str()).collect(), kinds));
 
@@ -64,16 +85,14 @@ impl Special {
         stop_ids.extend(named);
         stop_ids.sort_unstable();
         stop_ids.dedup();
-        if stop_ids.len() > MAX_STOPS {
-            return Err(corrupt(format!("{} tokens end a turn, more than {MAX_STOPS}", stop_ids.len())));
-        }
+        check_count(&stop_ids)?;
 
         let asked = metadata.optional_bool(ADD_BOS)?;
         if asked == Some(true) && bos.is_none() {
             let expected = "the id of a token, which add_bos_token wants in front of every text";
             return Err(gguf::Error::Metadata { key: BOS.into(), expected }.into());
         }
-        Ok(Self { bos: bos.filter(|_| asked.unwrap_or(add_bos)), stop_ids })
+        Ok(Self { bos: bos.filter(|_| asked.unwrap_or(usual.add_bos)), stop_ids })
     }
 
     /// What a user should know about what is not done.
@@ -82,6 +101,14 @@ impl Special {
         let words = "the file asks for an end token behind every text (add_eos_token); it is left out, since no \
                      answer would begin behind it";
         Ok(asked.then(|| words.into()))
+    }
+}
+
+/// Whether a sampler takes so many.
+fn check_count(stop_ids: &[u32]) -> Result<(), Error> {
+    match stop_ids.len() {
+        0..=MAX_STOPS => Ok(()),
+        count => Err(corrupt(format!("{count} tokens end a turn, more than {MAX_STOPS}"))),
     }
 }
 

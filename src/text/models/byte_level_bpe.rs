@@ -5,7 +5,7 @@ use crate::gguf::Metadata;
 use crate::text::Error;
 use crate::text::byte_level::push_bytes;
 use crate::text::pre_tokenizers::{self, PreTokenizer, Rule};
-use crate::text::special::Special;
+use crate::text::special::{Special, Usual};
 use crate::text::vocabulary::{self, Kind, Texts, corrupt};
 use std::collections::HashSet;
 use tokenizers::models::bpe::BPE;
@@ -34,8 +34,9 @@ pub(super) fn build(metadata: &Metadata, tokens: &[String], kinds: &mut [Kind]) 
         }
     };
     let merges = metadata.require_strings("tokenizer.ggml.merges")?;
+    let usual = Usual { add_bos, ..Usual::default() };
     let special =
-        Special::read(metadata, tokens, kinds, add_bos, |candidates, _| made_by(merges, &candidates))?;
+        Special::read(metadata, tokens, kinds, usual, |candidates, _| made_by(merges, &candidates))?;
 
     let vocab = vocabulary::ids(tokens, kinds)?;
     let (merges, hash) = vocabulary::merges(merges, &vocab)?;

@@ -1,6 +1,8 @@
 use super::*;
 use crate::gguf::{Array, Value};
+use crate::text::Tokenizer;
 use crate::text::fixture::*;
+use crate::text::tiny::{MIN_SENTENCE_PIECE, sentence_piece};
 
 #[test]
 fn bos_goes_in_front_once() {
@@ -235,4 +237,50 @@ fn ids_and_types_of_every_width() {
         let error = tokenizer(|m| m.set("tokenizer.ggml.token_type", value)).err().expect("an error");
         assert!(error.to_string().contains("token_type"), "{error}");
     }
+}
+
+#[test]
+fn too_many_ends_are_refused_before_anything_is_made_of_them() {
+    let mut metadata = metadata();
+    let count = MAX_STOPS + 1;
+    let tokens: Vec<String> = (0..count).map(|i| format!("token {i}")).collect();
+    let mut kinds = vec![Kind::Normal; count];
+    let mut read = |ids: Vec<u32>, made: fn(HashSet<&str>) -> usize| {
+        metadata.set("tokenizer.ggml.eos_token_ids", Value::Array(Array::U32(ids)));
+        let made = |candidates: HashSet<&'static str>, _: &[Kind]| {
+            made(candidates);
+            HashSet::new()
+        };
+        let tokens: &'static [String] = tokens.clone().leak();
+        Special::read(&metadata, tokens, &mut kinds, Usual::default(), made)
+    };
+    let all = 0..count as u32;
+    let error = read(all.clone().collect(), |_| panic!("they are looked at")).err().unwrap();
+    assert!(error.to_string().contains(&format!("{count} tokens end a turn")), "{error}");
+    // The same ones again and again are not more.
+    let again = all.skip(1).flat_map(|id| [id; 3]).collect();
+    assert_eq!(read(again, |candidates| candidates.len()).unwrap().stop_ids.len(), MAX_STOPS);
+}
+
+#[test]
+fn sentence_piece_files_that_name_no_tokens_have_the_usual_ones() {
+    let built = |change: fn(&mut Metadata)| {
+        let mut m = sentence_piece(MIN_SENTENCE_PIECE + 9);
+        m.0.retain(|(key, _)| !key.ends_with("_token_id") && !key.ends_with("add_bos_token"));
+        change(&mut m);
+        Tokenizer::from_metadata(&m).unwrap()
+    };
+    let usual = built(|_| ());
+    assert_eq!((usual.encode("").unwrap(), usual.stop_ids()), (vec![1], &[2][..]));
+    let same = Tokenizer::from_metadata(&sentence_piece(MIN_SENTENCE_PIECE + 9)).unwrap();
+    assert_eq!(usual.fingerprint(), same.fingerprint());
+    let none = |m: &mut Metadata| m.set("tokenizer.ggml.bos_token_id", Value::I32(-1));
+    assert_eq!(built(none).encode("").unwrap(), [1], "as llama.cpp with ids that are no tokens");
+    let others = built(|m| {
+        m.set("tokenizer.ggml.bos_token_id", Value::U32(2));
+        m.set("tokenizer.ggml.eos_token_id", Value::U32(1));
+    });
+    assert_eq!((others.encode("").unwrap(), others.stop_ids()), (vec![2], &[1, 2][..]));
+    // Byte-level vocabularies have no such order.
+    assert_eq!(tokenizer(|m| m.0.retain(|(key, _)| !key.ends_with("_token_id"))).unwrap().stop_ids(), [12]);
 }

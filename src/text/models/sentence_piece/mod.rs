@@ -19,7 +19,7 @@ mod tests;
 use super::{Built, Model, Rules};
 use crate::gguf::{self, Array, Metadata, Value};
 use crate::text::fnv::Fnv;
-use crate::text::special::Special;
+use crate::text::special::{Special, Usual};
 use crate::text::vocabulary::{self, Kind, corrupt};
 use crate::text::{Error, integers};
 use pieces::Pieces;
@@ -35,6 +35,8 @@ const UNKNOWN: &str = "tokenizer.ggml.unknown_token_id";
 const ADD_SPACE_PREFIX: &str = "tokenizer.ggml.add_space_prefix";
 const REMOVE_EXTRA_WHITESPACES: &str = "tokenizer.ggml.remove_extra_whitespaces";
 const CHARACTER_MAP: &str = "tokenizer.ggml.precompiled_charsmap";
+/// As llama.cpp.
+const USUAL: Usual = Usual { add_bos: true, bos: Some(1), eos: Some(2) };
 /// What stands for a space in a vocabulary.
 const SPACE: char = '▁';
 
@@ -57,7 +59,7 @@ pub(super) fn build(metadata: &Metadata, tokens: &[String], kinds: &mut [Kind]) 
     if metadata.get(TYPES).is_none() {
         return Err(missing(TYPES, "an array of integers, which tell bytes from text"));
     }
-    let special = Special::read(metadata, tokens, kinds, true, |candidates, kinds| {
+    let special = Special::read(metadata, tokens, kinds, USUAL, |candidates, kinds| {
         put_together(&candidates, tokens, kinds)
     })?;
     vocabulary::check_unique(tokens, kinds)?;
@@ -112,7 +114,7 @@ impl Model for SentencePiece {
             if self.single_spaces { Cow::Borrowed(text) } else { Cow::Owned(text.replace(SPACE, " ")) };
         let mut ids = Vec::new();
         let parts = self.whole.extract_and_normalize(None::<&NFC>, &text);
-        for (part, _, whole) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
+        for (part, (from, _), whole) in parts.get_splits(OffsetReferential::Original, OffsetType::Byte) {
             match whole.as_deref() {
                 Some(whole) => ids.extend(whole.iter().map(|token| self.whole_ids[token.id as usize])),
                 None => self.encode_part(part, begins || from > 0, &mut ids),
@@ -176,6 +178,15 @@ fn scores(metadata: &Metadata, tokens: usize) -> Result<Vec<f32>, Error> {
         None => return Err(missing(SCORES, EXPECTED)),
         Some(Value::Array(Array::F32(scores))) => scores.clone(),
         Some(Value::Array(Array::F64(scores))) => scores.iter().map(|&score| score as f32).collect(),
+        Some(Value::Array(_)) => {
+            let integers = integers::read(metadata, SCORES, EXPECTED)?;
+            integers
+                .map(|integers| integers.values)
+                .unwrap_or_default()
+                .iter()
+                .map(|&score| score as f32)
+                .collect()
+        }
         Some(other) => {
             let (key, found) = (SCORES.into(), other.to_string());
             return Err(gguf::Error::MetadataType { key, expected: EXPECTED, found }.into());
@@ -201,7 +212,10 @@ fn unknown(metadata: &Metadata, tokens: &[String], kinds: &[Kind]) -> Result<Opt
     let id = named
         .and_then(|id| usize::try_from(id).ok())
         .filter(|id| kinds.get(*id).is_some_and(|kind| *kind != Kind::Unused));
-    Ok(id.or_else(|| tokens.iter().position(|token| token == "<unk>")).map(|id| id as u32))
+    let by_text = || tokens.iter().position(|token| token == "<unk>");
+    // llama.cpp takes the first, even where that is text.
+    let first = || (kinds.first() == Some(&Kind::Control)).then_some(0);
+    Ok(id.or_else(by_text).or_else(first).map(|id| id as u32))
 }
 
 /// Longest token, in bytes, that [`put_together`] looks at.

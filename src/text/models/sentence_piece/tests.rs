@@ -292,6 +292,19 @@ fn wrong_files_are_refused() {
 }
 
 #[test]
+fn scores_are_integers_too() {
+    for values in
+        [Array::I32((0..262).collect()), Array::I64((0..262).collect()), Array::U16((0..262).collect())]
+    {
+        let t = with(&[A, B, ("ab", 0.0, NORMAL)], |m| {
+            without_prefix(m);
+            m.set("tokenizer.ggml.scores", Value::Array(values.clone()));
+        });
+        assert_eq!(t.unwrap().encode("ab").unwrap(), [FIRST + 2], "{values:?}");
+    }
+}
+
+#[test]
 fn scores_of_64_bits_and_of_no_bounds() {
     let t = with(&[A, B, ("ab", 0.0, NORMAL)], |m| {
         without_prefix(m);
