@@ -8,14 +8,19 @@ use std::time::{Duration, Instant};
 
 use paceline::gguf::Format;
 use paceline::learn::run::{Target, drafts};
-use paceline::model::tiny::Tiny;
+use paceline::model::draft::{Input, Origin};
+use paceline::model::tiny::{DraftParts, Tiny};
+
+fn target() -> Tiny {
+    Tiny { format: Format::F32, width: 32, head_dim: 8, ff: 64, ..Tiny::default() }
+}
 
 struct Folder(tempfile::TempDir);
 
 impl Folder {
     fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
-        let tiny = Tiny { format: Format::F32, width: 32, head_dim: 8, ff: 64, ..Tiny::default() };
+        let tiny = target();
         std::fs::write(folder.path("target.gguf"), tiny.gguf()).unwrap();
         std::fs::write(folder.path("other.gguf"), Tiny { vocab: 270, ..tiny }.gguf()).unwrap();
         folder
@@ -294,6 +299,20 @@ fn what_does_not_belong_together_is_refused() {
         assert!(folder.fail(&distill("new", flags)).contains(words), "{flags}");
     }
     assert!(folder.fail(&distill("new", "").replace("hidden-1", "huge")).contains("plain-4x256"));
+    // Nothing is collected for a draft that cannot learn so.
+    let taps = Some(vec![0]);
+    let parts =
+        DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids: None, taps };
+    let early = Tiny { layers: 1, ..target() }.draft_gguf(&target(), &parts);
+    std::fs::write(folder.path("early.gguf"), early).unwrap();
+    for (flags, arch, words) in [
+        ("--init-from regression", "tokens-2", "regression is for drafts"),
+        ("--init-from early.gguf --feature-weight 0.5", "hidden-1", "a feature weight is for drafts"),
+    ] {
+        let line = distill("uncollected", flags).replace("--data data", "").replace("hidden-1", arch);
+        assert!(folder.fail(&line.replace("--vocab-top 200", "")).contains(words), "{flags}");
+        assert!(!folder.path("uncollected/data").exists(), "{flags}");
+    }
     std::fs::write(folder.path("bad.jsonl"), "{\"prompt\": \"fine\"}\nnot json").unwrap();
     let collect = "collect --target target.gguf --out bad --prompts bad.jsonl";
     assert!(folder.fail(collect).contains("bad.jsonl, line 2"));

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use paceline::gguf::Stream;
-use paceline::learn::core::draft::{Architecture, Shape, Vocabulary, Weights, init, regress};
-use paceline::learn::core::{Pools, Strategy, divergence, optimizer};
+use paceline::learn::core::draft::{Architecture, Shape, Vocabulary, Weights, init, regress, regression};
+use paceline::learn::core::{Pools, Strategy, check_feature_weight, divergence, optimizer};
 use paceline::learn::run::train::{Config, Supply};
 use paceline::learn::run::{Error, Target, device, drafts};
 use paceline::model::draft::{Draft, Origin};
@@ -34,6 +34,10 @@ pub fn begin(args: &Args, target: &Target) -> anyhow::Result<(Config, Weights)> 
             (draft, Some(weights))
         }
     };
+    if args.init_from == "regression" {
+        regression::check(&draft, target_config).map_err(Error::from)?;
+    }
+    check_feature_weight(args.feature_weight, draft.reads_last(target_config)).map_err(Error::from)?;
     let shape = shape_of(&draft);
     let data = data(args, target, taps(&draft, target_config)?)?;
     let (ids, weights) = match given {

@@ -79,6 +79,18 @@ pub struct Learner {
     steps: usize,
 }
 
+/// Whether a draft that reads the target's last states, or does not, can learn with a feature weight.
+///
+/// # Errors
+/// [`Error::Shape`] where states are to be compared, and the draft does not read the target's last.
+pub fn check_feature_weight(weight: f32, reads_last: bool) -> Result<(), Error> {
+    if weight > 0.0 && !reads_last {
+        let why = "a feature weight is for drafts that read states up to the target's last layer";
+        return Err(Error::Shape(why.into()));
+    }
+    Ok(())
+}
+
 impl Learner {
     /// A learner that has not taken a step.
     ///
@@ -88,10 +100,7 @@ impl Learner {
     pub fn new(student: Student, settings: Settings) -> Result<Self, Error> {
         let divergence = divergence::by_name(&settings.divergence, settings.beta)?;
         let optimizer = optimizer::by_name(&settings.optimizer)?;
-        if settings.pass.feature > 0.0 && !student.reads_last {
-            let why = "a feature weight is for drafts that read states up to the target's last layer";
-            return Err(Error::Shape(why.into()));
-        }
+        check_feature_weight(settings.pass.feature, student.reads_last)?;
         let batcher = Batcher::new(&student.draft, settings.length);
         Ok(Self { student, optimizer, divergence, batcher, settings, steps: 0 })
     }

@@ -29,7 +29,7 @@ mod tests;
 
 pub use batch::{Batch, Batcher};
 pub use error::Error;
-pub use learner::{Learner, Settings, State, Step};
+pub use learner::{Learner, Settings, State, Step, check_feature_weight};
 pub use loss::{Judged, Pass, judge};
 pub use pools::{Mix, Pools};
 pub use sample::{Rows, Sample, TOP};

@@ -9,7 +9,7 @@ mod block;
 pub mod file;
 pub mod init;
 mod net;
-mod regression;
+pub mod regression;
 mod student;
 #[cfg(test)]
 mod tests;

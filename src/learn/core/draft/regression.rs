@@ -12,13 +12,26 @@ use super::weights::Weights;
 use crate::learn::core::error::Error;
 use crate::learn::core::sample::Sample;
 use crate::learn::core::target::Matrices;
-use crate::model::draft::{Draft, Origin};
-use crate::model::{Layer, Role, Slot};
+use crate::model::draft::{Draft, Input, Origin};
+use crate::model::{Config, Layer, Role, Slot};
 
 /// Rows that are multiplied at a time.
 const CHUNK: usize = 4096;
 /// The ridge, relative to the mean of the diagonal.
 const RIDGE: f64 = 1e-4;
+
+/// Whether a draft can begin with the regressions: nothing is collected for one that cannot.
+///
+/// # Errors
+/// [`Error::Shape`] where it does not read the embedding and the last layer's states of a target of this configuration.
+pub fn check(draft: &Draft, target: &Config) -> Result<(), Error> {
+    let reads_last = draft.input == Input::Hidden && draft.reads_last(target);
+    if draft.embedding == Origin::Target && draft.config.width == draft.target_width && reads_last {
+        return Ok(());
+    }
+    let why = "regression is for drafts that read the target's embedding, and states up to its last layer";
+    Err(Error::Shape(why.into()))
+}
 
 /// Sets `weights` to the regressions on `samples`.
 ///
@@ -31,16 +44,9 @@ pub fn regress(
     samples: &[Sample],
     device: &Device,
 ) -> Result<(), Error> {
+    check(draft, target.config())?;
     let slot = Slot { layer: None, role: Role::Fuse };
     let width = draft.config.width;
-    let reads_last = draft.reads_last(target.config());
-    let fits = draft.embedding == Origin::Target && width == draft.target_width && reads_last;
-    if !fits || !weights.0.contains_key(&slot) {
-        return Err(Error::Shape(
-            "regression is for drafts that read the target's embedding, and states up to its last layer"
-                .into(),
-        ));
-    }
     let solved =
         |sums: Sums| sums.solve().ok_or_else(|| Error::Shape("there are no samples to regress on".into()));
     let mut sums = fuse(draft, target, samples, device)?;

@@ -60,7 +60,7 @@ impl Supply {
     /// Whether the samples of `shard` carry the states that `taps` say.
     fn check(&self, path: &Path, shard: &Shard, taps: &Taps) -> Result<(), Error> {
         let (path, width) = (path.display(), taps.width());
-        let fits = |sample: &Sample| sample.hidden.len() == (sample.tokens.len() - 1) * width;
+        let fits = |sample: &Sample| sample.hidden.len() == sample.tokens.len().saturating_sub(1) * width;
         if !shard.samples.iter().all(|(_, sample)| fits(sample)) {
             return Err(Error::shape(format!("{path} has no hidden states of width {width}: collect them")));
         }
