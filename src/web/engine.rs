@@ -98,7 +98,7 @@ impl PacelineEngine {
     ) -> Result<Vec<u32>, JsValue> {
         let options: GenerateOptions = from_js(options)?;
         let (prompt, stream) = match from_js(prompt)? {
-            Prompt::Ids { ids } => (ids, TextStream::default()),
+            Prompt::Ids { ids } => (ids, TextStream::continuing()),
             Prompt::Text { text } => (self.encode(&text)?, TextStream::continuing()),
             Prompt::Chat { messages } => {
                 (self.encode(&self.render_messages(&messages)?)?, TextStream::default())
