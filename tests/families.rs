@@ -89,6 +89,11 @@ fn said(generator: &mut Generator<impl paceline::round::Engine>, case: &Case) ->
 fn every_family_says_what_the_papers_compute() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("fixtures/forward.json")).expect("cases");
     assert!(BIASES.iter().all(|role| cases.iter().any(|case| case.tiny().biases.contains(role))));
+    let has =
+        |family: &str, of: &dyn Fn(&Case) -> bool| cases.iter().any(|case| case.family == family && of(case));
+    assert!(has("gemma3", &|case| case.layers > 1 && case.rope_scale != 1.0 && case.rope_factors));
+    assert!(has("phi3", &|case| case.rope_factors && case.context < 32));
+    assert!(has("phi3", &|case| case.rope_factors && case.context > 32));
     for device in DEVICES {
         for case in &cases {
             let mut generator = Generator::new(engine(device, &case.tiny().gguf(), None));

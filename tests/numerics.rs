@@ -21,13 +21,13 @@ const POISON: u32 = 77;
 const PROMPT: [u32; 4] = [20, 130, 41, 9];
 
 /// Models whose first MLP overflows behind [`POISON`], and only there: the first element of the residual stream is its
-/// alone. The second one keeps keys and values that are not finite.
-fn overflowing() -> [Vec<u8>; 2] {
-    [1, 2].map(overflowing_of)
+/// alone. The second one keeps keys and values that are not finite; the third caps its logits.
+fn overflowing() -> [Vec<u8>; 3] {
+    [("llama", 1), ("llama", 2), ("gemma2", 1)].map(|(family, layers)| overflowing_of(family, layers))
 }
 
-fn overflowing_of(layers: usize) -> Vec<u8> {
-    let tiny = Tiny { layers, ..Tiny::default() };
+fn overflowing_of(family: &'static str, layers: usize) -> Vec<u8> {
+    let tiny = Tiny { family, layers, ..Tiny::default() };
     edited(&tiny.gguf(), |name, values| match name {
         "token_embd.weight" => {
             for (id, row) in values.chunks_exact_mut(tiny.width).enumerate() {

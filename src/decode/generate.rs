@@ -218,7 +218,6 @@ impl<E: Engine> Generator<E> {
             Ok(state) => state,
             Err(error) => {
                 self.held = 0;
-                self.ahead.clear();
                 return Err(error);
             }
         };
@@ -232,7 +231,9 @@ impl<E: Engine> Generator<E> {
 
     /// Collects the rounds in flight ahead of their steps; says the state after them.
     async fn land(&mut self, mut state: State) -> Result<State, E::Error> {
-        while self.rewound && state == State::Decode && self.engine.in_flight() > 0 {
+        let decoding = self.rewound && state == State::Decode;
+        while decoding && state == State::Decode && self.exhausted().is_none() && self.engine.in_flight() > 0
+        {
             let began = Instant::now();
             let round = self.engine.collect().await?;
             let (next, event) = self.add(round, began);

@@ -297,7 +297,7 @@ impl Draft {
 
     /// Every tensor that its file has.
     pub fn wanted(&self) -> Vec<Wanted> {
-        let mut all = wanted(&self.config);
+        let mut all: Vec<Wanted> = wanted(&self.config).collect();
         all.retain(|tensor| match tensor.slot.role {
             Role::TokenEmbedding => self.embedding == Origin::Own,
             Role::Output | Role::OutputBias => self.head == Origin::Own,

@@ -49,7 +49,8 @@ impl Keys<'_> {
         let key = self.name(suffix);
         let value = self.metadata.optional_float(&key)?;
         match value {
-            Some(v) if !(v > 0.0 && v.is_finite()) => {
+            // As the f32 that most of them become.
+            Some(v) if !(v as f32 > 0.0 && (v as f32).is_finite()) => {
                 Err(Error::Config(format!("{key} is {v}, not a positive number")))
             }
             value => Ok(value),
@@ -125,21 +126,29 @@ impl<'a> Shape<'a> {
         Ok(Plan::uniform(self.layers, layer, self.rope(style)?))
     }
 
-    /// How many positions layers with a window see; `None` where those are all that there can be.
-    pub fn window(&self) -> Result<Option<usize>, Error> {
+    /// How many positions layers with a window see, `default` where the file does not say; `None` without a window.
+    pub fn window(&self, default: Option<u64>) -> Result<Option<u64>, Error> {
         let window = self.keys.metadata.optional_uint(&self.keys.name("attention.sliding_window"))?;
-        Ok(window.map(|window| window as usize).filter(|window| (1..self.context).contains(window)))
+        Ok(window.or(default).filter(|window| *window > 0))
+    }
+
+    /// A window as [`Attention::window`]: `None` where it is all that there can be.
+    pub fn within_context(&self, window: Option<u64>) -> Option<usize> {
+        window.filter(|window| *window < self.context as u64).map(|window| window as usize)
     }
 
     /// Which layers have a window: all but every `n`-th, or what a list says; `period` where the file says nothing.
     pub fn windowed(&self, period: usize) -> Result<Vec<bool>, Error> {
         const KEY: &str = "attention.sliding_window_pattern";
-        let list = match self.keys.metadata.get(&self.keys.name(KEY)) {
-            Some(Value::Array(array)) => {
-                array.convert(Value::as_bool).filter(|list| list.len() == self.layers)
-            }
+        let key = self.keys.name(KEY);
+        let list = match self.keys.metadata.get(&key) {
+            Some(Value::Array(array)) => array.convert(Value::as_bool),
             _ => None,
         };
+        if let Some(list) = list.as_ref().filter(|list| list.len() != self.layers) {
+            let (says, layers) = (list.len(), self.layers);
+            return Err(Error::Config(format!("{key} is a list of {says}, and there are {layers} layers")));
+        }
         let period = match &list {
             Some(_) => None,
             None => self.keys.optional_size(KEY, 1024)?,

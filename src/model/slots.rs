@@ -135,8 +135,8 @@ impl List {
     }
 }
 
-/// Every tensor that a model of this configuration has.
-pub(super) fn wanted(c: &Config) -> Vec<Wanted> {
+/// Every tensor that a model of this configuration has, made as they are asked for: a header may claim any number of layers.
+pub(super) fn wanted(c: &Config) -> impl Iterator<Item = Wanted> {
     let mut list = List { family: c.family, layer: None, tensors: Vec::new() };
     list.add(Role::TokenEmbedding, &[c.width, c.vocab], true);
     list.add(Role::OutputNorm, &[c.width], true);
@@ -145,11 +145,12 @@ pub(super) fn wanted(c: &Config) -> Vec<Wanted> {
     for rope in &c.plan.ropes {
         rope.factors.roles().iter().for_each(|role| list.add(*role, &[rope.dim / 2], false));
     }
-    for (index, layer) in c.plan.layers.iter().enumerate() {
-        list.layer = Some(index);
+    let layers = c.plan.layers.iter().enumerate().flat_map(|(index, layer)| {
+        let mut list = List { family: c.family, layer: Some(index), tensors: Vec::new() };
         list.add_layer(c.width, layer);
-    }
-    list.tensors
+        list.tensors
+    });
+    list.tensors.into_iter().chain(layers)
 }
 
 /// Every tensor of what fuses an embedding of width `e` and a state of width `t` to a row of a draft's width.
@@ -204,7 +205,10 @@ pub(super) fn assign(header: &Header, config: &Config) -> Result<Vec<Option<Slot
 }
 
 /// As [`assign`], of a list of tensors.
-pub(super) fn assign_wanted(header: &Header, wanted: Vec<Wanted>) -> Result<Vec<Option<Slot>>, Error> {
+pub(super) fn assign_wanted(
+    header: &Header,
+    wanted: impl IntoIterator<Item = Wanted>,
+) -> Result<Vec<Option<Slot>>, Error> {
     let by_name: std::collections::HashMap<&str, usize> =
         header.tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
     let mut slots = vec![None; header.tensors.len()];

@@ -5,7 +5,7 @@ use super::{ONE, argmax};
 /// `P0_i = round(softmax(logits / temperature)_i * 2^31)`, each rounded by itself: a row sums to about [`ONE`].
 ///
 /// NaN counts as minus infinity. Where several logits are infinite they share everything; where all are NaN or minus
-/// infinity everything is at id 0; where the temperature is 0 everything is at the [`argmax`].
+/// infinity everything is at id 0; where the temperature is 0 everything is at the [`argmax()`].
 pub fn integers(logits: &[f32], temperature: f32, out: &mut [u32]) {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if temperature == 0.0 || largest == f32::NEG_INFINITY {

@@ -113,7 +113,7 @@ impl<M> Memory for TargetReader<M> {
     fn truncate(&mut self, len: usize) {
         self.read = self.read.min(len);
         if let Some(states) = &mut self.states {
-            states.truncate(len);
+            states.truncate(self.read);
         }
     }
 }

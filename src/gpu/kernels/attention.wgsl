@@ -108,14 +108,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let count = min({{ 4 * workgroup }}u, last + 1u - first);
 {%- for c in range(columns) %}
     if (local + {{ c * workgroup }}u < QUADS) {
-      // Whole quads of positions are summed. What lies behind the last position is nobody's business: rejected tokens may have
+      // Whole quads of positions are summed. What lies behind the last position{% if window %} or before the window{% endif %} is nobody's business: rejected tokens may have
       // left there what is not finite, and even 0 times that is not 0.
+{%- if window %}
+      for (var i = (max(start, first) - first) / 4u * 4u; i < count; i += 4u) {
+{%- else %}
       for (var i = 0u; i < count; i += 4u) {
+{%- endif %}
         let at = (kv_head * pass_.capacity + first + i) * QUADS + {{ c * workgroup }}u + local;
-        let value0 = values[at];
-        let value1 = select(vec4<f32>(), values[at + QUADS], i + 1u < count);
-        let value2 = select(vec4<f32>(), values[at + 2u * QUADS], i + 2u < count);
-        let value3 = select(vec4<f32>(), values[at + 3u * QUADS], i + 3u < count);
+        let value0 = {% if window %}select(vec4<f32>(), values[at], first + i >= start){% else %}values[at]{% endif %};
+        let value1 = select(vec4<f32>(), values[at + QUADS], i + 1u < count{% if window %} && first + i + 1u >= start{% endif %});
+        let value2 = select(vec4<f32>(), values[at + 2u * QUADS], i + 2u < count{% if window %} && first + i + 2u >= start{% endif %});
+        let value3 = select(vec4<f32>(), values[at + 3u * QUADS], i + 3u < count{% if window %} && first + i + 3u >= start{% endif %});
 {%- for h in range(heads) %}
         {
           let weight = weights[{{ h * workgroup }}u + i / 4u];

@@ -82,7 +82,8 @@ impl Hidden {
     /// For contexts of `capacity` positions.
     pub(super) fn new(device: &Device, taps: &Taps, capacity: usize) -> Result<Self, Error> {
         let width = padded(taps.layer_width()) * taps.layers().len();
-        let buffer = device.storage("the target's states", (width * (capacity + PREFILL_ROWS)) as u64)?;
+        let buffer =
+            device.storage("the target's states", width as u64 * (capacity + PREFILL_ROWS) as u64)?;
         Ok(Self { buffer, taps: taps.clone() })
     }
 }
@@ -126,7 +127,10 @@ impl Runner {
         let c = &model.config;
         let plan = &c.plan;
         let cache = |what, a: &Attention| {
-            device.storage(what, (a.kv_width() * model.capacity + CACHE_SLACK * a.head_dim) as u64)
+            device.storage(
+                what,
+                a.kv_width() as u64 * model.capacity as u64 + (CACHE_SLACK * a.head_dim) as u64,
+            )
         };
         let caches = plan.layers.iter().map(|layer| {
             let Mixer::Attention(attention) = &layer.mixer;
@@ -137,7 +141,7 @@ impl Runner {
         };
         let (q_width, qkv_width) = (widest(Attention::q_width), widest(Attention::qkv_width));
         let ff = plan.layers.iter().map(|layer| layer.mlp.ff()).max().unwrap_or_default();
-        let rows = |what, width: usize, rows: usize| device.storage(what, (width * rows) as u64);
+        let rows = |what, width: usize, rows: usize| device.storage(what, width as u64 * rows as u64);
         let fusing = |fuse: &Fuse| {
             let (e, h) = (fuse.embedding_width, fuse.taps.width());
             Ok::<_, Error>([

@@ -5,6 +5,9 @@ use super::Family;
 use crate::model::keys::Shape;
 use crate::model::{Activation, Attention, Error, Layer, Mixer, Mlp, Norms, Plan, RopeStyle};
 
+/// Positions that a window sees, where the file does not say.
+const WINDOW: u64 = 4096;
+
 /// Layers of the 27B model, the one that scales scores by another width than its heads'.
 const LAYERS_OF_27B: usize = 46;
 
@@ -21,7 +24,7 @@ pub(super) static FAMILY: Family = Family {
 };
 
 fn plan(shape: &Shape<'_>) -> Result<Plan, Error> {
-    let window = shape.window()?;
+    let window = shape.within_context(shape.window(Some(WINDOW))?);
     let softcap = shape.keys.positive("attn_logit_softcapping")?.unwrap_or(50.0) as f32;
     let attention = Attention { softcap: Some(softcap), ..shape.attention() };
     let scale = match shape.layers {

@@ -15,7 +15,11 @@ pub(super) static FAMILY: Family = Family {
     name: "gemma3",
     plan,
     computes: &["attention.sliding_window"],
-    example: &[("attention.sliding_window", 5.0), ("attention.sliding_window_pattern", 2.0)],
+    example: &[
+        ("attention.sliding_window", 5.0),
+        ("attention.sliding_window_pattern", 2.0),
+        ("rope.freq_base_swa", 4000.0),
+    ],
     ..Family::USUAL
 };
 
@@ -24,7 +28,13 @@ fn plan(shape: &Shape<'_>) -> Result<Plan, Error> {
     let global = shape.rope(RopeStyle::Halves)?;
     let base = keys.positive("rope.freq_base_swa")?.unwrap_or(10_000.0);
     let local = Rope { factors: Factors::None, ..Rope::new(RopeStyle::Halves, global.dim, base) };
-    let window = shape.window()?;
+    // Files of models without windows do not name one; all layers then have the same rope.
+    let window = shape.window(None)?;
+    let windowed = match window {
+        Some(_) => shape.windowed(PERIOD)?,
+        None => vec![false; shape.layers],
+    };
+    let window = shape.within_context(window);
     let attention = Attention { qk_norm: true, ..shape.attention() };
     let scale = match shape.layers {
         LAYERS_OF_27B => 1.0 / (shape.width as f32 / shape.heads as f32).sqrt(),
@@ -41,7 +51,7 @@ fn plan(shape: &Shape<'_>) -> Result<Plan, Error> {
     Ok(Plan {
         embedding_scale: (shape.width as f32).sqrt(),
         ropes: vec![global, local],
-        layers: shape.windowed(PERIOD)?.into_iter().map(layer).collect(),
+        layers: windowed.into_iter().map(layer).collect(),
         logit_softcap: None,
     })
 }

@@ -26,6 +26,6 @@ fn plan(shape: &Shape<'_>) -> Result<Plan, Error> {
     let factors = Factors::ByContext { original_context: original_context.unwrap_or(shape.context) };
     let magnitude = keys.positive("rope.scaling.attn_factor")?.unwrap_or(1.0);
     // llama.cpp leaves the window out, and is another model than transformers beyond it.
-    let attention = Attention { window: shape.window()?, ..shape.attention() };
+    let attention = Attention { window: shape.within_context(shape.window(None)?), ..shape.attention() };
     Ok(Plan::uniform(shape.layers, Layer::new(attention, shape.ff), Rope { factors, magnitude, ..rope }))
 }

@@ -48,13 +48,16 @@ fn gemma_sees_windows_between_layers_that_see_all() {
     let list = Value::Array(Array::Bool(vec![false, true, true, false, false, true]));
     let listed = plan("gemma3", &[(PATTERN, Some(list))]).unwrap();
     assert_eq!(windows(&listed), [None, Some(5), Some(5), None, None, Some(5)]);
-    // No window, or one that no context reaches.
-    for size in [0, 512, u32::MAX] {
-        let all = plan("gemma3", &[(WINDOW, Some(Value::U32(size)))]).unwrap();
+    // A window that no context reaches, and none.
+    for (size, rope) in [(Some(512), 1), (Some(u32::MAX), 1), (Some(0), 0), (None, 0)] {
+        let all = plan("gemma3", &[(WINDOW, size.map(Value::U32))]).unwrap();
         assert_eq!(windows(&all), [None; 6]);
-        assert_eq!(all.layers[0].attention().rope, 1, "the rope is that of its layer");
+        assert_eq!(all.layers[0].attention().rope, rope, "{size:?}");
     }
-    for bad in [Value::U32(0), Value::String("6".into())] {
+    let huge = plan("gemma3", &[(WINDOW, Some(Value::U64((1 << 32) + 5)))]).unwrap();
+    assert_eq!(windows(&huge), [None; 6]);
+    let short = Value::Array(Array::Bool(vec![true; 5]));
+    for bad in [Value::U32(0), Value::String("6".into()), short, Value::Array(Array::U32(vec![1]))] {
         assert!(plan("gemma3", &[(PATTERN, Some(bad))]).is_err());
     }
 }
@@ -72,7 +75,8 @@ fn gemma_scales_its_ropes_and_scores_as_its_paper_says() {
     .unwrap();
     let [global, local] = &scaled.ropes[..] else { panic!("two ropes") };
     assert_eq!((global.base, global.scale), (1e6, 8.0));
-    assert_eq!((local.base, local.scale), (1e4, 1.0));
+    assert_eq!((local.base, local.scale), (4e3, 1.0));
+    assert_eq!(plan("gemma3", &[("rope.freq_base_swa", None)]).unwrap().ropes[1].base, 1e4);
     let other = plan("gemma3", &[("rope.freq_base_swa", Some(Value::F32(2e4)))]).unwrap();
     assert_eq!(other.ropes[1].base, 2e4);
 
@@ -100,9 +104,14 @@ fn gemma_2_caps_scores_and_logits() {
     let absent = plan("gemma2", &[("attn_logit_softcapping", None), ("final_logit_softcapping", None)]);
     let absent = absent.unwrap();
     assert_eq!((absent.layers[0].attention().softcap, absent.logit_softcap), (Some(50.0), Some(30.0)));
-    for bad in [0.0, -1.0, f32::NAN] {
-        assert!(plan("gemma2", &[("attn_logit_softcapping", Some(Value::F32(bad)))]).is_err());
+    for bad in [0.0, -1.0, f64::NAN, 1e300, 1e-300] {
+        assert!(plan("gemma2", &[("attn_logit_softcapping", Some(Value::F64(bad)))]).is_err());
     }
+    let long = Tiny { family: "gemma2", layers: 2, context: 8192, ..Tiny::default() };
+    let mut header = header(long);
+    header.metadata.0.retain(|(key, _)| key != "gemma2.attention.sliding_window");
+    let plan = Config::from_header(&header).unwrap().plan;
+    assert_eq!(windows(&plan), [Some(4096), None], "llama.cpp's default");
 }
 
 #[test]
