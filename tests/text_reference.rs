@@ -148,6 +148,8 @@ impl SentencePiece {
         set("tokens", Value::Array(Array::String(std::mem::take(&mut self.tokens))));
         set("scores", Value::Array(Array::F32(std::mem::take(&mut self.scores))));
         set("token_type", Value::Array(Array::I32(std::mem::take(&mut self.types))));
+        // The references' ids are without.
+        set("add_bos_token", Value::Bool(false));
         set("add_space_prefix", Value::Bool(self.add_space_prefix));
         set("remove_extra_whitespaces", Value::Bool(self.remove_extra_whitespaces));
         Tokenizer::from_metadata(&metadata).expect("a tokenizer")
