@@ -59,13 +59,11 @@ impl Tensors {
     fn pack(&mut self, slot: Slot, rows: Range<usize>, tensor: &Tensor, window: &Window<'_>) {
         let new = || Matrix::new(tensor.format, rows.len(), tensor.columns());
         let matrix = self.matrices.entry(slot).or_insert_with(new);
-        let begin = rows.start.max(window.first_row);
-        let end = rows.end.min(window.first_row + window.rows);
-        if begin < end {
+        let here = window.overlap(&rows);
+        if !here.is_empty() {
             let row_bytes = tensor.format.row_bytes(tensor.columns());
-            let bytes =
-                &window.bytes[(begin - window.first_row) * row_bytes..(end - window.first_row) * row_bytes];
-            matrix.pack(begin - rows.start, bytes);
+            let bytes = &window.bytes[here.start * row_bytes..here.end * row_bytes];
+            matrix.pack(window.first_row + here.start - rows.start, bytes);
         }
     }
 

@@ -231,17 +231,15 @@ impl Model {
                 states.keep(begin, index, &scratch.hidden[live * width..rows * width]);
             }
         }
-        if live < rows {
+        if !logits.is_empty() {
             let hidden = &scratch.hidden[live * width..rows * width];
-            if !logits.is_empty() {
-                let normed = take(&mut scratch.normed, hidden.len());
-                rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);
-                let head = self.head();
-                prepare(level, &mut scratch.quantized, normed, &[head]);
-                matvec(level, head, normed, &scratch.quantized, logits);
-                add_bias(logits, self.head.bias.as_deref());
-                softcap(config.plan.logit_softcap, logits);
-            }
+            let normed = take(&mut scratch.normed, hidden.len());
+            rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);
+            let head = self.head();
+            prepare(level, &mut scratch.quantized, normed, &[head]);
+            matvec(level, head, normed, &scratch.quantized, logits);
+            add_bias(logits, self.head.bias.as_deref());
+            softcap(config.plan.logit_softcap, logits);
         }
         if let Some(owner) = caches.first_mut() {
             owner.scratch = owned;

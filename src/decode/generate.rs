@@ -231,8 +231,10 @@ impl<E: Engine> Generator<E> {
 
     /// Collects the rounds in flight ahead of their steps; says the state after them.
     async fn land(&mut self, mut state: State) -> Result<State, E::Error> {
-        let decoding = self.rewound && state == State::Decode;
-        while decoding && state == State::Decode && self.exhausted().is_none() && self.engine.in_flight() > 0
+        while self.rewound
+            && state == State::Decode
+            && self.exhausted().is_none()
+            && self.engine.in_flight() > 0
         {
             let began = Instant::now();
             let round = self.engine.collect().await?;

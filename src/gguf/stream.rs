@@ -1,6 +1,7 @@
 //! Reading a model front to back in bounded memory.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::reader::{Reader, WINDOW_BYTES};
 use super::shards::{Parts, Shard, label};
@@ -42,6 +43,14 @@ pub struct Window<'a> {
     pub rows: usize,
     /// `rows * row_bytes` bytes.
     pub bytes: &'a [u8],
+}
+
+impl Window<'_> {
+    /// Which rows of this window, counted from its first, are among `rows` of the tensor.
+    pub fn overlap(&self, rows: &Range<usize>) -> Range<usize> {
+        let here = |row: usize| row.saturating_sub(self.first_row).min(self.rows);
+        here(rows.start)..here(rows.end)
+    }
 }
 
 impl<S: ByteSource> Stream<S> {

@@ -92,21 +92,21 @@ impl<'a> Builder<'a> {
         Ok(Layer {
             plan: *plan,
             attention_gain: self.vector(l, &[Role::AttentionNorm])?,
-            qkv: self.projection(l, Role::Qkv, &qkv)?,
+            qkv: self.projection(index, Role::Qkv, &qkv)?,
             head_gains: attention.qk_norm.then(|| self.vector(l, &heads)).transpose()?,
             attention_output: self.projection(
-                l,
+                index,
                 Role::AttentionOutput,
                 &[(Role::AttentionOutput, Role::AttentionOutputBias)],
             )?,
             attention_post_gain: after.then(|| self.vector(l, &[Role::AttentionPostNorm])).transpose()?,
             mlp_gain: self.vector(l, &[Role::MlpNorm])?,
             gate_up: self.projection(
-                l,
+                index,
                 Role::GateUp,
                 &[(Role::Gate, Role::GateBias), (Role::Up, Role::UpBias)],
             )?,
-            down: self.projection(l, Role::Down, &[(Role::Down, Role::DownBias)])?,
+            down: self.projection(index, Role::Down, &[(Role::Down, Role::DownBias)])?,
             mlp_post_gain: after.then(|| self.vector(l, &[Role::MlpPostNorm])).transpose()?,
         })
     }
@@ -147,7 +147,7 @@ impl<'a> Builder<'a> {
     /// One matrix of the rows of several roles, each with that of its bias; in the file they may be `together`.
     fn projection(
         &mut self,
-        layer: Option<usize>,
+        layer: usize,
         together: Role,
         roles: &[(Role, Role)],
     ) -> Result<Projection, Error> {
@@ -155,10 +155,9 @@ impl<'a> Builder<'a> {
         let mut biases = Vec::new();
         for &(role, bias) in roles {
             biases.push((first, bias));
-            first += layer
-                .and_then(|layer| model::outputs(&self.config.plan.layers[layer], role))
-                .unwrap_or_default();
+            first += model::outputs(&self.config.plan.layers[layer], role).unwrap_or_default();
         }
+        let layer = Some(layer);
         let matrices = match model::position(self.slots, layer, together) {
             Some(_) => vec![together],
             None => roles.iter().map(|(matrix, _)| *matrix).collect(),

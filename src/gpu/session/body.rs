@@ -69,17 +69,14 @@ impl Runner {
     /// Which taps of the states that a draft reads a pass keeps behind a layer, and of which rows: those of the target where it
     /// is tapped, of all rows; all of them behind the draft's last layer, of its last row, where it may go on.
     fn kept(&self, pass: Pass, layer: usize, hidden: &Hidden) -> Option<(Range<usize>, Range<usize>)> {
-        let reads = self.model.fuse.is_some();
+        let (reads, rows) = (self.model.fuse.is_some(), pass.rows());
         match pass {
-            Pass::Fill { rows } | Pass::Verify { rows } if !reads => {
+            Pass::Fill { .. } | Pass::Verify { .. } if !reads => {
                 let tap = hidden.taps.position(layer)?;
                 Some((tap..tap + 1, 0..rows))
             }
-            Pass::DraftFirst { rows } if reads && layer + 1 == self.model.layers.len() => {
+            Pass::DraftFirst { .. } | Pass::DraftNext if reads && layer + 1 == self.model.layers.len() => {
                 Some((0..hidden.taps.layers().len(), rows - 1..rows))
-            }
-            Pass::DraftNext if reads && layer + 1 == self.model.layers.len() => {
-                Some((0..hidden.taps.layers().len(), 0..1))
             }
             _ => None,
         }

@@ -1,9 +1,9 @@
 //! Gemma 3 (arXiv 2503.19786): most layers see a window, with a rope of their own; norms before and after; scaled embeddings.
 //! GGUF's norms have the 1 added that the paper's `1 + weight` asks for.
 
-use super::Family;
+use super::{Family, gemma2};
 use crate::model::keys::Shape;
-use crate::model::{Activation, Attention, Error, Factors, Layer, Mixer, Mlp, Norms, Plan, Rope, RopeStyle};
+use crate::model::{Attention, Error, Factors, Plan, Rope, RopeStyle};
 
 /// Every so many layers one sees all positions, where the file does not say.
 const PERIOD: usize = 6;
@@ -35,18 +35,10 @@ fn plan(shape: &Shape<'_>) -> Result<Plan, Error> {
         None => vec![false; shape.layers],
     };
     let window = shape.within_context(window);
-    let attention = Attention { qk_norm: true, ..shape.attention() };
-    let scale = match shape.layers {
-        LAYERS_OF_27B => 1.0 / (shape.width as f32 / shape.heads as f32).sqrt(),
-        _ => attention.scale,
-    };
+    let attention = Attention { qk_norm: true, ..gemma2::attention(shape, LAYERS_OF_27B) };
     let layer = |windowed: bool| {
         let (rope, window) = if windowed { (1, window) } else { (0, None) };
-        Layer {
-            norms: Norms::BeforeAndAfter,
-            mixer: Mixer::Attention(Attention { window, rope, scale, ..attention }),
-            mlp: Mlp::Gated { ff: shape.ff, activation: Activation::Gelu },
-        }
+        gemma2::layer(shape, Attention { window, rope, ..attention })
     };
     Ok(Plan {
         embedding_scale: (shape.width as f32).sqrt(),

@@ -30,9 +30,8 @@ impl Weights {
             let columns = tensor.columns();
             let mut values = vec![0.0; window.rows * columns];
             tensor.format.dequantize(window.bytes, &mut values);
-            let row = |row: usize| row.clamp(window.first_row, window.first_row + window.rows);
             for (slot, rows) in parts(config, slot, tensor) {
-                let here = row(rows.start) - window.first_row..row(rows.end) - window.first_row;
+                let here = window.overlap(&rows);
                 let values = &values[here.start * columns..here.end * columns];
                 weights.0.entry(slot).or_default().extend_from_slice(values);
             }
