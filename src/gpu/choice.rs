@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use super::layout::{Layout, Order};
 use super::matrix::Matrix;
+use super::ops::Form;
+use super::words::MAX_ROWS;
 
 /// A matvec kernel and its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +57,8 @@ impl Variant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
     variant: Variant,
+    /// Whether there are more execution units than workgroups of a short dispatch: everything but software adapters.
+    wide: bool,
 }
 
 /// A matvec kernel for a number of rows.
@@ -68,14 +72,29 @@ pub(super) struct Kernel {
 const MAX_TILE: usize = 8;
 
 impl Choice {
-    /// `variant` for everything.
+    /// `variant` for everything, and the other kernels as its machines want them.
     pub fn of(variant: Variant) -> Self {
-        Self { variant }
+        Self { variant, wide: matches!(variant, Variant::Group { .. }) }
+    }
+
+    /// The same for a machine that is `wide` or not, whatever multiplies matrices best there.
+    pub(super) fn on(self, wide: bool) -> Self {
+        Self { wide, ..self }
     }
 
     /// The order that a matrix of `[columns, rows]` is to be kept in.
     pub(super) fn order(self, _layout: Layout, _shape: [usize; 2]) -> Order {
         self.variant.order()
+    }
+
+    /// How attention of `rows` rows spreads.
+    pub(super) fn attention(self, rows: usize) -> Form {
+        match self.wide {
+            // A prompt's rows are workgroups enough, and sums of all its chunks would take much memory.
+            true if rows > MAX_ROWS => Form { workgroup: 64, queries: 6, splits: None },
+            true => Form { workgroup: 64, queries: 8, splits: Some(32) },
+            false => Form { workgroup: 16, queries: 8, splits: None },
+        }
     }
 
     /// What multiplies `matrix`, which is in the order of [`Self::order`], with `rows` rows.

@@ -27,7 +27,7 @@ pub async fn choose_kernels(device: &Device, tuning: &mut Tuning) -> Result<Choi
     Bench::new(device, variant)?.self_test().await?;
     device.measure_latency().await?;
     tuning.set(adapter, variant);
-    Ok(Choice::of(variant))
+    Ok(Choice::of(variant).on(!device.is_software()))
 }
 
 async fn fastest(device: &Device) -> Result<Variant, Error> {

@@ -1,11 +1,11 @@
 // rope: splits a row of q|k|v, normalizes the heads of q and k (qwen3), rotates them, writes q to its own buffer
 // and k and v to the cache. One invocation for a pair of elements.
 //
-// qkv: [M, (heads + 2 kv_heads) * head_dim]; q: [M, heads * head_dim];
-// keys: [kv_head, head_dim / 4, position] of vec4, so that invocations of neighbouring positions read neighbouring words;
-// values: [kv_head, position, head_dim].
+// qkv: [M, (heads + 2 kv_heads) * head_dim]; q: [M, heads * head_dim], the elements of a head pair by pair, as those of keys in
+// the cache.
 // Dispatch: (ceil((heads + 2 kv_heads) * head_dim / 2 / 64), M), workgroup 64.
 {% include "pass.wgsl" %}
+{% include "cache.wgsl" %}
 struct Shape {
   heads: u32,
   kv_heads: u32,
@@ -14,13 +14,12 @@ struct Shape {
   q_stride: u32,
   epsilon: f32,
 }
-const HEAD_DIM = {{ head_dim }}u;
-const PAIRS = {{ head_dim // 2 }}u;
+const PAIRS = 2u * QUADS; // of a head
+const HEAD_DIM = 4u * QUADS;
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read_write> q: array<f32>;
-@group(0) @binding(3) var<storage, read_write> keys: array<f32>;
-@group(0) @binding(4) var<storage, read_write> values: array<f32>;
+@group(0) @binding(3) var<storage, read_write> cache: array<{{ "u32" if half else "f32" }}>;
 @group(0) @binding(5) var<storage, read> rotation: array<vec2<f32>>; // [position, pair]: cos, sin
 {% if qk_norm -%}
 @group(0) @binding(6) var<storage, read> gains: array<f32>; // head_dim for q, head_dim for k
@@ -31,8 +30,15 @@ fn norm_scale(start: u32) -> f32 {
   return inverseSqrt(square / f32(HEAD_DIM) + shape.epsilon);
 }
 {% endif %}
-fn write_key(head: u32, position: u32, i: u32, value: f32) {
-  keys[((head * (HEAD_DIM / 4u) + i / 4u) * pass_.capacity + position) * 4u + i % 4u] = value;
+// Elements 2 pair and 2 pair + 1 of a head whose quads are `stride` apart from `at` on.
+fn write(at: u32, stride: u32, pair: u32, value: vec2<f32>) {
+{%- if half %}
+  cache[(at + pair / 2u * stride) * 2u + pair % 2u] = pack2x16float(value);
+{%- else %}
+  let to = (at + pair / 2u * stride) * 4u + 2u * (pair % 2u);
+  cache[to] = value.x;
+  cache[to + 1u] = value.y;
+{%- endif %}
 }
 
 @compute @workgroup_size(64)
@@ -43,6 +49,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let position = position(m);
   if (idle() || slot >= shape.heads + 2u * shape.kv_heads || position >= pass_.capacity) { return; }
 
+  let chunk = position / CHUNK;
+  let start = m * shape.qkv_stride + slot * HEAD_DIM;
+  if (slot >= shape.heads + shape.kv_heads) {
+    let at = values_at(shape.kv_heads, chunk, slot - shape.heads - shape.kv_heads);
+    let value = vec2<f32>(qkv[start + 2u * pair], qkv[start + 2u * pair + 1u]);
+    write(at + position % CHUNK * QUADS, 1u, pair, value);
+    return;
+  }
+
   // The two elements of a pair, and whether rope turns them.
   let turned = pair < shape.rope_pairs;
 {%- if interleaved %}
@@ -52,34 +67,20 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let i = select(pair * 2u, pair, turned);
   let j = select(i + 1u, pair + shape.rope_pairs, turned);
 {%- endif %}
-  let start = m * shape.qkv_stride + slot * HEAD_DIM;
-  var a = qkv[start + i];
-  var b = qkv[start + j];
-
-  if (slot >= shape.heads + shape.kv_heads) {
-    let head = slot - shape.heads - shape.kv_heads;
-    let at = (head * pass_.capacity + position) * HEAD_DIM;
-    values[at + i] = a;
-    values[at + j] = b;
-    return;
-  }
+  var value = vec2<f32>(qkv[start + i], qkv[start + j]);
 {%- if qk_norm %}
-  let scale = norm_scale(start);
   let gain = select(HEAD_DIM, 0u, slot < shape.heads);
-  a *= scale * gains[gain + i];
-  b *= scale * gains[gain + j];
+  value *= norm_scale(start) * vec2<f32>(gains[gain + i], gains[gain + j]);
 {%- endif %}
   if (turned) {
     let turn = rotation[position * shape.rope_pairs + pair];
-    let c = a * turn.x - b * turn.y;
-    b = a * turn.y + b * turn.x;
-    a = c;
+    value = vec2<f32>(value.x * turn.x - value.y * turn.y, value.x * turn.y + value.y * turn.x);
   }
   if (slot < shape.heads) {
-    q[m * shape.q_stride + slot * HEAD_DIM + i] = a;
-    q[m * shape.q_stride + slot * HEAD_DIM + j] = b;
+    let at = m * shape.q_stride + slot * HEAD_DIM + 2u * pair;
+    q[at] = value.x;
+    q[at + 1u] = value.y;
   } else {
-    write_key(slot - shape.heads, position, i, a);
-    write_key(slot - shape.heads, position, j, b);
+    write(keys_at(shape.kv_heads, chunk, slot - shape.heads) + position % CHUNK, CHUNK, pair, value);
   }
 }

@@ -13,7 +13,7 @@ mod spread;
 
 #[cfg(any(test, feature = "rigs"))]
 pub(super) use attention::attention_cost;
-pub(super) use attention::{Attention, CACHE_SLACK};
+pub(super) use attention::{Attention, Form, partial_words};
 pub(super) use embed::Embed;
 pub(super) use fuse::Fuse;
 pub(super) use gather::{gather, select};

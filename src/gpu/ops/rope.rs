@@ -3,6 +3,7 @@
 use minijinja::context;
 
 use super::Positions;
+use crate::gpu::cache::CacheLayout;
 use crate::gpu::plan::Step;
 use crate::gpu::{Device, Error};
 use crate::model::{self, Attention, RopeStyle};
@@ -17,8 +18,8 @@ pub(in crate::gpu) struct Rope<'a> {
     pub positions: Positions<'a>,
     pub qkv: &'a wgpu::Buffer,
     pub q: &'a wgpu::Buffer,
-    pub keys: &'a wgpu::Buffer,
-    pub values: &'a wgpu::Buffer,
+    pub cache: &'a wgpu::Buffer,
+    pub layout: CacheLayout,
     pub rotation: &'a wgpu::Buffer,
     /// Gains of the heads' norms, q's then k's (qwen3).
     pub gains: Option<&'a wgpu::Buffer>,
@@ -36,16 +37,15 @@ impl Rope<'_> {
             self.epsilon.to_bits(),
         ]);
         let context = context! {
-            head_dim => a.head_dim,
             interleaved => self.rope.style == RopeStyle::Interleaved,
             qk_norm => self.gains.is_some(),
+            ..self.layout.context()
         };
         let mut buffers = vec![
             (0, &shape),
             (1, self.qkv),
             (2, self.q),
-            (3, self.keys),
-            (4, self.values),
+            (3, self.cache),
             (5, self.rotation),
             (7, self.positions.state),
             (8, self.positions.pass),

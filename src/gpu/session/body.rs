@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::runner::{Hidden, Pass, Runner, Shared};
+use crate::gpu::cache::CacheLayout;
 use crate::gpu::model::{Layer, Model, Projection};
 use crate::gpu::ops::{self, Epilogue, Matvec, Positions, padded};
 use crate::gpu::plan::{Plan, Step};
@@ -53,9 +54,9 @@ impl Runner {
             }
             _ => steps.extend(embed(&self.x, model.config.plan.embedding_scale)?),
         }
-        for (index, (layer, caches)) in model.layers.iter().zip(&self.caches).enumerate() {
+        for (index, (layer, cache)) in model.layers.iter().zip(&self.caches).enumerate() {
             let Mixer::Attention(attention) = &layer.plan.mixer;
-            steps.extend(body.attention(layer, attention, caches)?);
+            steps.extend(body.attention(layer, attention, cache)?);
             steps.extend(body.mlp(layer)?);
             if let Some(hidden) = &shared.hidden
                 && let Some((taps, rows)) = self.kept(pass, index, hidden)
@@ -113,10 +114,11 @@ impl Body<'_> {
         &self,
         layer: &Layer,
         attention: &Attention,
-        [keys, values]: &[wgpu::Buffer; 2],
+        cache: &wgpu::Buffer,
     ) -> Result<Vec<Step>, Error> {
         let &Self { device, runner, rows, positions } = self;
-        let Runner { model, x, qkv, q, attention: context, .. } = runner;
+        let Runner { model, x, qkv, q, partials, attention: out, .. } = runner;
+        let layout = CacheLayout::new(attention, false);
         let to = (qkv, attention.qkv_width());
         let mut steps = self.matvec(&layer.qkv, x, Some(&layer.attention_gain), to, Epilogue::Store)?;
         let rope = ops::Rope {
@@ -127,15 +129,16 @@ impl Body<'_> {
             positions,
             qkv,
             q,
-            keys,
-            values,
+            cache,
+            layout,
             rotation: &model.rotations[attention.rope],
             gains: layer.head_gains.as_ref(),
         };
         steps.push(rope.step(device)?);
-        steps
-            .push(ops::Attention { attention, rows, positions, q, out: context, keys, values }.step(device)?);
-        steps.extend(self.add(&layer.attention_output, context, layer.attention_post_gain.as_ref())?);
+        let form = model.choice.attention(rows);
+        let attend = ops::Attention { attention, rows, positions, q, out, cache, layout, form, partials };
+        steps.extend(attend.steps(device)?);
+        steps.extend(self.add(&layer.attention_output, out, layer.attention_post_gain.as_ref())?);
         Ok(steps)
     }
 

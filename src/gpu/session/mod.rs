@@ -326,7 +326,7 @@ mod tests {
             let laws = draft.laws.as_ref().map(|laws| &laws.rows);
             let hidden = session.shared.hidden.as_ref().map(|hidden| &hidden.buffer);
             let weights = &draft.model.layers[0].qkv.matrix.parts[0].codes;
-            let made = [&draft.logits, &draft.caches[0][0], weights].into_iter().chain(laws).chain(hidden);
+            let made = [&draft.logits, &draft.caches[0], weights].into_iter().chain(laws).chain(hidden);
             let made: Vec<wgpu::Buffer> = made.cloned().collect();
             let kept =
                 [&session.target.logits, &session.target.model.embedding.parts[0].codes].map(Clone::clone);

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{MAX_ROWS, PREFILL_ROWS};
+use crate::gpu::cache::CacheLayout;
 use crate::gpu::model::{Fuse, Ids, Model};
-use crate::gpu::ops::{self, CACHE_SLACK, Epilogue, Matvec, Positions, padded};
+use crate::gpu::ops::{self, Epilogue, Matvec, Positions, padded};
 use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::{Device, Error, words};
@@ -98,10 +99,12 @@ impl Drop for Hidden {
 pub(super) struct Runner {
     pub model: Rc<Model>,
     /// Keys and values, a layer each.
-    pub(super) caches: Vec<[wgpu::Buffer; 2]>,
+    pub(super) caches: Vec<wgpu::Buffer>,
     pub(super) x: wgpu::Buffer,
     pub(super) qkv: wgpu::Buffer,
     pub(super) q: wgpu::Buffer,
+    /// Sums of chunks of the cache, where attention splits.
+    pub(super) partials: wgpu::Buffer,
     pub(super) attention: wgpu::Buffer,
     pub(super) mlp: wgpu::Buffer,
     /// What a layer adds to the residual stream, where that is normed.
@@ -126,16 +129,16 @@ impl Runner {
     pub(super) fn new(device: &Device, model: Rc<Model>) -> Result<Self, Error> {
         let c = &model.config;
         let plan = &c.plan;
-        let cache = |what, a: &Attention| {
-            device.storage(
-                what,
-                a.kv_width() as u64 * model.capacity as u64 + (CACHE_SLACK * a.head_dim) as u64,
-            )
-        };
         let caches = plan.layers.iter().map(|layer| {
             let Mixer::Attention(attention) = &layer.mixer;
-            Ok([cache("a layer's keys", attention)?, cache("a layer's values", attention)?])
+            let words = CacheLayout::new(attention, false).words(model.capacity);
+            device.storage("a layer's keys and values", words as u64)
         });
+        let partials = |attention| match model.choice.attention(1).splits {
+            Some(_) => ops::partial_words(attention, MAX_ROWS, model.capacity),
+            None => 0,
+        };
+        let partials = plan.layers.iter().map(|layer| partials(layer.attention())).max().unwrap_or_default();
         let widest = |of: fn(&Attention) -> usize| {
             plan.layers.iter().map(|layer| of(layer.attention())).max().unwrap_or_default()
         };
@@ -156,6 +159,7 @@ impl Runner {
             x: rows("x", padded(c.width), PREFILL_ROWS)?,
             qkv: rows("qkv", qkv_width, PREFILL_ROWS)?,
             q: rows("q", q_width, PREFILL_ROWS)?,
+            partials: device.storage("attention's sums", partials as u64)?,
             attention: rows("attention", padded(q_width), PREFILL_ROWS)?,
             mlp: rows("mlp", padded(ff), PREFILL_ROWS)?,
             branch: plan
@@ -302,6 +306,7 @@ impl Drop for Runner {
             x,
             qkv,
             q,
+            partials,
             attention,
             mlp,
             branch,
@@ -317,7 +322,7 @@ impl Drop for Runner {
         } = &*self;
         // Of others, or no buffers; laws destroy their own.
         let _ = (model, laws, bodies, tails, cached);
-        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits, best]);
+        let buffers = caches.iter().chain([x, qkv, q, partials, attention, mlp, logits, best]);
         buffers.chain(fusing.iter().flatten()).chain(said).chain(branch).for_each(wgpu::Buffer::destroy);
     }
 }

@@ -1,7 +1,9 @@
 //! Every kernel against a plain f64 oracle, and bitwise against itself in other batches.
 
+mod attention;
 mod errors;
 mod matvec;
+mod rope;
 mod sampling;
 mod session;
 
