@@ -662,7 +662,8 @@ fn wrong_arguments_are_explained() {
     let folder = Folder::new();
     let target = folder.file("target.gguf", &target().gguf());
     let output = generate(&target, "--prompt a --draft eagle --json");
-    refused(&output, "drafter-unknown", &["eagle", "none, ngram, model"]);
+    let known = DRAFTERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
+    refused(&output, "drafter-unknown", &["eagle", &known]);
     refused(&generate(&target, "--prompt a --draft model --json"), "draft-missing", &["load one"]);
     refused(&generate(&target, "--prompt a --draft no.gguf --json"), "source-io", &["no.gguf", "the draft"]);
     for args in ["", "--prompt a --chat b", "--prompt a --device tpu", "--prompt a --gamma -1"] {
