@@ -1,28 +1,28 @@
 //! Where variables live.
 
-use super::value::Value;
+use super::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
-pub(in super::super) struct Scope {
-    pub(super) names: RefCell<BTreeMap<Arc<str>, Value>>,
+pub struct Scope {
+    pub names: RefCell<BTreeMap<Arc<str>, Value>>,
     parent: Option<Rc<Scope>>,
 }
 
 impl Scope {
-    pub(super) fn inside(parent: &Rc<Self>) -> Rc<Self> {
+    pub fn inside(parent: &Rc<Self>) -> Rc<Self> {
         Rc::new(Self { names: RefCell::default(), parent: Some(parent.clone()) })
     }
 
-    pub(super) fn set(&self, name: &Arc<str>, value: Value) {
+    pub fn set(&self, name: &Arc<str>, value: Value) {
         self.names.borrow_mut().insert(name.clone(), value);
     }
 
     /// The value of `name` here or around, and how many scopes were looked at.
-    pub(super) fn get(&self, name: &str) -> (Option<Value>, usize) {
+    pub fn get(&self, name: &str) -> (Option<Value>, usize) {
         let mut scope = self;
         let mut looked = 1;
         loop {

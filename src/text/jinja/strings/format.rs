@@ -1,10 +1,10 @@
 //! `'…{}…'.format(values)`.
 
-use super::arguments::{Arguments, place};
-use super::format_spec::Spec;
-use super::percent::ascii;
-use super::value::Value;
-use super::{Fuel, Result, fail, repr, subscript};
+use super::spec::Spec;
+use crate::text::jinja::arguments::{Arguments, place};
+use crate::text::jinja::python::characters::ascii;
+use crate::text::jinja::value::{Value, repr};
+use crate::text::jinja::{Fuel, Result, fail, subscript};
 
 pub(super) fn format(format: &str, arguments: &Arguments, fuel: &Fuel) -> Result<String> {
     Formatter { arguments, automatic: 0, fuel }.format(format, 2)

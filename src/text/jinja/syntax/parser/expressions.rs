@@ -1,9 +1,10 @@
 //! Expressions of a template, by Jinja2's precedence.
 
 use super::super::ast::{CallArguments, Comparison, Conditional, Expression, Operator, Suffix};
+use super::super::known;
 use super::super::token::{Token, describe};
-use super::super::{Error, Result, filters, tests_of};
 use super::Parser;
+use crate::text::jinja::{Error, Result};
 use std::sync::Arc;
 
 /// The arithmetic operators that bind alike, from loose to tight; `~` stands between the first two.
@@ -313,7 +314,7 @@ impl Parser {
     pub(super) fn filter(&mut self, suffixes: &mut Vec<(u32, Suffix)>) -> Result<()> {
         let line = self.line();
         let name = self.dotted_name()?;
-        if !self.soft && !filters::exists(&name) {
+        if !self.soft && !known::is_filter(&name) {
             self.unknown.push(Error::syntax(format!("No filter named '{name}'."), line));
         }
         let arguments = if self.is_operator("(") { self.arguments()? } else { CallArguments::default() };
@@ -325,7 +326,7 @@ impl Parser {
     fn test(&mut self, line: u32) -> Result<Suffix> {
         let negated = self.skip_name("not");
         let name = self.dotted_name()?;
-        if !self.soft && !tests_of::exists(&name) {
+        if !self.soft && !known::is_test(&name) {
             self.unknown.push(Error::syntax(format!("No test named '{name}'."), line));
         }
         let takes_argument = match self.token() {

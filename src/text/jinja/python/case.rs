@@ -1,10 +1,9 @@
 //! Characters of a string by their kind, and their case, as Python knows them.
 
-use super::lexer::is_space;
-use super::repr;
+use super::characters::{is_printable, is_space};
 
 /// `isdigit` and its like.
-pub(super) fn is(value: &str, name: &str) -> Option<bool> {
+pub fn is(value: &str, name: &str) -> Option<bool> {
     let all = |holds: fn(char) -> bool| !value.is_empty() && value.chars().all(holds);
     Some(match name {
         "isalnum" => all(char::is_alphanumeric),
@@ -16,7 +15,7 @@ pub(super) fn is(value: &str, name: &str) -> Option<bool> {
             all(|c| c.is_numeric() && !is_fraction(c) && !"¹²³".contains(c) && !('⁰'..='₉').contains(&c))
         }
         "isspace" => all(is_space),
-        "isprintable" => value.chars().all(repr::is_printable),
+        "isprintable" => value.chars().all(is_printable),
         "isidentifier" => all(|c| c.is_alphanumeric() || c == '_') && !value.starts_with(char::is_numeric),
         "islower" => value.chars().any(char::is_lowercase) && !value.chars().any(char::is_uppercase),
         "isupper" => value.chars().any(char::is_uppercase) && !value.chars().any(char::is_lowercase),
@@ -34,7 +33,7 @@ fn is_cased(character: char) -> bool {
     character.is_lowercase() || character.is_uppercase()
 }
 
-pub(super) fn swap_case(character: char) -> String {
+pub fn swap_case(character: char) -> String {
     if character.is_uppercase() {
         character.to_lowercase().collect()
     } else {
@@ -43,7 +42,7 @@ pub(super) fn swap_case(character: char) -> String {
 }
 
 /// `str.capitalize`.
-pub(super) fn capitalize(value: &str) -> String {
+pub fn capitalize(value: &str) -> String {
     let mut characters = value.chars();
     let first = characters.next().map(title_case).unwrap_or_default();
     first + &characters.as_str().to_lowercase()
@@ -60,7 +59,7 @@ fn title_case(first: char) -> String {
     title
 }
 
-pub(super) fn title(value: &str) -> String {
+pub fn title(value: &str) -> String {
     let mut title = String::with_capacity(value.len());
     let mut in_word = false;
     for character in value.chars() {

@@ -1,14 +1,16 @@
 //! Values as text: Python's `str` and `repr`.
 
-use super::value::{Kind, Object, Value};
-use super::{Fuel, Result, fail, numbers};
+use super::{Kind, Object, Value};
+use crate::text::jinja::python::characters::{escaped, is_printable};
+use crate::text::jinja::python::numbers;
+use crate::text::jinja::{Fuel, Result, fail};
 use std::sync::Arc;
 
 /// Namespaces may be nested in one another without a bound.
 const DEPTH: usize = 100;
 
 /// `str(value)`.
-pub(super) fn text(value: &Value, fuel: &Fuel) -> Result<Arc<str>> {
+pub fn text(value: &Value, fuel: &Fuel) -> Result<Arc<str>> {
     Ok(match value {
         Value::Str(text) => text.clone(),
         Value::Undefined(_) => "".into(),
@@ -22,7 +24,7 @@ pub(super) fn text(value: &Value, fuel: &Fuel) -> Result<Arc<str>> {
 }
 
 /// `repr(value)`.
-pub(super) fn repr(value: &Value, fuel: &Fuel) -> Result<String> {
+pub fn repr(value: &Value, fuel: &Fuel) -> Result<String> {
     let mut out = String::new();
     write(value, 0, &mut out, fuel)?;
     Ok(out)
@@ -145,22 +147,4 @@ fn quote(text: &str, out: &mut String) {
         }
     }
     out.push(mark);
-}
-
-pub(super) fn escaped(character: char) -> String {
-    match u32::from(character) {
-        code @ ..=0xff => format!("\\x{code:02x}"),
-        code @ ..=0xffff => format!("\\u{code:04x}"),
-        code => format!("\\U{code:08x}"),
-    }
-}
-
-/// Python's `str.isprintable`, by the same Unicode categories as the standard library's `escape_debug`, which
-/// after a first character leaves combining marks alone.
-pub(super) fn is_printable(character: char) -> bool {
-    match character {
-        ' '..='~' => true,
-        _ if character.is_ascii() => false,
-        _ => String::from_iter(['a', character]).escape_debug().nth(1) != Some('\\'),
-    }
 }

@@ -1,6 +1,7 @@
 //! Escapes in string literals, as Python's `unicode-escape` reads them.
 
-use super::{Result, fail};
+use crate::text::jinja::python::characters::escaped;
+use crate::text::jinja::{Result, fail};
 use std::str::Chars;
 
 /// The text that the inside of a literal stands for.
@@ -36,7 +37,7 @@ fn escape(characters: &mut Chars, text: &mut String) -> Result<()> {
         }
         // Jinja2 makes the literal ASCII before Python reads it, and so the backslash is escaped.
         letter => {
-            *text += &super::repr::escaped(letter);
+            *text += &escaped(letter);
             return Ok(());
         }
     };

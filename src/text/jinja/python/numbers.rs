@@ -1,7 +1,9 @@
 //! Numbers as Python writes and reads them.
 
+use super::characters::is_space;
+
 /// `repr` of a float: the shortest digits that read back as `value`.
-pub(in super::super) fn float(value: f64) -> String {
+pub fn float(value: f64) -> String {
     if !value.is_finite() {
         return if value.is_nan() {
             "nan"
@@ -27,14 +29,14 @@ pub(in super::super) fn float(value: f64) -> String {
 }
 
 /// A mantissa and an exponent of at least two digits.
-pub(super) fn exponential(mantissa: &str, exponent: i32, letter: char) -> String {
+pub fn exponential(mantissa: &str, exponent: i32, letter: char) -> String {
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}{letter}{sign}{:02}", exponent.unsigned_abs())
 }
 
 /// Python's `int(text, base)`.
-pub(super) fn parse_int(text: &str, base: u32) -> Option<i64> {
-    let text = text.trim_matches(super::lexer::is_space).to_ascii_lowercase();
+pub fn parse_int(text: &str, base: u32) -> Option<i64> {
+    let text = text.trim_matches(is_space).to_ascii_lowercase();
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
         None => ("", text.strip_prefix('+').unwrap_or(&text)),
@@ -58,8 +60,8 @@ pub(super) fn parse_int(text: &str, base: u32) -> Option<i64> {
 }
 
 /// Python's `float(text)`.
-pub(super) fn parse_float(text: &str) -> Option<f64> {
-    let text = text.trim_matches(super::lexer::is_space);
+pub fn parse_float(text: &str) -> Option<f64> {
+    let text = text.trim_matches(is_space);
     let between_digits = text.split('_').collect::<Vec<_>>();
     let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let apart = between_digits

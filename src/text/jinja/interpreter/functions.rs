@@ -1,9 +1,9 @@
 //! The functions that every template can call.
 
-use super::super::strftime::strftime_now;
-use super::arguments::{Arguments, int, text};
-use super::value::{Kind, Object, Value, nested, pairs_of};
-use super::{Fuel, Result, fail, repr};
+use super::super::arguments::{Arguments, int, text};
+use super::super::value::{Kind, Object, Value, nested, repr};
+use super::super::{Fuel, Result, fail};
+use crate::text::strftime::strftime_now;
 use std::cell::{Cell, RefCell};
 
 pub(super) const NAMES: [&str; 7] =
@@ -15,9 +15,9 @@ const LONGEST_RANGE: u64 = 100_000;
 pub(super) fn call(name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     match name {
         "range" => range(arguments, fuel),
-        "dict" => Value::dict(pairs_of(arguments, name, fuel)?, fuel),
+        "dict" => Value::dict(arguments.into_pairs(name, fuel)?, fuel),
         "namespace" => {
-            let pairs = pairs_of(arguments, name, fuel)?;
+            let pairs = arguments.into_pairs(name, fuel)?;
             for (key, _) in &pairs {
                 check_field(key)?;
             }

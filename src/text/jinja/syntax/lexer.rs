@@ -2,7 +2,8 @@
 
 use super::escapes::unescape;
 use super::token::{Placed, Token};
-use super::{Error, Result, fail};
+use crate::text::jinja::python::characters::is_space;
+use crate::text::jinja::{Error, Result, fail};
 use std::borrow::Cow;
 
 const OPERATORS: [&str; 26] = [
@@ -27,11 +28,6 @@ fn with_newlines(source: &str) -> Cow<'_, str> {
         return Cow::Borrowed(source);
     }
     Cow::Owned(source.replace("\r\n", "\n").replace('\r', "\n"))
-}
-
-/// What Python calls white space.
-pub(super) fn is_space(character: char) -> bool {
-    character.is_whitespace() || ('\x1c'..='\x1f').contains(&character)
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -4,7 +4,7 @@ mod expressions;
 
 use super::ast::{Body, Expression, For, Macro, Statement, StatementKind, Suffix, Target};
 use super::token::{Placed, Token, describe};
-use super::{Error, Result};
+use crate::text::jinja::{Error, Result};
 use std::sync::Arc;
 
 /// Nesting of statements and expressions in one another; wasm stacks are small.

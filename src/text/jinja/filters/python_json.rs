@@ -1,8 +1,10 @@
 //! `tojson` as chat templates expect it: Python's `json.dumps`, with spaces after commas and colons, `<` and `>`
 //! as they are, and the options that `transformers` passes on.
 
-use super::value::{Kind, Value};
-use super::{Fuel, Result, compare, fail, numbers};
+use super::super::python::numbers;
+use super::super::value::order::sort;
+use super::super::value::{Kind, Value};
+use super::super::{Fuel, Result, fail};
 
 /// The arguments of `json.dumps`.
 pub(super) struct Options {
@@ -46,7 +48,7 @@ impl Writer<'_> {
                 let keyed = dict.pairs.iter().map(|(key, value)| {
                     Ok((key.clone(), Value::tuple(vec![key.clone(), value.clone()], self.fuel)?))
                 });
-                let sorted = compare::sort(keyed.collect::<Result<_>>()?, false, self.fuel)?;
+                let sorted = sort(keyed.collect::<Result<_>>()?, false, self.fuel)?;
                 return self.series('{', &sorted, '}', |writer, pair| match pair {
                     Value::Sequence(pair) => writer.pair(&pair.items[0], &pair.items[1]),
                     _ => Ok(()),

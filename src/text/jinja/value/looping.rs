@@ -1,52 +1,52 @@
 //! The variable `loop`.
 
-use super::arguments::Arguments;
-use super::value::{Recursion, Value};
-use super::{Fuel, Result, compare, fail};
+use super::equality::equal_items;
+use super::{Recursion, Value};
+use crate::text::jinja::{Fuel, Result, fail};
 use std::cell::{Cell, RefCell};
 
 #[derive(Debug)]
-pub(in super::super) struct Loop {
+pub struct Loop {
     items: Vec<Value>,
     depth_of_items: usize,
     index: Cell<usize>,
     /// How deep a recursive loop is in itself.
-    pub(super) level: usize,
-    pub(super) recursion: Option<Recursion>,
+    pub level: usize,
+    pub recursion: Option<Recursion>,
     /// What `loop.changed` saw last; the loop itself may be among it.
     changed: RefCell<Option<Vec<Value>>>,
 }
 
 impl Loop {
-    pub(super) fn new(items: Vec<Value>, level: usize, recursion: Option<Recursion>) -> Self {
+    pub fn new(items: Vec<Value>, level: usize, recursion: Option<Recursion>) -> Self {
         let depth_of_items = items.iter().map(Value::depth).max().unwrap_or(0);
         let (index, changed) = (Cell::new(0), RefCell::new(None));
         Self { items, depth_of_items, index, level, recursion, changed }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    pub(super) fn depth(&self) -> usize {
+    pub fn depth(&self) -> usize {
         self.depth_of_items
     }
 
     /// Whether `loop.changed` was called.
-    pub(super) fn remembers(&self) -> bool {
+    pub fn remembers(&self) -> bool {
         self.changed.borrow().is_some()
     }
 
-    pub(super) fn forget(&self) {
+    pub fn forget(&self) {
         self.changed.take();
     }
 
-    pub(super) fn at(&self, index: usize) -> Option<Value> {
+    pub fn at(&self, index: usize) -> Option<Value> {
         self.index.set(index);
         self.items.get(index).cloned()
     }
 
-    pub(super) fn attribute(&self, name: &str) -> Option<Value> {
+    pub fn attribute(&self, name: &str) -> Option<Value> {
         let (index, length) = (self.index.get(), self.items.len());
         let int = |value: usize| Value::Int(value as i64);
         Some(match name {
@@ -71,20 +71,18 @@ impl Loop {
         })
     }
 
-    pub(super) fn call(&self, method: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
-        if !arguments.named.is_empty() {
-            return fail(format!("loop.{method} takes no named arguments"));
-        }
-        let values = arguments.positional;
-        if method == "changed" {
-            let mut before = self.changed.borrow_mut();
-            let same = match &*before {
-                Some(before) => compare::equal_items(before, &values, fuel)?,
-                None => false,
-            };
-            *before = Some(values);
-            return Ok(Value::Bool(!same));
-        }
+    /// Whether `values` are others than the last time.
+    pub fn changed(&self, values: Vec<Value>, fuel: &Fuel) -> Result<bool> {
+        let mut before = self.changed.borrow_mut();
+        let same = match &*before {
+            Some(before) => equal_items(before, &values, fuel)?,
+            None => false,
+        };
+        *before = Some(values);
+        Ok(!same)
+    }
+
+    pub fn cycle(&self, values: &[Value]) -> Result<Value> {
         match values.len() {
             0 => fail("no items for cycling given"),
             count => Ok(values[self.index.get() % count].clone()),

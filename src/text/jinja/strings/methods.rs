@@ -1,65 +1,19 @@
 //! Methods of strings.
 
-use super::arguments::{Arguments, count, flag, int, optional_int, text};
-use super::lexer::is_space;
-use super::str_case::{capitalize, is, swap_case, title};
-use super::subscript::Places;
-use super::value::Value;
-use super::{Fuel, Result, fail, str_format};
+use super::format::format;
+use crate::text::jinja::arguments::{Arguments, count, flag, int, optional_int, text};
+use crate::text::jinja::python::case::{capitalize, is, swap_case, title};
+use crate::text::jinja::python::characters::is_space;
+use crate::text::jinja::subscript::Places;
+use crate::text::jinja::value::Value;
+use crate::text::jinja::{Fuel, Result, fail};
 use std::collections::BTreeSet;
 
-pub(super) const NAMES: [&str; 44] = [
-    "capitalize",
-    "casefold",
-    "center",
-    "count",
-    "endswith",
-    "expandtabs",
-    "find",
-    "format",
-    "format_map",
-    "index",
-    "isalnum",
-    "isalpha",
-    "isascii",
-    "isdecimal",
-    "isdigit",
-    "isidentifier",
-    "islower",
-    "isnumeric",
-    "isprintable",
-    "isspace",
-    "istitle",
-    "isupper",
-    "join",
-    "ljust",
-    "lower",
-    "lstrip",
-    "partition",
-    "removeprefix",
-    "removesuffix",
-    "replace",
-    "rfind",
-    "rindex",
-    "rjust",
-    "rpartition",
-    "rsplit",
-    "rstrip",
-    "split",
-    "splitlines",
-    "startswith",
-    "strip",
-    "swapcase",
-    "title",
-    "upper",
-    "zfill",
-];
-
-pub(super) fn call(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
+pub fn call(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     // Case can make three bytes of one.
     fuel.product(3, value.len())?;
     match name {
-        "format" => return str_format::format(value, &arguments, fuel).map(Value::text),
+        "format" => return format(value, &arguments, fuel).map(Value::text),
         "format_map" => {
             let [mapping] = arguments.bind(name, ["mapping"], 1)?;
             let Some(Value::Dict(dict)) = mapping else { return fail("format_map takes a dict") };
@@ -69,7 +23,7 @@ pub(super) fn call(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -
                 _ => None,
             });
             let arguments = Arguments { positional: Vec::new(), named: named.collect() };
-            return str_format::format(value, &arguments, fuel).map(Value::text);
+            return format(value, &arguments, fuel).map(Value::text);
         }
         "count" | "find" | "index" | "rfind" | "rindex" | "startswith" | "endswith" => {
             return search(value, name, arguments, fuel);
@@ -227,7 +181,7 @@ fn search(value: &str, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<
 }
 
 /// `split` and `rsplit`.
-pub(super) fn split<'t>(
+pub fn split<'t>(
     value: &'t str,
     separator: Option<&Value>,
     limit: usize,
@@ -281,7 +235,7 @@ fn split_at_spaces(value: &str, limit: usize, from_right: bool) -> Vec<&str> {
 }
 
 /// `splitlines`, at everything that Python takes for the end of a line.
-pub(super) fn lines<'t>(value: &'t str, keep_ends: bool, fuel: &Fuel) -> Result<Vec<&'t str>> {
+pub fn lines<'t>(value: &'t str, keep_ends: bool, fuel: &Fuel) -> Result<Vec<&'t str>> {
     let ends = ['\n', '\r', '\x0b', '\x0c', '\x1c', '\x1d', '\x1e', '\u{85}', '\u{2028}', '\u{2029}'];
     fuel.values(value.matches(ends).count())?;
     let mut lines = Vec::new();
@@ -300,12 +254,7 @@ pub(super) fn lines<'t>(value: &'t str, keep_ends: bool, fuel: &Fuel) -> Result<
 }
 
 /// `strip`, `lstrip` and `rstrip`.
-pub(super) fn strip<'t>(
-    value: &'t str,
-    name: &str,
-    characters: Option<&Value>,
-    fuel: &Fuel,
-) -> Result<&'t str> {
+pub fn strip<'t>(value: &'t str, name: &str, characters: Option<&Value>, fuel: &Fuel) -> Result<&'t str> {
     let characters = match characters {
         None | Some(Value::None) => None,
         characters => {
@@ -320,7 +269,7 @@ pub(super) fn strip<'t>(
 }
 
 /// `replace`, for all where `count` is negative or not given.
-pub(super) fn replace(value: &str, old: &str, new: &str, count: Option<i64>, fuel: &Fuel) -> Result<String> {
+pub fn replace(value: &str, old: &str, new: &str, count: Option<i64>, fuel: &Fuel) -> Result<String> {
     let limit = count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
     let found = if old.is_empty() { value.chars().count() + 1 } else { value.matches(old).count() };
     fuel.product(found.min(limit), new.len())?;
@@ -328,7 +277,7 @@ pub(super) fn replace(value: &str, old: &str, new: &str, count: Option<i64>, fue
 }
 
 /// `value` in `width` characters: `ljust`, `rjust` or `center`.
-pub(super) fn pad(value: &str, width: i64, fill: char, name: &str, fuel: &Fuel) -> Result<String> {
+pub fn pad(value: &str, width: i64, fill: char, name: &str, fuel: &Fuel) -> Result<String> {
     let length = value.chars().count();
     let missing = count(width).saturating_sub(length);
     fuel.product(missing, fill.len_utf8())?;
@@ -365,7 +314,7 @@ fn expand_tabs(value: &str, size: i64, fuel: &Fuel) -> Result<String> {
 }
 
 /// The value as filters that ignore case compare it.
-pub(super) fn ignore_case(value: Value, fuel: &Fuel) -> Result<Value> {
+pub fn ignore_case(value: Value, fuel: &Fuel) -> Result<Value> {
     Ok(match value {
         Value::Str(text) => {
             fuel.bytes(text.len())?;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub(super) struct Statement {
-    pub(super) line: u32,
-    pub(super) kind: StatementKind,
+pub struct Statement {
+    pub line: u32,
+    pub kind: StatementKind,
 }
 
-pub(super) type Body = Vec<Statement>;
+pub type Body = Vec<Statement>;
 
 #[derive(Debug)]
-pub(super) enum StatementKind {
+pub enum StatementKind {
     Text(String),
     Print(Expression),
     /// The branches in order, then the `else`.
@@ -36,30 +36,30 @@ pub(super) enum StatementKind {
 }
 
 #[derive(Debug)]
-pub(super) struct For {
-    pub(super) target: Target,
-    pub(super) iterable: Expression,
-    pub(super) condition: Option<Expression>,
-    pub(super) recursive: bool,
+pub struct For {
+    pub target: Target,
+    pub iterable: Expression,
+    pub condition: Option<Expression>,
+    pub recursive: bool,
     /// Whether the body looks at `loop`.
-    pub(super) uses_loop: bool,
-    pub(super) body: Body,
-    pub(super) otherwise: Body,
+    pub uses_loop: bool,
+    pub body: Body,
+    pub otherwise: Body,
 }
 
 #[derive(Debug)]
-pub(in super::super) struct Macro {
-    pub(super) name: Arc<str>,
-    pub(super) parameters: Vec<(Arc<str>, Option<Expression>)>,
+pub struct Macro {
+    pub name: Arc<str>,
+    pub parameters: Vec<(Arc<str>, Option<Expression>)>,
     /// Whether the body looks at `varargs`, `kwargs`, `caller`.
-    pub(super) varargs: bool,
-    pub(super) kwargs: bool,
-    pub(super) caller: bool,
-    pub(super) body: Body,
+    pub varargs: bool,
+    pub kwargs: bool,
+    pub caller: bool,
+    pub body: Body,
 }
 
 #[derive(Debug)]
-pub(super) enum Target {
+pub enum Target {
     Name(Arc<str>),
     Tuple(Vec<Target>),
     /// `{% set namespace.attribute = … %}`.
@@ -67,7 +67,7 @@ pub(super) enum Target {
 }
 
 #[derive(Debug)]
-pub(super) enum Expression {
+pub enum Expression {
     None,
     Bool(bool),
     Int(i64),
@@ -92,15 +92,15 @@ pub(super) enum Expression {
 }
 
 #[derive(Debug)]
-pub(super) struct Conditional {
-    pub(super) then: Expression,
+pub struct Conditional {
+    pub then: Expression,
     /// `then if a if b else otherwise`: the last is asked first, and the `else` is its own.
-    pub(super) conditions: Vec<Expression>,
-    pub(super) otherwise: Option<Expression>,
+    pub conditions: Vec<Expression>,
+    pub otherwise: Option<Expression>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Comparison {
+pub enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -112,7 +112,7 @@ pub(super) enum Comparison {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub enum Operator {
     Add,
     Subtract,
     Multiply,
@@ -123,7 +123,7 @@ pub(super) enum Operator {
 }
 
 #[derive(Debug)]
-pub(super) enum Suffix {
+pub enum Suffix {
     Attribute(Arc<str>),
     Item(Expression),
     /// Start, stop, step.
@@ -138,11 +138,11 @@ pub(super) enum Suffix {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct CallArguments {
-    pub(super) positional: Vec<Expression>,
-    pub(super) named: Vec<(Arc<str>, Expression)>,
+pub struct CallArguments {
+    pub positional: Vec<Expression>,
+    pub named: Vec<(Arc<str>, Expression)>,
     /// `*expression`.
-    pub(super) more: Option<Expression>,
+    pub more: Option<Expression>,
     /// `**expression`.
-    pub(super) more_named: Option<Expression>,
+    pub more_named: Option<Expression>,
 }

@@ -1,12 +1,12 @@
 //! `'…%s…' % values`.
 
-use super::format_spec::Spec;
-use super::operators::as_float;
-use super::value::{Kind, Value};
-use super::{Fuel, Result, fail, repr};
+use super::spec::Spec;
+use crate::text::jinja::python::characters::ascii;
+use crate::text::jinja::value::{Kind, Value, repr};
+use crate::text::jinja::{Fuel, Result, fail};
 use std::str::Chars;
 
-pub(super) fn format(format: &str, values: &Value, fuel: &Fuel) -> Result<String> {
+pub fn format(format: &str, values: &Value, fuel: &Fuel) -> Result<String> {
     fuel.bytes(format.len())?;
     let mut values = Values::new(values);
     let mut out = String::new();
@@ -151,7 +151,7 @@ fn conversion(characters: &mut Chars, values: &mut Values, fuel: &Fuel) -> Resul
             Some(int) => spec.of_int(int),
             None => fail(format!("%{kind} format: an integer is required, not {}", value.kind())),
         },
-        'e' | 'E' | 'f' | 'F' | 'g' | 'G' => match as_float(value.defined()?) {
+        'e' | 'E' | 'f' | 'F' | 'g' | 'G' => match value.defined()?.as_float() {
             Some(float) => Ok(spec.of_float(float)),
             None => fail(format!("must be real number, not {}", value.kind())),
         },
@@ -189,9 +189,4 @@ fn number(characters: &mut Chars, values: &mut Values) -> Result<Option<i64>> {
         Err(_) if end == 0 => Ok(None),
         Err(_) => fail("width too big"),
     }
-}
-
-/// Python's `ascii`, of what `repr` gave.
-pub(super) fn ascii(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii() { c.to_string() } else { repr::escaped(c) }).collect()
 }

@@ -1,76 +1,10 @@
-//! Equality and order of values, as Python has them.
+//! The order of values, as Python has it.
 
-use super::ast::Comparison;
-use super::value::{Kind, Sequence, Value};
-use super::{Fuel, Result, fail};
+use super::equality::{alike, equal, numbers};
+use super::{Kind, Value};
+use crate::text::jinja::syntax::ast::Comparison;
+use crate::text::jinja::{Fuel, Result, fail};
 use std::cmp::Ordering;
-use std::rc::Rc;
-
-pub(super) fn equal(left: &Value, right: &Value, fuel: &Fuel) -> Result<bool> {
-    fuel.steps(1)?;
-    Ok(match (left, right) {
-        (Value::Undefined(_), Value::Undefined(_)) | (Value::None, Value::None) => true,
-        (Value::Str(left), Value::Str(right)) => {
-            fuel.bytes(left.len().min(right.len()))?;
-            left == right
-        }
-        (Value::Sequence(left), Value::Sequence(right)) => {
-            Rc::ptr_eq(left, right) || (alike(left, right) && equal_items(&left.items, &right.items, fuel)?)
-        }
-        (Value::Dict(left), Value::Dict(right)) => {
-            if Rc::ptr_eq(left, right) {
-                return Ok(true);
-            }
-            if left.pairs.len() != right.pairs.len() {
-                return Ok(false);
-            }
-            for (key, value) in &left.pairs {
-                match right.get(key, fuel)? {
-                    Some(other) if equal(value, other, fuel)? => {}
-                    _ => return Ok(false),
-                }
-            }
-            true
-        }
-        (Value::Iterator(left), Value::Iterator(right)) => Rc::ptr_eq(left, right),
-        (Value::Object(left), Value::Object(right)) => Rc::ptr_eq(left, right),
-        _ => numbers(left, right) == Some(Ordering::Equal),
-    })
-}
-
-/// Whether two sequences can be equal.
-fn alike(left: &Sequence, right: &Sequence) -> bool {
-    let group = |sequence: &Sequence| match sequence.kind {
-        Kind::List => 0,
-        Kind::Tuple | Kind::Group => 1,
-        Kind::Range { .. } => 2,
-        Kind::Keys | Kind::Items => 3,
-        Kind::Values => 4,
-    };
-    group(left) == group(right)
-}
-
-pub(super) fn equal_items(left: &[Value], right: &[Value], fuel: &Fuel) -> Result<bool> {
-    if left.len() != right.len() {
-        return Ok(false);
-    }
-    for (left, right) in left.iter().zip(right) {
-        if !equal(left, right, fuel)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// The order of two numbers; bools are numbers. Nothing where one is none, or not a number.
-fn numbers(left: &Value, right: &Value) -> Option<Ordering> {
-    match (left, right) {
-        (Value::Float(left), Value::Float(right)) => left.partial_cmp(right),
-        (Value::Float(left), _) => left.partial_cmp(&(right.as_int()? as f64)),
-        (_, Value::Float(right)) => (left.as_int()? as f64).partial_cmp(right),
-        _ => Some(left.as_int()?.cmp(&right.as_int()?)),
-    }
-}
 
 fn is_number(value: &Value) -> bool {
     matches!(value, Value::Bool(_) | Value::Int(_) | Value::Float(_))
@@ -104,11 +38,11 @@ fn order(left: &Value, right: &Value, operator: &str, fuel: &Fuel) -> Result<Opt
 }
 
 /// Whether `left < right`.
-pub(super) fn less(left: &Value, right: &Value, fuel: &Fuel) -> Result<bool> {
+pub fn less(left: &Value, right: &Value, fuel: &Fuel) -> Result<bool> {
     Ok(order(left, right, "<", fuel)? == Some(Ordering::Less))
 }
 
-pub(super) fn holds(left: &Value, comparison: Comparison, right: &Value, fuel: &Fuel) -> Result<bool> {
+pub fn holds(left: &Value, comparison: Comparison, right: &Value, fuel: &Fuel) -> Result<bool> {
     Ok(match comparison {
         Comparison::Equal => equal(left, right, fuel)?,
         Comparison::NotEqual => !equal(left, right, fuel)?,
@@ -150,7 +84,7 @@ fn any_equal<'v>(mut values: impl Iterator<Item = &'v Value>, wanted: &Value, fu
 }
 
 /// `items` in the order of their keys, those with equal keys as they come.
-pub(super) fn sort(items: Vec<(Value, Value)>, reverse: bool, fuel: &Fuel) -> Result<Vec<Value>> {
+pub fn sort(items: Vec<(Value, Value)>, reverse: bool, fuel: &Fuel) -> Result<Vec<Value>> {
     fuel.values(2 * items.len())?;
     let mut sorted = merge_sort(items, reverse, fuel)?;
     Ok(sorted.drain(..).map(|(_, value)| value).collect())

@@ -1,10 +1,9 @@
 //! Numbers and strings in a given width and precision: what `format` and `%` have in common, and Python's
 //! format specifications.
 
-use super::numbers::{exponential, float};
-use super::operators::as_float;
-use super::value::Value;
-use super::{Fuel, Result, fail};
+use crate::text::jinja::python::numbers::{exponential, float};
+use crate::text::jinja::value::Value;
+use crate::text::jinja::{Fuel, Result, fail};
 
 /// The widest and the most precise: what the standard library formats.
 const WIDEST: usize = u16::MAX as usize;
@@ -90,7 +89,7 @@ impl Spec {
             (Value::Bool(_) | Value::Int(_) | Value::Float(_), kind) => match kind {
                 None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' | 'n') => {
                     self.check_grouping()?;
-                    Ok(self.of_float(as_float(value).unwrap_or(0.0)))
+                    Ok(self.of_float(value.as_float().unwrap_or(0.0)))
                 }
                 Some(kind) => unknown(kind),
             },
