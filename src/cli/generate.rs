@@ -1,6 +1,7 @@
 //! `paceline generate`: a prompt in, text out.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use paceline::Error;
@@ -48,6 +49,9 @@ pub struct Args {
     /// Where to run: `webgpu`, `cpu`, or `auto`: the GPU if there is one that is not software.
     #[arg(long, default_value = "auto")]
     device: Device,
+    /// Threads on the CPU; the text is the same whatever their number [default: as many as run at once, up to 8].
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// Longest context in tokens, prompt and answer together; never more than the model's own.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CAPACITY)]
     capacity: usize,
@@ -194,8 +198,12 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
     let load = async || -> Result<Loaded, Error> {
         let target = progress.open(&args.target)?;
         let draft = draft.map(|files| progress.open(files)).transpose().map_err(Error::of_draft)?;
-        let options =
-            LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
+        let options = LoadOptions {
+            device: args.device,
+            capacity: Some(args.capacity),
+            threads: args.threads.map(NonZeroUsize::get),
+            tuning: tuning::read(),
+        };
         let loaded = load::load_shards(target, draft, &options).await?;
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);

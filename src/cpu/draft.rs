@@ -8,8 +8,8 @@ use super::layer::prepare;
 use super::matrix::Matrix;
 use super::model::{Input, Logits, Model};
 use super::ops::fuse::fuse;
-use super::ops::matvec::matvec;
-use super::{Cache, activations::Activations};
+use super::ops::matvec::matvecs;
+use super::{Cache, Team, activations::Activations};
 use crate::model::{self, Taps};
 use crate::round::Fit;
 
@@ -37,6 +37,11 @@ impl Draft {
     /// A plain model as a draft: token-fed, its head predicts the first ids.
     pub fn plain(model: Model) -> Self {
         Self { model, fuse: None, ids: None, taps: None, of: None }
+    }
+
+    /// As [`Model::set_team`].
+    pub fn set_team(&mut self, team: Team) {
+        self.model.set_team(team);
     }
 
     /// Hyper-parameters.
@@ -174,7 +179,7 @@ impl Draft {
         let mut x = vec![0.0; tokens.len() * weights.matrix.rows()];
         let mut quantized = Activations::default();
         prepare(level, &mut quantized, &inputs, &[&weights.matrix]);
-        matvec(level, &weights.matrix, &inputs, &quantized, &mut x);
+        matvecs(self.model.team(), level, [(&weights.matrix, &mut x)], &inputs, &quantized);
         x
     }
 }

@@ -6,12 +6,13 @@ use super::Cache;
 use super::layer::{Layer, Pass, Place, add_bias, prepare};
 use super::matrix::Matrix;
 use super::ops::embed::embed;
-use super::ops::matvec::matvec;
+use super::ops::matvec::matvecs;
 use super::ops::norm::rms_norm;
 use super::ops::softcap::softcap;
 use super::scratch::take;
 use super::simd::Level;
 use super::tapped::States;
+use super::team::Team;
 use crate::model::Config;
 
 /// Rows that go through the layers together. More share the weights' way from memory, fewer stay in the caches.
@@ -59,6 +60,7 @@ impl Input<'_> {
 pub struct Model {
     pub(super) config: Config,
     pub(super) level: Level,
+    pub(super) team: Team,
     /// Shared with the drafts that read it.
     pub(super) embedding: Arc<Matrix>,
     pub(super) head: Head,
@@ -91,6 +93,16 @@ impl Model {
     /// Makes it run on another instruction set; results stay bitwise the same.
     pub fn set_level(&mut self, level: Level) {
         self.level = level;
+    }
+
+    /// The threads that it runs on: the caller alone, unless others were [given](Self::set_team).
+    pub fn team(&self) -> &Team {
+        &self.team
+    }
+
+    /// Makes it run on other threads; results stay bitwise the same.
+    pub fn set_team(&mut self, team: Team) {
+        self.team = team;
     }
 
     /// Memory of the weight matrices.
@@ -222,7 +234,7 @@ impl Model {
                 }
             }
         }
-        let pass = Pass { config, level, ropes: &self.ropes, places };
+        let pass = Pass { config, level, team: &self.team, ropes: &self.ropes, places };
         let begin = states.as_mut().map_or(0, |states| states.extend(rows - live));
         for (index, layer) in self.layers.iter().enumerate() {
             let needed = if index + 1 == self.layers.len() { live } else { 0 };
@@ -237,7 +249,7 @@ impl Model {
             rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);
             let head = self.head();
             prepare(level, &mut scratch.quantized, normed, &[head]);
-            matvec(level, head, normed, &scratch.quantized, logits);
+            matvecs(&self.team, level, [(head, &mut *logits)], normed, &scratch.quantized);
             add_bias(logits, self.head.bias.as_deref());
             softcap(config.plan.logit_softcap, logits);
         }

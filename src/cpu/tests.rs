@@ -1,9 +1,9 @@
 //! Every operation against its float64 reference, against other instruction sets, and against itself row by row.
 
 use super::ops::attention::{attend, scores_len};
-use super::ops::matvec::{matvec, multiply};
+use super::ops::matvec::{matvec, matvecs, multiply};
 use super::ops::{gate, norm, rope};
-use super::{Cache, Level, Matrix, activations::Activations, reference};
+use super::{Cache, Level, Matrix, Team, activations::Activations, reference};
 use crate::gguf::format::{FORMATS, Spec};
 use crate::model::{Activation, Attention, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES};
 
@@ -97,6 +97,32 @@ fn windows_may_cut_anywhere() {
         }
         let x = random(5, columns);
         assert_eq!(multiply(&whole, &x), multiply(&cut, &x), "{}", spec.name);
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let teams = [2, 3, 5].map(Team::new);
+    for spec in &FORMATS {
+        let columns = widths(spec)[1].next_multiple_of(spec.block_len * 2);
+        // Large enough to be cut into parts even as one row, and rows that fill no panel.
+        let sizes = [300_000 / columns | 1, 90_000 / columns | 1];
+        let matrices = sizes.map(|rows| matrix(spec, rows, columns).0);
+        for rows in [1, 2, 5, 9, 33] {
+            let x = random(17, rows * columns);
+            let expected = matrices.each_ref().map(|matrix| run(Level::best(), matrix, &x));
+            let mut quantized = Activations::default();
+            if matrices[0].is_quantized() {
+                quantized.quantize(Level::best(), &x, columns);
+            }
+            for team in &teams {
+                let mut out = sizes.map(|n| vec![f32::NAN; rows * n]);
+                let [a, b] = &mut out;
+                let products = [(&matrices[0], &mut a[..]), (&matrices[1], &mut b[..])];
+                matvecs(team, Level::best(), products, &x, &quantized);
+                assert!(out == expected, "{}: {rows} rows, {team:?}", spec.name);
+            }
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub struct LoadOptions {
     pub device: Device,
     /// Longest context in tokens; `None` is [`DEFAULT_CAPACITY`]. Never more than the target was trained for.
     pub capacity: Option<usize>,
+    /// Threads on the CPU; `None` is [`cpu::team::default_threads`]. The same text comes out whatever their number.
+    pub threads: Option<usize>,
     /// What earlier starts found out about adapters ([`Loaded::tuning`]).
     pub tuning: gpu::Tuning,
 }
@@ -134,7 +136,9 @@ impl<S: ByteSource> Opened<S, Draft> {
 
     async fn load_cpu(&mut self, target: &cpu::Model, capacity: usize) -> Result<Rc<cpu::Draft>, Error> {
         let loading = cpu::Draft::load(&mut self.stream, &self.model, target, capacity);
-        Ok(Rc::new(loading.await.map_err(Error::of_draft)?))
+        let mut draft = loading.await.map_err(Error::of_draft)?;
+        draft.set_team(target.team().clone());
+        Ok(Rc::new(draft))
     }
 }
 
@@ -170,8 +174,10 @@ impl<S: ByteSource> Opened<S, Model> {
         &mut self,
         draft: Option<&mut Opened<D, Draft>>,
         capacity: usize,
+        team: cpu::Team,
     ) -> Result<cpu::Session, Error> {
-        let target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
+        let mut target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
+        target.set_team(team);
         let small = match draft {
             None => None,
             Some(draft) => Some(draft.load_cpu(&target, capacity).await?),
@@ -218,7 +224,10 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
         Some(device) => {
             AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, capacity).await?)
         }
-        None => AnyEngine::Cpu(target.load_cpu(draft.as_mut(), capacity).await?),
+        None => {
+            let team = cpu::Team::new(options.threads.unwrap_or_else(cpu::team::default_threads));
+            AnyEngine::Cpu(target.load_cpu(draft.as_mut(), capacity, team).await?)
+        }
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let about = target.about(|model| &model.config);

@@ -15,6 +15,8 @@ pub struct EngineInfo {
     pub software: bool,
     /// The matvec variant in use (GPU).
     pub variant: String,
+    /// Threads that passes run on, the caller among them; 0 on a GPU.
+    pub threads: usize,
 }
 
 /// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.

@@ -159,6 +159,7 @@ impl PacelineEngine {
         let options = load::LoadOptions {
             device: options.device.parse()?,
             capacity: options.capacity,
+            threads: None,
             tuning: options.tuning.unwrap_or_default(),
         };
         let target = observe(target, "target", on_progress, signal)?;

@@ -176,8 +176,8 @@ impl Engine for Session {
     type Draft = Rc<Draft>;
 
     fn info(&self) -> EngineInfo {
-        let adapter = self.target.model().level().name().into();
-        EngineInfo { device: "cpu", adapter, ..EngineInfo::default() }
+        let (adapter, threads) = (self.target().level().name().into(), self.target().team().threads());
+        EngineInfo { device: "cpu", adapter, threads, ..EngineInfo::default() }
     }
 
     fn config(&self) -> &Config {

@@ -21,7 +21,7 @@ pub(super) struct Product<'a, const BITS: usize> {
 impl<const BITS: usize> super::Product for Product<'_, BITS> {
     const TILE: usize = 8;
 
-    fn tile<const M: usize>(self, job: &Job, panels: Range<usize>, out: Out<'_>) {
+    fn tile<const M: usize>(self, job: &Job<'_>, panels: Range<usize>, out: Out<'_>) {
         let x = std::array::from_fn(|m| self.x.row(out.first + m));
         // Dispatched tile by tile, so that each kind of tile is compiled as a function of its own: V8 gives up on
         // allocating registers well in one function of all of them.
