@@ -77,6 +77,7 @@ export type ErrorCode =
   | 'logit-bias-range'
   | 'logit-bias-twice'
   | 'device-unknown'
+  | 'kv-cache-unknown'
   | 'token-range'
   | 'stops-too-many'
   | 'not-started'

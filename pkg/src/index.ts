@@ -55,6 +55,7 @@ export type {
   DrafterInfo,
   EngineInfo,
   FileSource,
+  KvCache,
   LoadOptions,
   LoadProgress,
   MemoryInfo,

@@ -108,6 +108,7 @@ export const INFO: EngineInfo = {
   variant: '',
   warnings: [],
   capacity: 64,
+  kvCache: 'f32',
   maxGamma: 4,
   ...KNOWN,
   hasChatTemplate: true,

@@ -223,6 +223,7 @@ fn measure_clock(
         device: args.device,
         capacity: Some(args.capacity),
         tuning: if args.device == Device::Cpu { Default::default() } else { tuning::read() },
+        ..LoadOptions::default()
     };
     let target = args.target.open().map_err(Error::from)?;
     let draft = draft.open().map_err(Error::from)?;

@@ -7,6 +7,7 @@ use paceline::Error;
 use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Stats};
 use paceline::drafters::{self, DRAFTERS, Drafter};
 use paceline::load::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
+use paceline::model::CacheType;
 use paceline::round::Engine as _;
 use paceline::text::{Message, TextStream};
 
@@ -51,6 +52,9 @@ pub struct Args {
     /// Longest context in tokens, prompt and answer together; never more than the model's own.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CAPACITY)]
     capacity: usize,
+    /// Numbers of the KV caches: f32, or f16, which halves their memory and rounds what they hold: another text may come out.
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    kv_cache: CacheType,
     /// Print one JSON object at the end instead of the text as it comes.
     #[arg(long)]
     pub json: bool,
@@ -194,8 +198,12 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
     let load = async || -> Result<Loaded, Error> {
         let target = progress.open(&args.target)?;
         let draft = draft.map(|files| progress.open(files)).transpose().map_err(Error::of_draft)?;
-        let options =
-            LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
+        let options = LoadOptions {
+            device: args.device,
+            capacity: Some(args.capacity),
+            kv_cache: args.kv_cache,
+            tuning: tuning::read(),
+        };
         let loaded = load::load_shards(target, draft, &options).await?;
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);

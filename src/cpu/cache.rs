@@ -8,12 +8,13 @@
 //!   of every position, in order.
 
 use super::scratch::Scratch;
-use crate::model::{Config, Mixer};
+use crate::model::{CacheType, Config, Mixer};
 
 /// What the layers remember of one sequence in f32, and the scratch memory of its passes.
 #[derive(Debug)]
 pub struct Cache {
     capacity: usize,
+    of: CacheType,
     layers: Vec<KeysAndValues>,
     pub(super) scratch: Scratch,
 }
@@ -51,7 +52,18 @@ impl Cache {
                 values: vec![[0.0; 8]; kv_heads * capacity * head_dim.div_ceil(8)],
             }
         };
-        Self { capacity, layers: config.plan.layers.iter().map(layer).collect(), scratch: Scratch::default() }
+        Self {
+            capacity,
+            of: CacheType::F32,
+            layers: config.plan.layers.iter().map(layer).collect(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The same, empty, of other numbers.
+    pub fn of_type(mut self, of: CacheType) -> Self {
+        self.of = of;
+        self
     }
 
     /// Positions that fit.
@@ -87,15 +99,19 @@ impl Cache {
 
     /// Writes one position's keys and values, all heads of `layer` one after the other.
     pub fn write(&mut self, layer: usize, position: usize, key: &[f32], value: &[f32]) {
+        let of = self.of;
+        let kept = |x: f32| if of == CacheType::F16 { half::f16::from_f32(x).to_f32() } else { x };
         let own = &mut self.layers[layer];
         let (keys, values) = own.sizes(self.capacity);
         let dim = own.head_dim;
         let heads = (0..own.kv_heads).zip(key.chunks_exact(dim)).zip(value.chunks_exact(dim));
         for ((head, key), value) in heads {
             let groups = &mut own.keys[head * keys + position / 8 * dim..][..dim];
-            groups.iter_mut().zip(key).for_each(|(group, k)| group[position % 8] = *k);
+            groups.iter_mut().zip(key).for_each(|(group, k)| group[position % 8] = kept(*k));
             let groups = own.values[head * values..][..values].chunks_exact_mut(self.capacity);
-            groups.zip(value.chunks(8)).for_each(|(group, v)| group[position][..v.len()].copy_from_slice(v));
+            groups.zip(value.chunks(8)).for_each(|(group, v)| {
+                group[position].iter_mut().zip(v).for_each(|(kept_v, v)| *kept_v = kept(*v))
+            });
         }
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 pub use any::{AnyDraft, AnyEngine};
 
 use crate::gguf::{Header, Stream};
-use crate::model::{self, Config, Draft, Model};
+use crate::model::{self, CacheType, Config, Draft, Model};
 use crate::round::{self, Engine};
 use crate::source::ByteSource;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
@@ -49,6 +49,8 @@ pub struct LoadOptions {
     pub device: Device,
     /// Longest context in tokens; `None` is [`DEFAULT_CAPACITY`]. Never more than the target was trained for.
     pub capacity: Option<usize>,
+    /// In what the KV caches of target and draft keep their numbers.
+    pub kv_cache: CacheType,
     /// What earlier starts found out about adapters ([`Loaded::tuning`]).
     pub tuning: gpu::Tuning,
 }
@@ -155,7 +157,7 @@ impl<S: ByteSource> Opened<S, Model> {
         draft: Option<&mut Opened<D, Draft>>,
         device: &Rc<gpu::Device>,
         tuning: &mut gpu::Tuning,
-        capacity: usize,
+        (capacity, kv_cache): (usize, CacheType),
     ) -> Result<gpu::Session, Error> {
         let choice = gpu::choose_kernels(device, tuning).await?;
         let target = gpu::Model::load(device, &mut self.stream, &self.model, choice, capacity).await?;
@@ -163,20 +165,20 @@ impl<S: ByteSource> Opened<S, Model> {
             None => None,
             Some(draft) => Some(draft.load_gpu(&target).await?),
         };
-        Ok(gpu::Session::new(Rc::new(target), small)?)
+        Ok(gpu::Session::with_kv_cache(Rc::new(target), small, kv_cache)?)
     }
 
     async fn load_cpu<D: ByteSource>(
         &mut self,
         draft: Option<&mut Opened<D, Draft>>,
-        capacity: usize,
+        (capacity, kv_cache): (usize, CacheType),
     ) -> Result<cpu::Session, Error> {
         let target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
         let small = match draft {
             None => None,
             Some(draft) => Some(draft.load_cpu(&target, capacity).await?),
         };
-        Ok(cpu::Session::new(Rc::new(target), small, capacity))
+        Ok(cpu::Session::with_kv_cache(Rc::new(target), small, capacity, kv_cache))
     }
 }
 
@@ -211,14 +213,13 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
         None => None,
     };
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
+    let caches = (capacity, options.kv_cache);
 
     let mut tuning = options.tuning.clone();
     let (gpu, fallback) = open_gpu(options.device).await?;
     let engine = match gpu {
-        Some(device) => {
-            AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, capacity).await?)
-        }
-        None => AnyEngine::Cpu(target.load_cpu(draft.as_mut(), capacity).await?),
+        Some(device) => AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, caches).await?),
+        None => AnyEngine::Cpu(target.load_cpu(draft.as_mut(), caches).await?),
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let about = target.about(|model| &model.config);

@@ -1,7 +1,7 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
 use super::{Counters, Error, Outcome, Proposal, Rules};
-use crate::model::Config;
+use crate::model::{CacheType, Config};
 use crate::verify;
 
 /// What the engine runs on.
@@ -15,6 +15,9 @@ pub struct EngineInfo {
     pub software: bool,
     /// The matvec variant in use (GPU).
     pub variant: String,
+    /// In what its KV caches keep their numbers.
+    #[serde(rename = "kvCache")]
+    pub kv_cache: CacheType,
 }
 
 /// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.

@@ -14,6 +14,7 @@ use super::value::{
 use crate::decode::{Abilities, Event, Gamma, Generator, Options};
 use crate::drafters;
 use crate::load::{self, AnyEngine, Loaded};
+use crate::model::CacheType;
 use crate::round::Engine as _;
 use crate::source::Observed;
 use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
@@ -159,6 +160,7 @@ impl PacelineEngine {
         let options = load::LoadOptions {
             device: options.device.parse()?,
             capacity: options.capacity,
+            kv_cache: cache_type(options.kv_cache.as_deref())?,
             tuning: options.tuning.unwrap_or_default(),
         };
         let target = observe(target, "target", on_progress, signal)?;
@@ -217,6 +219,11 @@ impl PacelineEngine {
         )?;
         Ok(())
     }
+}
+
+/// The cache type of that name, or the default.
+fn cache_type(name: Option<&str>) -> Result<CacheType, Error> {
+    Ok(name.map_or(Ok(CacheType::default()), str::parse).map_err(crate::Error::from)?)
 }
 
 /// The files of a model, with their progress told as that of `part`.

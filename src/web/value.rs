@@ -19,6 +19,7 @@ use crate::verify::{self, Lenience};
 pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
+    pub kv_cache: Option<String>,
     pub tuning: Option<gpu::Tuning>,
 }
 

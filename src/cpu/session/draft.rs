@@ -4,6 +4,7 @@ use std::ops::{Deref, Range};
 
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Draft, Logits};
+use crate::model::CacheType;
 use crate::round::Memory;
 
 /// A draft, and what it has read of a text.
@@ -21,6 +22,12 @@ impl<D: Deref<Target = Draft>> DraftReader<D> {
     pub fn new(draft: D, capacity: usize) -> Self {
         let cache = Cache::new(draft.config(), capacity);
         Self { draft, cache, read: 0, own: Vec::new() }
+    }
+
+    /// The same, which keeps its keys and values in `kv_cache`.
+    pub fn with_kv_cache(mut self, kv_cache: CacheType) -> Self {
+        self.cache = self.cache.of_type(kv_cache);
+        self
     }
 
     /// The draft.

@@ -19,7 +19,7 @@ pub use states::States;
 pub use target::TargetReader;
 
 use super::{Draft, Logits, Model};
-use crate::model::Config;
+use crate::model::{CacheType, Config};
 use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, Outcome, Proposal, Rules};
 use crate::sampling::log_probability;
 use crate::sampling::random::{Draws, Philox};
@@ -37,6 +37,7 @@ pub struct Session {
     draft: Option<DraftReader<Rc<Draft>>>,
     greedy: Box<dyn Verifier>,
     capacity: usize,
+    kv_cache: CacheType,
     context: Vec<u32>,
     rules: Rules,
     /// Tokens of context that end the rounds.
@@ -51,10 +52,21 @@ impl Session {
     ///
     /// The draft must have been loaded for this target, as it runs [beside](crate::model::Draft::beside) it.
     pub fn new(target: Rc<Model>, draft: Option<Rc<Draft>>, capacity: usize) -> Self {
+        Self::with_kv_cache(target, draft, capacity, CacheType::default())
+    }
+
+    /// As [`Self::new`], with KV caches of `kv_cache`.
+    pub fn with_kv_cache(
+        target: Rc<Model>,
+        draft: Option<Rc<Draft>>,
+        capacity: usize,
+        kv_cache: CacheType,
+    ) -> Self {
         let taps = draft.as_ref().and_then(|draft| draft.taps().cloned());
         Self {
-            target: TargetReader::new(target, capacity, taps),
-            draft: draft.map(|draft| DraftReader::new(draft, capacity)),
+            target: TargetReader::new(target, capacity, taps).with_kv_cache(kv_cache),
+            draft: draft.map(|draft| DraftReader::new(draft, capacity).with_kv_cache(kv_cache)),
+            kv_cache,
             greedy: Box::new(Greedy),
             capacity,
             context: Vec::new(),
@@ -79,7 +91,7 @@ impl Session {
     /// Another, empty sequence on the same weights.
     pub fn another(&self) -> Self {
         let draft = self.draft.as_ref().map(|reader| Rc::clone(reader.draft()));
-        Self::new(Rc::clone(self.target.model()), draft, self.capacity)
+        Self::with_kv_cache(Rc::clone(self.target.model()), draft, self.capacity, self.kv_cache)
     }
 
     /// Forgets what target and draft have read beyond the first `len` tokens.
@@ -177,7 +189,7 @@ impl Engine for Session {
 
     fn info(&self) -> EngineInfo {
         let adapter = self.target.model().level().name().into();
-        EngineInfo { device: "cpu", adapter, ..EngineInfo::default() }
+        EngineInfo { device: "cpu", adapter, kv_cache: self.kv_cache, ..EngineInfo::default() }
     }
 
     fn config(&self) -> &Config {
@@ -234,7 +246,7 @@ impl Engine for Session {
         assert_eq!(self.in_flight(), 0, "a generation is under way");
         round::check_fit(self, &draft.fit(self.target.model()))?;
         self.target.keep_states(draft.taps().cloned());
-        self.draft = Some(DraftReader::new(draft, self.capacity));
+        self.draft = Some(DraftReader::new(draft, self.capacity).with_kv_cache(self.kv_cache));
         self.fill();
         Ok(())
     }

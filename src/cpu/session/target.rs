@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Logits, Model};
-use crate::model::Taps;
+use crate::model::{CacheType, Taps};
 use crate::round::Memory;
 
 /// A target, and what it has read of a text.
@@ -23,6 +23,12 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         let cache = Cache::new(model.config(), capacity);
         let states = taps.map(States::new);
         Self { model, cache, read: 0, states }
+    }
+
+    /// The same, which keeps its keys and values in `kv_cache`.
+    pub fn with_kv_cache(mut self, kv_cache: CacheType) -> Self {
+        self.cache = self.cache.of_type(kv_cache);
+        self
     }
 
     /// The model.

@@ -23,6 +23,7 @@ impl Engine for Session {
             adapter: self.device.adapter(),
             software: self.device.is_software(),
             variant: self.target.model.choice().to_string(),
+            kv_cache: self.kv_cache,
         }
     }
 

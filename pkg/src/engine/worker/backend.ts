@@ -6,7 +6,7 @@
 
 import type { ByteStream } from '../../bytes/stream.js';
 import type { ChatMessage, Result, Stats, Token } from '../../types/generate.js';
-import type { Device, EngineInfo, LoadProgress } from '../../types/load.js';
+import type { Device, EngineInfo, KvCache, LoadProgress } from '../../types/load.js';
 import type { GenerateMessage, Prompt } from '../../wire/protocol.js';
 
 /** How far the reading of a file is. */
@@ -19,6 +19,7 @@ export type Tuning = Record<string, string>;
 export interface BackendLoadOptions {
   device: Device;
   capacity: number | undefined;
+  kvCache: KvCache | undefined;
   /** What an earlier engine on this adapter found out (see `tuning.ts`). */
   tuning: Tuning | undefined;
 }

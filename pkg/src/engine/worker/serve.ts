@@ -40,14 +40,14 @@ export function serve(
   const loaded = (): BackendEngine => sequence(0).engine;
 
   const handlers: Handlers<Operations> = {
-    async load({ target, draft, device, capacity, alive }, tell, signal) {
+    async load({ target, draft, device, capacity, kvCache, alive }, tell, signal) {
       await holdWhileAlive(alive);
       const adapter = device === 'cpu' ? undefined : await adapterName();
       const tuning = adapter === undefined ? undefined : await recall(adapter);
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
           wasm = await backend();
-          return wasm.load(target, draft, { device, capacity, tuning }, onProgress, signal);
+          return wasm.load(target, draft, { device, capacity, kvCache, tuning }, onProgress, signal);
         });
       const { result: engine, notStored, gpuFailure } = await onAnyDevice(device, [target, draft], loadOn);
       sequences.set(0, new Sequence(engine));
