@@ -54,6 +54,7 @@ export type ErrorCode =
   | 'model-shape'
   | 'model-config'
   | 'model-numerics'
+  | 'memory-full'
   | 'model-unread-tensor'
   | 'gpu-no-adapter'
   | 'gpu-no-device'

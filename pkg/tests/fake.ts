@@ -73,6 +73,7 @@ export const STATS: Stats = {
   dispatches: 0,
   submits: 0,
   readbacks: 0,
+  pages: 0,
   objects: 0,
   prefillMs: 0,
   draftMs: 0,

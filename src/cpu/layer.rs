@@ -3,7 +3,7 @@
 use super::activations::Activations;
 use super::cache::Cache;
 use super::matrix::Matrix;
-use super::ops::attention::{attend, scores_len};
+use super::ops::attention::{attend, scratch_len};
 use super::ops::gate::gate;
 use super::ops::matvec::matvec;
 use super::ops::norm::{rms_norm, rms_norm_in_place};
@@ -165,7 +165,7 @@ impl Layer {
         self.q.apply(pass, normed, &s.quantized, q);
         pass.rope(attention, q, live);
         let context = take(&mut s.context, alive * q_width);
-        read_cache(attention, pass, index, live, caches, q, &mut s.scores, context);
+        read_cache(attention, pass, index, live, caches, q, &mut s.attention, context);
 
         prepare(level, &mut s.quantized, context, &[&self.attention_output.matrix]);
         self.attention_output.apply(pass, context, &s.quantized, normed);
@@ -202,21 +202,21 @@ fn read_cache(
     live: usize,
     caches: &[&mut Cache],
     q: &[f32],
-    scores: &mut Vec<f32>,
+    scratch: &mut Vec<f32>,
     out: &mut [f32],
 ) {
     let shared = attention.heads / attention.kv_heads;
     let group = shared * attention.head_dim;
     let width = attention.q_width();
     let longest = pass.places.iter().map(|place| place.position + 1).max().unwrap_or(0);
-    let scores = take(scores, scores_len(shared, longest));
+    let scratch = take(scratch, scratch_len(attention, shared, longest));
     for kv_head in 0..attention.kv_heads {
         let rows = q.chunks_exact(width).zip(out.chunks_exact_mut(width));
         for (place, (q, out)) in pass.places[live..].iter().zip(rows) {
             let head = caches[place.cache].head(layer, kv_head);
             let range = kv_head * group..(kv_head + 1) * group;
             let (q, out) = (&q[range.clone()], &mut out[range]);
-            attend(pass.level, attention, head, place.position, q, scores, out);
+            attend(pass.level, attention, head, place.position, q, scratch, out);
         }
     }
 }

@@ -21,8 +21,8 @@ pub(super) struct Scratch {
     pub gate: Vec<f32>,
     /// Up-projection of the MLP.
     pub up: Vec<f32>,
-    /// Scores of the query heads that share a key/value head.
-    pub scores: Vec<f32>,
+    /// Of [`attend`](super::ops::attention::attend).
+    pub attention: Vec<f32>,
     /// The input of the next products, quantized.
     pub quantized: Activations,
 }

@@ -1,9 +1,9 @@
 //! Every operation against its float64 reference, against other instruction sets, and against itself row by row.
 
-use super::ops::attention::{attend, scores_len};
+use super::ops::attention::{attend, scratch_len};
 use super::ops::matvec::{matvec, multiply};
 use super::ops::{gate, norm, rope};
-use super::{Cache, Level, Matrix, activations::Activations, reference};
+use super::{Cache, Level, Matrix, PAGE, activations::Activations, reference};
 use crate::gguf::format::{FORMATS, Spec};
 use crate::model::{Activation, Attention, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES};
 
@@ -207,6 +207,8 @@ fn gates_match_the_reference() {
 
 #[test]
 fn attention_matches_the_reference() {
+    /// More than two pages.
+    const CONTEXT: usize = 2 * PAGE + 9;
     let usual = |heads, kv_heads, dim| Attention::new(heads, kv_heads, dim);
     for attention in [
         usual(3, 1, 64),
@@ -230,21 +232,23 @@ fn attention_matches_the_reference() {
             plan: Plan::uniform(2, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
         };
         let kv_width = kv_heads * dim;
-        let mut cache = Cache::new(&config, 37);
-        let (k, v, q) = (random(1, 37 * kv_width), random(2, 37 * kv_width), random(3, heads * dim));
+        let mut cache = Cache::new(&config, CONTEXT);
+        cache.reserve(CONTEXT).expect("memory");
+        let (k, v, q) =
+            (random(1, CONTEXT * kv_width), random(2, CONTEXT * kv_width), random(3, heads * dim));
         for (position, (k, v)) in k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width)).enumerate() {
             cache.write(1, position, k, v);
         }
-        for len in [1, 7, 8, 9, 37] {
+        for len in [1, 7, 8, 9, 37, 64, 65, CONTEXT] {
             let expected = reference::attention(&q, &k[..len * kv_width], &v[..len * kv_width], &attention);
             let mut results = levels().into_iter().map(|level| {
                 let mut out = vec![0.0; heads * dim];
                 let shared = heads / kv_heads;
-                let mut scores = vec![f32::NAN; scores_len(shared, len)];
+                let mut scratch = vec![f32::NAN; scratch_len(&attention, shared, len)];
                 for (kv, (q, out)) in
                     q.chunks_exact(shared * dim).zip(out.chunks_exact_mut(shared * dim)).enumerate()
                 {
-                    attend(level, &attention, cache.head(1, kv), len - 1, q, &mut scores, out);
+                    attend(level, &attention, cache.head(1, kv), len - 1, q, &mut scratch, out);
                 }
                 out
             });

@@ -207,6 +207,7 @@ struct StatsNames {
     submits: u64,
     readbacks: u64,
     objects: u64,
+    pages: u64,
     prefill_ms: f64,
     draft_ms: f64,
     verify_ms: f64,

@@ -5,7 +5,7 @@ use std::ops::{Deref, Range};
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Draft, Logits};
 use crate::model::CacheType;
-use crate::round::Memory;
+use crate::round::{Error, Memory};
 
 /// A draft, and what it has read of a text.
 pub struct DraftReader<D> {
@@ -33,6 +33,24 @@ impl<D: Deref<Target = Draft>> DraftReader<D> {
     /// The draft.
     pub fn draft(&self) -> &D {
         &self.draft
+    }
+
+    /// Sees to memory for the first `len` tokens.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        self.cache.reserve(len)
+    }
+
+    /// Gives back the memory that the first `len` tokens do not need.
+    pub fn release(&mut self, len: usize) {
+        self.cache.release(len);
+    }
+
+    /// What it remembers its text in.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Reads on to the end of `text`, without logits; `states` are the target's there.

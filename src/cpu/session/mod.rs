@@ -45,6 +45,8 @@ pub struct Session {
     /// Rounds since the rules were set.
     epoch: u32,
     submitted: Option<Proposal>,
+    /// Pages that drafts had added which others have replaced.
+    replaced_pages: u64,
 }
 
 impl Session {
@@ -74,6 +76,7 @@ impl Session {
             limit: capacity,
             epoch: 0,
             submitted: None,
+            replaced_pages: 0,
         }
     }
 
@@ -100,6 +103,12 @@ impl Session {
         if let Some(draft) = &mut self.draft {
             draft.truncate(len);
         }
+    }
+
+    /// Sees to memory for `len` tokens of context.
+    fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        self.target.reserve(len)?;
+        self.draft.as_mut().map_or(Ok(()), |draft| draft.reserve(len))
     }
 
     /// Has both models read all of the context but the last token.
@@ -140,6 +149,7 @@ impl Session {
 
     fn round(&mut self, proposal: Proposal) -> Result<Outcome, Error> {
         let (length, width) = (self.context.len(), self.config().head_vocab);
+        self.reserve(length + proposal.len())?;
         let began = Instant::now();
         let mut drafted = self.propose(proposal)?;
         let verifying = Instant::now();
@@ -209,7 +219,9 @@ impl Engine for Session {
     }
 
     fn counters(&self) -> Counters {
-        Counters::default()
+        let draft = self.draft.as_ref().map_or(0, |draft| draft.cache().pages_added());
+        let pages = self.target.cache().pages_added() + draft + self.replaced_pages;
+        Counters { pages, ..Counters::default() }
     }
 
     fn len(&self) -> usize {
@@ -224,11 +236,16 @@ impl Engine for Session {
         self.submitted = None;
         self.context.truncate(len);
         self.keep_read(len.saturating_sub(1));
+        self.target.release(len);
+        if let Some(draft) = &mut self.draft {
+            draft.release(len);
+        }
         Ok(())
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
         round::check_growth(self, tokens.len())?;
+        self.reserve(self.context.len() + tokens.len())?;
         self.context.extend_from_slice(tokens);
         self.fill();
         Ok(())
@@ -245,8 +262,11 @@ impl Engine for Session {
     async fn replace_draft(&mut self, draft: Rc<Draft>) -> Result<(), Error> {
         assert_eq!(self.in_flight(), 0, "a generation is under way");
         round::check_fit(self, &draft.fit(self.target.model()))?;
+        let mut reader = DraftReader::new(Rc::clone(&draft), self.capacity).with_kv_cache(self.kv_cache);
+        reader.reserve(self.context.len())?;
         self.target.keep_states(draft.taps().cloned());
-        self.draft = Some(DraftReader::new(draft, self.capacity).with_kv_cache(self.kv_cache));
+        let replaced = self.draft.replace(reader);
+        self.replaced_pages += replaced.map_or(0, |draft| draft.cache().pages_added());
         self.fill();
         Ok(())
     }

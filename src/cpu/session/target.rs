@@ -5,7 +5,7 @@ use std::ops::Deref;
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Logits, Model};
 use crate::model::{CacheType, Taps};
-use crate::round::Memory;
+use crate::round::{Error, Memory};
 
 /// A target, and what it has read of a text.
 pub struct TargetReader<M> {
@@ -101,6 +101,28 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
             }
         }
         output.logits
+    }
+
+    /// Sees to memory for the first `len` tokens.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        self.cache.reserve(len)?;
+        self.states.as_mut().map_or(Ok(()), |states| states.reserve(len))
+    }
+
+    /// Gives back the memory that the first `len` tokens do not need.
+    pub fn release(&mut self, len: usize) {
+        self.cache.release(len);
+        if let Some(states) = &mut self.states {
+            states.release(len);
+        }
+    }
+
+    /// What it remembers its text in.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Lets go of the states before `position`, where it keeps any.
