@@ -60,5 +60,6 @@ export type {
   LoadProgress,
   MemoryInfo,
   ModelInfo,
+  ModelMemory,
   Source,
 } from './types/load.js';

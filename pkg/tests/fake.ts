@@ -7,6 +7,7 @@ import type {
   Backend,
   BackendEngine,
   BackendGenerateOptions,
+  SequenceMemory,
   StepEvent,
 } from '../src/engine/worker/backend.js';
 import { serve } from '../src/engine/worker/serve.js';
@@ -190,6 +191,10 @@ export class FakeEngine implements BackendEngine {
 
   tuning(): Record<string, string> {
     return {};
+  }
+
+  memory(): SequenceMemory {
+    return { target: { weights: 1000, caches: 100, states: 10, scratch: 1 } };
   }
 
   session(): BackendEngine {

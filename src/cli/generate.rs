@@ -8,7 +8,7 @@ use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Stats};
 use paceline::drafters::{self, DRAFTERS, Drafter};
 use paceline::load::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
 use paceline::model::CacheType;
-use paceline::round::Engine as _;
+use paceline::round::{Engine as _, MemoryUse};
 use paceline::text::{Message, TextStream};
 
 use super::model_files::ModelFiles;
@@ -93,6 +93,8 @@ struct Output<'a> {
     adapter: &'a str,
     drafter: &'a str,
     stats: Stats,
+    /// When it ended, in bytes.
+    memory: MemoryUse,
 }
 
 /// Runs the command.
@@ -141,7 +143,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     tell(stream.finish())?;
 
     let stats = generator.stats();
-    let info = generator.engine().info();
+    let (info, memory) = (generator.engine().info(), generator.engine().memory());
     if !args.json {
         tell("\n".into())?;
         eprintln!("{}", summary(&stats, name, info.device, finish_reason));
@@ -159,6 +161,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         adapter,
         drafter: name,
         stats,
+        memory,
     })
 }
 

@@ -103,6 +103,11 @@ impl Model {
         outside + self.layers.iter().map(layer).sum::<usize>()
     }
 
+    /// Memory of the weight matrices, and of the tables of rotations.
+    pub(super) fn all_bytes(&self) -> usize {
+        self.bytes() + self.ropes.iter().map(|table| size_of_val(table.as_slice())).sum::<usize>()
+    }
+
     /// Whether the head adds a number to each logit.
     pub fn has_head_bias(&self) -> bool {
         self.head.bias.is_some()

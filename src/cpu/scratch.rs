@@ -27,6 +27,14 @@ pub(super) struct Scratch {
     pub quantized: Activations,
 }
 
+impl Scratch {
+    pub fn bytes(&self) -> usize {
+        let Self { hidden, normed, q, k, v, context, gate, up, attention, quantized } = self;
+        let rows = [hidden, normed, q, k, v, context, gate, up, attention];
+        rows.map(|buffer| buffer.capacity() * size_of::<f32>()).iter().sum::<usize>() + quantized.bytes()
+    }
+}
+
 /// The first `len` values of `buffer`, which grows where needed. Their content is left over from earlier.
 pub(super) fn take(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     if buffer.len() < len {

@@ -5,7 +5,9 @@ use super::ops::matvec::{matvec, multiply};
 use super::ops::{gate, norm, rope};
 use super::{Cache, Level, Matrix, PAGE, activations::Activations, reference};
 use crate::gguf::format::{FORMATS, Spec};
-use crate::model::{Activation, Attention, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES};
+use crate::model::{
+    Activation, Attention, CacheType, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES,
+};
 
 fn random(seed: u64, len: usize) -> Vec<f32> {
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -207,6 +209,10 @@ fn gates_match_the_reference() {
 
 #[test]
 fn attention_matches_the_reference() {
+    CacheType::ALL.into_iter().for_each(attention_matches);
+}
+
+fn attention_matches(kv_cache: CacheType) {
     /// More than two pages.
     const CONTEXT: usize = 2 * PAGE + 9;
     let usual = |heads, kv_heads, dim| Attention::new(heads, kv_heads, dim);
@@ -232,10 +238,13 @@ fn attention_matches_the_reference() {
             plan: Plan::uniform(2, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
         };
         let kv_width = kv_heads * dim;
-        let mut cache = Cache::new(&config, CONTEXT);
+        let mut cache = Cache::new(&config, CONTEXT).of_type(kv_cache);
         cache.reserve(CONTEXT).expect("memory");
-        let (k, v, q) =
+        let (mut k, mut v, q) =
             (random(1, CONTEXT * kv_width), random(2, CONTEXT * kv_width), random(3, heads * dim));
+        if kv_cache == CacheType::F16 {
+            k.iter_mut().chain(&mut v).for_each(|x| *x = half::f16::from_f32(*x).to_f32());
+        }
         for (position, (k, v)) in k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width)).enumerate() {
             cache.write(1, position, k, v);
         }

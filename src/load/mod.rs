@@ -99,18 +99,17 @@ impl Loaded {
 struct Opened<S, M> {
     stream: Stream<S>,
     model: M,
-    tokenizer: Tokenizer,
 }
 
 impl<S: ByteSource, M> Opened<S, M> {
     async fn open(
         sources: Vec<S>,
         describe: impl FnOnce(&Header) -> Result<M, model::Error>,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Tokenizer), Error> {
         let stream = Stream::open_shards(sources).await?;
         let model = describe(stream.header())?;
         let tokenizer = Tokenizer::from_metadata(&stream.header().metadata)?;
-        Ok(Self { stream, model, tokenizer })
+        Ok((Self { stream, model }, tokenizer))
     }
 
     fn about(&self, config: impl FnOnce(&M) -> &Config) -> About {
@@ -123,8 +122,8 @@ impl<S: ByteSource> Opened<S, Draft> {
     /// Opens a draft that proposes for `target` in the language of `tokenizer`.
     async fn open_for(sources: Vec<S>, target: &Config, tokenizer: &Tokenizer) -> Result<Self, Error> {
         let describe = |header: &Header| Draft::describe(header, target);
-        let draft = Self::open(sources, describe).await.map_err(Error::of_draft)?;
-        draft.tokenizer.compatible(tokenizer).map_err(Error::TokenizerMismatch)?;
+        let (draft, own) = Self::open(sources, describe).await.map_err(Error::of_draft)?;
+        own.compatible(tokenizer).map_err(Error::TokenizerMismatch)?;
         let model = draft.model.beside(target).map_err(round::Error::DraftMismatch)?;
         Ok(Self { model, ..draft })
     }
@@ -142,14 +141,14 @@ impl<S: ByteSource> Opened<S, Draft> {
 
 impl<S: ByteSource> Opened<S, Model> {
     /// What a user should know about how the file was understood.
-    fn warnings(&self) -> Vec<String> {
-        let (tokens, rows) = (self.tokenizer.vocab_size(), self.model.config.vocab);
+    fn warnings(&self, tokenizer: &Tokenizer) -> Vec<String> {
+        let (tokens, rows) = (tokenizer.vocab_size(), self.model.config.vocab);
         let beyond = format!(
             "the tokenizer has {tokens} tokens and the model's embedding {rows} rows: a text with a token from {rows} on is \
              refused, and none is ever generated"
         );
         let beyond = (tokens > rows).then_some(beyond);
-        self.tokenizer.warnings().iter().cloned().chain(beyond).collect()
+        tokenizer.warnings().iter().cloned().chain(beyond).collect()
     }
 
     async fn load_gpu<D: ByteSource>(
@@ -207,9 +206,9 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     draft: Option<Vec<D>>,
     options: &LoadOptions,
 ) -> Result<Loaded, Error> {
-    let mut target = Opened::open(target, Model::describe).await?;
+    let (mut target, tokenizer) = Opened::open(target, Model::describe).await?;
     let mut draft = match draft {
-        Some(sources) => Some(Opened::open_for(sources, &target.model.config, &target.tokenizer).await?),
+        Some(sources) => Some(Opened::open_for(sources, &target.model.config, &tokenizer).await?),
         None => None,
     };
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
@@ -224,8 +223,7 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let about = target.about(|model| &model.config);
     let draft = draft.map(|draft| draft.about(|draft| &draft.config));
-    let warnings = target.warnings();
-    let tokenizer = target.tokenizer;
+    let warnings = target.warnings(&tokenizer);
     Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, fallback, warnings })
 }
 

@@ -1,6 +1,6 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
-use super::{Counters, Error, Outcome, Proposal, Rules};
+use super::{Counters, Error, MemoryUse, Outcome, Proposal, Rules};
 use crate::model::{CacheType, Config};
 use crate::verify;
 
@@ -47,6 +47,8 @@ pub trait Engine {
     }
     /// Work so far.
     fn counters(&self) -> Counters;
+    /// Memory in use on the device.
+    fn memory(&self) -> MemoryUse;
     /// Tokens in the context, as far as rounds have been collected.
     fn len(&self) -> usize;
     /// Whether the context is empty.

@@ -138,8 +138,24 @@ export interface EngineInfo {
   draft?: ModelInfo | undefined;
 }
 
-/** Bytes in use. */
+/** Bytes that a model takes on the device that it runs on, by what they are for. */
+export interface ModelMemory {
+  /** Weights, and tables that follow from the file. What a draft shares with its target counts with the target. */
+  weights: number;
+  /** KV caches, those of sessions too: they grow with the texts, a page at a time. */
+  caches: number;
+  /** What a draft model reads of its target: it grows with the texts. */
+  states: number;
+  /** Activations, logits and other room to work in. */
+  scratch: number;
+}
+
+/** Bytes in use, as they were when the last step of a generation ended. On the CPU they are part of `wasm`. */
 export interface MemoryInfo {
+  /** The target. */
+  target: ModelMemory;
+  /** The draft model, where one is loaded. */
+  draft?: ModelMemory | undefined;
   /** The wasm module's memory. It never shrinks, so this is its peak too. */
   wasm: number;
 }

@@ -5,7 +5,7 @@ use std::ops::{Deref, Range};
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Draft, Logits};
 use crate::model::CacheType;
-use crate::round::{Error, Memory};
+use crate::round::{Error, Memory, ModelMemory};
 
 /// A draft, and what it has read of a text.
 pub struct DraftReader<D> {
@@ -46,6 +46,16 @@ impl<D: Deref<Target = Draft>> DraftReader<D> {
     /// Gives back the memory that the first `len` tokens do not need.
     pub fn release(&mut self, len: usize) {
         self.cache.release(len);
+    }
+
+    /// Memory in use.
+    pub fn memory(&self) -> ModelMemory {
+        ModelMemory {
+            weights: self.draft.all_bytes() as u64,
+            caches: self.cache.bytes() as u64,
+            states: size_of_val(self.own.as_slice()) as u64,
+            scratch: self.cache.scratch.bytes() as u64,
+        }
     }
 
     /// What it remembers its text in.

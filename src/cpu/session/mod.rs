@@ -20,7 +20,7 @@ pub use target::TargetReader;
 
 use super::{Draft, Logits, Model};
 use crate::model::{CacheType, Config};
-use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, Outcome, Proposal, Rules};
+use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, MemoryUse, Outcome, Proposal, Rules};
 use crate::sampling::log_probability;
 use crate::sampling::random::{Draws, Philox};
 use crate::verify::{Greedy, Rows, Verdict, Verifier};
@@ -222,6 +222,11 @@ impl Engine for Session {
         let draft = self.draft.as_ref().map_or(0, |draft| draft.cache().pages_added());
         let pages = self.target.cache().pages_added() + draft + self.replaced_pages;
         Counters { pages, ..Counters::default() }
+    }
+
+    fn memory(&self) -> MemoryUse {
+        let target = self.target.memory();
+        MemoryUse { target, draft: self.draft.as_ref().map(DraftReader::memory) }
     }
 
     fn len(&self) -> usize {

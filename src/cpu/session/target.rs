@@ -5,7 +5,7 @@ use std::ops::Deref;
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Logits, Model};
 use crate::model::{CacheType, Taps};
-use crate::round::{Error, Memory};
+use crate::round::{Error, Memory, ModelMemory};
 
 /// A target, and what it has read of a text.
 pub struct TargetReader<M> {
@@ -117,6 +117,16 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         self.cache.release(len);
         if let Some(states) = &mut self.states {
             states.release(len);
+        }
+    }
+
+    /// Memory in use.
+    pub fn memory(&self) -> ModelMemory {
+        ModelMemory {
+            weights: self.model.all_bytes() as u64,
+            caches: self.cache.bytes() as u64,
+            states: self.states.as_ref().map_or(0, States::bytes) as u64,
+            scratch: self.cache.scratch.bytes() as u64,
         }
     }
 

@@ -11,6 +11,7 @@ mod engine;
 mod probe;
 mod ring;
 mod runner;
+mod usage;
 
 use std::rc::Rc;
 
