@@ -94,7 +94,7 @@ fn json_has_everything_that_was_promised() {
     let folder = Folder::new();
     let target = folder.file("target.gguf", &target().gguf());
     let result = json(&generate(&target, "--prompt the-heat --draft ngram --max-tokens 20 --json"));
-    for key in ["text", "token_ids", "prompt_ids", "finish_reason", "device", "stats"] {
+    for key in ["text", "token_ids", "prompt_ids", "finish_reason", "device", "stats", "memory"] {
         assert!(!result[key].is_null(), "{key}");
     }
     let count = ids(&result["token_ids"]).len();
@@ -636,6 +636,21 @@ fn drafts_of_another_language_are_refused() {
             );
         }
     }
+}
+
+#[test]
+fn a_half_precision_cache_takes_half_the_memory() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let caches = |args: &str| {
+        let result = json(&generate(&target, &format!("--prompt the-heat --max-tokens 4 --json {args}")));
+        result["memory"]["target"]["caches"].as_u64().expect("bytes")
+    };
+    let half = caches("--kv-cache f16");
+    assert_eq!((caches(""), caches("--kv-cache f32")), (2 * half, 2 * half));
+    let output = generate(&target, "--prompt the-heat --kv-cache q8_0");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("use f32 or f16"), "{}", stderr(&output));
 }
 
 #[test]

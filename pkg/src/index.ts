@@ -55,9 +55,11 @@ export type {
   DrafterInfo,
   EngineInfo,
   FileSource,
+  KvCache,
   LoadOptions,
   LoadProgress,
   MemoryInfo,
   ModelInfo,
+  ModelMemory,
   Source,
 } from './types/load.js';

@@ -7,6 +7,7 @@ import type {
   Backend,
   BackendEngine,
   BackendGenerateOptions,
+  SequenceMemory,
   StepEvent,
 } from '../src/engine/worker/backend.js';
 import { serve } from '../src/engine/worker/serve.js';
@@ -73,6 +74,7 @@ export const STATS: Stats = {
   dispatches: 0,
   submits: 0,
   readbacks: 0,
+  pages: 0,
   objects: 0,
   prefillMs: 0,
   draftMs: 0,
@@ -108,6 +110,7 @@ export const INFO: EngineInfo = {
   variant: '',
   warnings: [],
   capacity: 64,
+  kvCache: 'f32',
   maxGamma: 4,
   ...KNOWN,
   hasChatTemplate: true,
@@ -188,6 +191,10 @@ export class FakeEngine implements BackendEngine {
 
   tuning(): Record<string, string> {
     return {};
+  }
+
+  memory(): SequenceMemory {
+    return { target: { weights: 1000, caches: 100, states: 10, scratch: 1 } };
   }
 
   session(): BackendEngine {

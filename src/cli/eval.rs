@@ -225,6 +225,7 @@ fn measure_clock(
         // As the figures in the drafts' cards were measured.
         threads: Some(1),
         tuning: if args.device == Device::Cpu { Default::default() } else { tuning::read() },
+        ..LoadOptions::default()
     };
     let target = args.target.open().map_err(Error::from)?;
     let draft = draft.open().map_err(Error::from)?;

@@ -8,7 +8,8 @@ use paceline::Error;
 use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Stats};
 use paceline::drafters::{self, DRAFTERS, Drafter};
 use paceline::load::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
-use paceline::round::Engine as _;
+use paceline::model::CacheType;
+use paceline::round::{Engine as _, MemoryUse};
 use paceline::text::{Message, TextStream};
 
 use super::model_files::ModelFiles;
@@ -55,6 +56,9 @@ pub struct Args {
     /// Longest context in tokens, prompt and answer together; never more than the model's own.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CAPACITY)]
     capacity: usize,
+    /// Numbers of the KV caches: f32, or f16, which halves their memory and rounds what they hold: another text may come out.
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    kv_cache: CacheType,
     /// Print one JSON object at the end instead of the text as it comes.
     #[arg(long)]
     pub json: bool,
@@ -93,6 +97,8 @@ struct Output<'a> {
     adapter: &'a str,
     drafter: &'a str,
     stats: Stats,
+    /// When it ended, in bytes.
+    memory: MemoryUse,
 }
 
 /// Runs the command.
@@ -141,7 +147,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     tell(stream.finish())?;
 
     let stats = generator.stats();
-    let info = generator.engine().info();
+    let (info, memory) = (generator.engine().info(), generator.engine().memory());
     if !args.json {
         tell("\n".into())?;
         eprintln!("{}", summary(&stats, name, info.device, finish_reason));
@@ -159,6 +165,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         adapter,
         drafter: name,
         stats,
+        memory,
     })
 }
 
@@ -202,6 +209,7 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
             device: args.device,
             capacity: Some(args.capacity),
             threads: args.threads.map(NonZeroUsize::get),
+            kv_cache: args.kv_cache,
             tuning: tuning::read(),
         };
         let loaded = load::load_shards(target, draft, &options).await?;

@@ -111,6 +111,14 @@ impl Draft {
             + self.fuse.as_ref().map_or(0, |fuse| fuse.matrix.bytes())
     }
 
+    /// As that of [`Model`], without what is the target's.
+    pub(super) fn all_bytes(&self) -> usize {
+        let embedding = &self.model.embedding;
+        let of_target = self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, embedding));
+        let fuse = self.fuse.as_ref().map_or(0, |fuse| fuse.matrix.bytes());
+        self.model.all_bytes() + fuse - if of_target { embedding.bytes() } else { 0 }
+    }
+
     /// Runs `tokens` at positions `start..start + tokens.len()`. `states[i]` (rows as wide as its [`taps`](Self::taps)) is
     /// what predicted `tokens[i]`: the target's state one position before it, zeros at position 0, or
     /// [its own](Self::own_state) where it drafts on. It is not read where the draft is fed by tokens alone.

@@ -3,7 +3,7 @@
 use super::activations::Activations;
 use super::cache::Cache;
 use super::matrix::Matrix;
-use super::ops::attention::{attend, scores_len};
+use super::ops::attention::{attend, scratch_len};
 use super::ops::gate::gate;
 use super::ops::matvec::matvecs;
 use super::ops::norm::{rms_norm, rms_norm_in_place};
@@ -187,7 +187,7 @@ impl Layer {
         }
         pass.rope(attention, q, live);
         let context = take(&mut s.context, alive * q_width);
-        read_cache(attention, pass, index, live, caches, q, &mut s.scores, context);
+        read_cache(attention, pass, index, live, caches, q, &mut s.attention, context);
 
         prepare(level, &mut s.quantized, context, &[&self.attention_output.matrix]);
         project(pass, [(&self.attention_output, normed)], context, &s.quantized);
@@ -223,7 +223,7 @@ fn read_cache(
     live: usize,
     caches: &[&mut Cache],
     q: &[f32],
-    scores: &mut Vec<f32>,
+    scratch: &mut Vec<f32>,
     out: &mut [f32],
 ) {
     let shared = attention.heads / attention.kv_heads;
@@ -231,8 +231,8 @@ fn read_cache(
     let width = attention.q_width();
     let places = &pass.places[live..];
     let longest = places.iter().map(|place| place.position + 1).max().unwrap_or(0);
-    let scores_len = scores_len(shared, longest);
-    let scores = Shared::new(take(scores, pass.team.threads() * scores_len));
+    let room = scratch_len(attention, shared, longest);
+    let scratch = Shared::new(take(scratch, pass.team.threads() * room));
     let out = Shared::new(out);
     // One key/value head after the other, as its keys and values are then nearest.
     let one = |part: usize, member: usize| {
@@ -240,10 +240,9 @@ fn read_cache(
         let (place, begin) = (places[row], row * width + kv_head * group);
         let head = caches[place.cache].head(layer, kv_head);
         // SAFETY: no other part has this row's heads, and a member does one part at a time.
-        let (scores, out) = unsafe {
-            (scores.slice(member * scores_len..(member + 1) * scores_len), out.slice(begin..begin + group))
-        };
-        attend(pass.level, attention, head, place.position, &q[begin..begin + group], scores, out);
+        let (scratch, out) =
+            unsafe { (scratch.slice(member * room..(member + 1) * room), out.slice(begin..begin + group)) };
+        attend(pass.level, attention, head, place.position, &q[begin..begin + group], scratch, out);
     };
     let parts = attention.kv_heads * places.len();
     if parts * group * longest < WORTH_SHARING {

@@ -27,7 +27,7 @@ pub mod team;
 mod tests;
 
 pub use batch::Output;
-pub use cache::{Cache, Head};
+pub use cache::{Cache, Head, PAGE};
 pub use draft::Draft;
 pub use matrix::Matrix;
 pub use model::{Logits, Model};

@@ -115,6 +115,11 @@ impl Model {
         outside + self.layers.iter().map(layer).sum::<usize>()
     }
 
+    /// Memory of the weight matrices, and of the tables of rotations.
+    pub(super) fn all_bytes(&self) -> usize {
+        self.bytes() + self.ropes.iter().map(|table| size_of_val(table.as_slice())).sum::<usize>()
+    }
+
     /// Whether the head adds a number to each logit.
     pub fn has_head_bias(&self) -> bool {
         self.head.bias.is_some()
@@ -162,7 +167,8 @@ impl Model {
     /// Batch-invariant: a row's logits are bitwise the same whatever other rows are in the pass.
     ///
     /// # Panics
-    /// When the positions do not fit the cache, a token id the vocabulary or the cache the model: callers check first.
+    /// When the positions do not fit the cache, a token id the vocabulary or the cache the model, or there is no memory for
+    /// the positions: callers check first, and [reserve](Cache::reserve) them.
     pub fn forward(&self, cache: &mut Cache, tokens: &[u32], start: usize, which: Logits) -> Vec<f32> {
         self.forward_chunks(cache, Input::Tokens(tokens), start, which, None)
     }
@@ -214,10 +220,12 @@ impl Model {
     ) {
         let (config, level, rows) = (&self.config, self.level, places.len());
         for Place { cache, position } in places {
-            let cache = &caches[*cache];
+            let cache = &mut caches[*cache];
             let fits = *position < cache.capacity() && *position < self.capacity;
             assert!(fits, "position {position} is beyond the capacity");
             assert!(cache.fits(config), "a cache of another model");
+            let there = cache.reserve(position + 1);
+            assert!(there.is_ok(), "no memory for position {position}");
         }
         // Passes own the scratch memory, so that the caches can be borrowed beside it.
         let Some(owner) = caches.first_mut() else { return };

@@ -47,6 +47,8 @@ pub struct Stats {
     pub readbacks: u64,
     /// GPU objects created.
     pub objects: u64,
+    /// Pages added to KV caches, of the target and of the draft model.
+    pub pages: u64,
     /// Reading the prompt.
     pub prefill_ms: f64,
     /// Drafting; 0 on a GPU without timestamps, where it counts as verifying.
@@ -99,6 +101,7 @@ impl Stats {
             submits: now.submits - before.submits,
             readbacks: now.readbacks - before.readbacks,
             objects: now.objects - before.objects,
+            pages: now.pages - before.pages,
             ..*self
         }
     }

@@ -159,4 +159,25 @@ impl Model {
         let head = if Rc::ptr_eq(head, &self.embedding) { 0 } else { head.bytes() };
         layers.map(|p| p.matrix.bytes()).sum::<u64>() + self.embedding.bytes() + head
     }
+
+    /// Bytes of all that it holds: [`Self::bytes`], less an embedding of the target's, and vectors and tables.
+    pub(super) fn all_bytes(&self) -> u64 {
+        let of_target = self.of.as_ref().is_some_and(|of| Rc::ptr_eq(of, &self.embedding));
+        let embedding = if of_target { self.embedding.bytes() } else { 0 };
+        let fuse = self.fuse.as_ref();
+        let vectors = self.layers.iter().flat_map(|layer| {
+            let Layer { attention_gain, mlp_gain, head_gains, attention_post_gain, mlp_post_gain, .. } =
+                layer;
+            let biases = [&layer.qkv, &layer.attention_output, &layer.gate_up, &layer.down];
+            let gains = [head_gains, attention_post_gain, mlp_post_gain].into_iter().flatten();
+            gains.chain([attention_gain, mlp_gain]).chain(biases.into_iter().flat_map(|p| &p.bias))
+        });
+        let fused = fuse.into_iter().flat_map(|fuse| {
+            [&fuse.embedding_gain, &fuse.hidden_gain].into_iter().chain(&fuse.projection.bias)
+        });
+        let others = [&self.output_gain].into_iter().chain(&self.head.bias).chain(&self.rotations);
+        let others = others.chain(self.ids.as_ref().map(|ids| &ids.draft_id)).chain(vectors).chain(fused);
+        let fusing = fuse.map_or(0, |fuse| fuse.projection.matrix.bytes());
+        self.bytes() - embedding + fusing + others.map(wgpu::Buffer::size).sum::<u64>()
+    }
 }

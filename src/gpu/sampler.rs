@@ -85,13 +85,17 @@ impl Laws {
             rows: buffer("a law's rows", vocab * MAX_ROWS)?,
         })
     }
+
+    pub(super) fn buffers(&self) -> [&wgpu::Buffer; 5] {
+        let Self { masses, sums, cuts, floors, rows } = self;
+        [masses, sums, cuts, floors, rows]
+    }
 }
 
 /// As the buffers of a session (`session/runner.rs`).
 impl Drop for Laws {
     fn drop(&mut self) {
-        let Self { masses, sums, cuts, floors, rows } = self;
-        [masses, sums, cuts, floors, rows].into_iter().for_each(|buffer| buffer.destroy());
+        self.buffers().into_iter().for_each(wgpu::Buffer::destroy);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::round::{self, Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
+use crate::round::{self, Counters, Engine, EngineInfo, MemoryUse, Outcome, Proposal, Rules};
 use crate::{Error, cpu, gpu, model, verify};
 
 /// The engine that was loaded.
@@ -64,6 +64,10 @@ impl Engine for AnyEngine {
 
     fn counters(&self) -> Counters {
         delegate!(self, e => e.counters())
+    }
+
+    fn memory(&self) -> MemoryUse {
+        delegate!(self, e => e.memory())
     }
 
     fn len(&self) -> usize {

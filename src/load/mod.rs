@@ -7,7 +7,7 @@ use std::rc::Rc;
 pub use any::{AnyDraft, AnyEngine};
 
 use crate::gguf::{Header, Stream};
-use crate::model::{self, Config, Draft, Model};
+use crate::model::{self, CacheType, Config, Draft, Model};
 use crate::round::{self, Engine};
 use crate::source::ByteSource;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
@@ -51,6 +51,8 @@ pub struct LoadOptions {
     pub capacity: Option<usize>,
     /// Threads on the CPU; `None` is [`cpu::team::default_threads`]. The same text comes out whatever their number.
     pub threads: Option<usize>,
+    /// In what the KV caches of target and draft keep their numbers.
+    pub kv_cache: CacheType,
     /// What earlier starts found out about adapters ([`Loaded::tuning`]).
     pub tuning: gpu::Tuning,
 }
@@ -99,18 +101,17 @@ impl Loaded {
 struct Opened<S, M> {
     stream: Stream<S>,
     model: M,
-    tokenizer: Tokenizer,
 }
 
 impl<S: ByteSource, M> Opened<S, M> {
     async fn open(
         sources: Vec<S>,
         describe: impl FnOnce(&Header) -> Result<M, model::Error>,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Tokenizer), Error> {
         let stream = Stream::open_shards(sources).await?;
         let model = describe(stream.header())?;
         let tokenizer = Tokenizer::from_metadata(&stream.header().metadata)?;
-        Ok(Self { stream, model, tokenizer })
+        Ok((Self { stream, model }, tokenizer))
     }
 
     fn about(&self, config: impl FnOnce(&M) -> &Config) -> About {
@@ -123,8 +124,8 @@ impl<S: ByteSource> Opened<S, Draft> {
     /// Opens a draft that proposes for `target` in the language of `tokenizer`.
     async fn open_for(sources: Vec<S>, target: &Config, tokenizer: &Tokenizer) -> Result<Self, Error> {
         let describe = |header: &Header| Draft::describe(header, target);
-        let draft = Self::open(sources, describe).await.map_err(Error::of_draft)?;
-        draft.tokenizer.compatible(tokenizer).map_err(Error::TokenizerMismatch)?;
+        let (draft, own) = Self::open(sources, describe).await.map_err(Error::of_draft)?;
+        own.compatible(tokenizer).map_err(Error::TokenizerMismatch)?;
         let model = draft.model.beside(target).map_err(round::Error::DraftMismatch)?;
         Ok(Self { model, ..draft })
     }
@@ -144,14 +145,14 @@ impl<S: ByteSource> Opened<S, Draft> {
 
 impl<S: ByteSource> Opened<S, Model> {
     /// What a user should know about how the file was understood.
-    fn warnings(&self) -> Vec<String> {
-        let (tokens, rows) = (self.tokenizer.vocab_size(), self.model.config.vocab);
+    fn warnings(&self, tokenizer: &Tokenizer) -> Vec<String> {
+        let (tokens, rows) = (tokenizer.vocab_size(), self.model.config.vocab);
         let beyond = format!(
             "the tokenizer has {tokens} tokens and the model's embedding {rows} rows: a text with a token from {rows} on is \
              refused, and none is ever generated"
         );
         let beyond = (tokens > rows).then_some(beyond);
-        self.tokenizer.warnings().iter().cloned().chain(beyond).collect()
+        tokenizer.warnings().iter().cloned().chain(beyond).collect()
     }
 
     async fn load_gpu<D: ByteSource>(
@@ -159,7 +160,7 @@ impl<S: ByteSource> Opened<S, Model> {
         draft: Option<&mut Opened<D, Draft>>,
         device: &Rc<gpu::Device>,
         tuning: &mut gpu::Tuning,
-        capacity: usize,
+        (capacity, kv_cache): (usize, CacheType),
     ) -> Result<gpu::Session, Error> {
         let choice = gpu::choose_kernels(device, tuning).await?;
         let target = gpu::Model::load(device, &mut self.stream, &self.model, choice, capacity).await?;
@@ -167,13 +168,13 @@ impl<S: ByteSource> Opened<S, Model> {
             None => None,
             Some(draft) => Some(draft.load_gpu(&target).await?),
         };
-        Ok(gpu::Session::new(Rc::new(target), small)?)
+        Ok(gpu::Session::with_kv_cache(Rc::new(target), small, kv_cache)?)
     }
 
     async fn load_cpu<D: ByteSource>(
         &mut self,
         draft: Option<&mut Opened<D, Draft>>,
-        capacity: usize,
+        (capacity, kv_cache): (usize, CacheType),
         team: cpu::Team,
     ) -> Result<cpu::Session, Error> {
         let mut target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
@@ -182,7 +183,7 @@ impl<S: ByteSource> Opened<S, Model> {
             None => None,
             Some(draft) => Some(draft.load_cpu(&target, capacity).await?),
         };
-        Ok(cpu::Session::new(Rc::new(target), small, capacity))
+        Ok(cpu::Session::with_kv_cache(Rc::new(target), small, capacity, kv_cache))
     }
 }
 
@@ -211,29 +212,27 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     draft: Option<Vec<D>>,
     options: &LoadOptions,
 ) -> Result<Loaded, Error> {
-    let mut target = Opened::open(target, Model::describe).await?;
+    let (mut target, tokenizer) = Opened::open(target, Model::describe).await?;
     let mut draft = match draft {
-        Some(sources) => Some(Opened::open_for(sources, &target.model.config, &target.tokenizer).await?),
+        Some(sources) => Some(Opened::open_for(sources, &target.model.config, &tokenizer).await?),
         None => None,
     };
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
+    let caches = (capacity, options.kv_cache);
 
     let mut tuning = options.tuning.clone();
     let (gpu, fallback) = open_gpu(options.device).await?;
     let engine = match gpu {
-        Some(device) => {
-            AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, capacity).await?)
-        }
+        Some(device) => AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, caches).await?),
         None => {
             let team = cpu::Team::new(options.threads.unwrap_or_else(cpu::team::default_threads));
-            AnyEngine::Cpu(target.load_cpu(draft.as_mut(), capacity, team).await?)
+            AnyEngine::Cpu(target.load_cpu(draft.as_mut(), caches, team).await?)
         }
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
     let about = target.about(|model| &model.config);
     let draft = draft.map(|draft| draft.about(|draft| &draft.config));
-    let warnings = target.warnings();
-    let tokenizer = target.tokenizer;
+    let warnings = target.warnings(&tokenizer);
     Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, fallback, warnings })
 }
 

@@ -1,7 +1,7 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
-use super::{Counters, Error, Outcome, Proposal, Rules};
-use crate::model::Config;
+use super::{Counters, Error, MemoryUse, Outcome, Proposal, Rules};
+use crate::model::{CacheType, Config};
 use crate::verify;
 
 /// What the engine runs on.
@@ -17,6 +17,9 @@ pub struct EngineInfo {
     pub variant: String,
     /// Threads that passes run on, the caller among them; 0 on a GPU.
     pub threads: usize,
+    /// In what its KV caches keep their numbers.
+    #[serde(rename = "kvCache")]
+    pub kv_cache: CacheType,
 }
 
 /// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.
@@ -46,6 +49,8 @@ pub trait Engine {
     }
     /// Work so far.
     fn counters(&self) -> Counters;
+    /// Memory in use on the device.
+    fn memory(&self) -> MemoryUse;
     /// Tokens in the context, as far as rounds have been collected.
     fn len(&self) -> usize;
     /// Whether the context is empty.

@@ -13,6 +13,7 @@ mod proposal;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use checks::{Fit, admit, check_draft, check_fit, check_growth, check_prompt, check_rules};
 pub use counters::Counters;
@@ -22,3 +23,4 @@ pub use memory::Memory;
 pub use outcome::Outcome;
 pub use proposal::{DeviceDrafter, Proposal, Tree};
 pub use rules::Rules;
+pub use usage::{MemoryUse, ModelMemory};

@@ -1,6 +1,6 @@
 //! Loading, and the handle that JavaScript holds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
@@ -14,7 +14,8 @@ use super::value::{
 use crate::decode::{Abilities, Event, Gamma, Generator, Options};
 use crate::drafters;
 use crate::load::{self, AnyEngine, Loaded};
-use crate::round::Engine as _;
+use crate::model::CacheType;
+use crate::round::{Engine as _, MemoryUse};
 use crate::source::Observed;
 use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
 
@@ -48,6 +49,8 @@ pub struct PacelineEngine {
     /// Away while a step is under way.
     generator: RefCell<Option<Generator<AnyEngine>>>,
     text: RefCell<TextStream>,
+    /// When the last step ended.
+    memory: Cell<MemoryUse>,
 }
 
 #[wasm_bindgen]
@@ -62,6 +65,12 @@ impl PacelineEngine {
     #[wasm_bindgen(unchecked_return_type = "Tuning")]
     pub fn tuning(&self) -> JsValue {
         self.shared.tuning.clone()
+    }
+
+    /// Memory in use.
+    #[wasm_bindgen(unchecked_return_type = "SequenceMemory")]
+    pub fn memory(&self) -> Result<JsValue, JsValue> {
+        Ok(to_js(&self.memory.get())?)
     }
 
     /// Another, empty sequence on the same weights.
@@ -115,6 +124,7 @@ impl PacelineEngine {
         let mut generator = self.generator.take().ok_or(Error::Busy)?;
         let event = generator.step().await;
         let stats = Stats(generator.stats());
+        self.memory.set(generator.engine().memory());
         self.generator.replace(Some(generator));
         let event = match event.map_err(Error::from)? {
             Event::Prefill { done, total } => StepEvent::Prefill { done, total },
@@ -160,6 +170,7 @@ impl PacelineEngine {
             device: options.device.parse()?,
             capacity: options.capacity,
             threads: None,
+            kv_cache: cache_type(options.kv_cache.as_deref())?,
             tuning: options.tuning.unwrap_or_default(),
         };
         let target = observe(target, "target", on_progress, signal)?;
@@ -189,7 +200,9 @@ impl PacelineEngine {
     }
 
     fn new(shared: Rc<Shared>, engine: AnyEngine) -> Self {
-        Self { shared, generator: RefCell::new(Some(Generator::new(engine))), text: RefCell::default() }
+        let memory = Cell::new(engine.memory());
+        let generator = RefCell::new(Some(Generator::new(engine)));
+        Self { shared, generator, text: RefCell::default(), memory }
     }
 
     fn render_messages(&self, messages: &[Message]) -> Result<String, JsValue> {
@@ -218,6 +231,11 @@ impl PacelineEngine {
         )?;
         Ok(())
     }
+}
+
+/// The cache type of that name, or the default.
+fn cache_type(name: Option<&str>) -> Result<CacheType, Error> {
+    Ok(name.map_or(Ok(CacheType::default()), str::parse).map_err(crate::Error::from)?)
 }
 
 /// The files of a model, with their progress told as that of `part`.

@@ -19,6 +19,7 @@ use crate::verify::{self, Lenience};
 pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
+    pub kv_cache: Option<String>,
     pub tuning: Option<gpu::Tuning>,
 }
 
@@ -206,6 +207,7 @@ struct StatsNames {
     submits: u64,
     readbacks: u64,
     objects: u64,
+    pages: u64,
     prefill_ms: f64,
     draft_ms: f64,
     verify_ms: f64,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use paceline::Error;
 use paceline::model::family::FAMILIES;
 use paceline::model::{Attention, Config, Layer, Plan, Rope, RopeStyle};
-use paceline::round::{Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
+use paceline::round::{Counters, Engine, EngineInfo, MemoryUse, Outcome, Proposal, Rules};
 
 use super::slow::wait;
 
@@ -123,6 +123,10 @@ impl Engine for TableEngine {
 
     fn counters(&self) -> Counters {
         Counters { submits: self.rounds, dispatches: 3 * self.rounds, ..Counters::default() }
+    }
+
+    fn memory(&self) -> MemoryUse {
+        MemoryUse::default()
     }
 
     fn len(&self) -> usize {

@@ -174,6 +174,8 @@ export interface Stats {
   readbacks: number;
   /** GPU objects created. */
   objects: number;
+  /** Pages added to KV caches, of the target and of the draft model. */
+  pages: number;
   /** Reading the prompt. */
   prefillMs: number;
   /** Drafting, part of `decodeMs`; 0 where it cannot be told apart. */

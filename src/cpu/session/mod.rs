@@ -19,8 +19,8 @@ pub use states::States;
 pub use target::TargetReader;
 
 use super::{Draft, Logits, Model};
-use crate::model::Config;
-use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, Outcome, Proposal, Rules};
+use crate::model::{CacheType, Config};
+use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, MemoryUse, Outcome, Proposal, Rules};
 use crate::sampling::log_probability;
 use crate::sampling::random::{Draws, Philox};
 use crate::verify::{Greedy, Rows, Verdict, Verifier};
@@ -37,6 +37,7 @@ pub struct Session {
     draft: Option<DraftReader<Rc<Draft>>>,
     greedy: Box<dyn Verifier>,
     capacity: usize,
+    kv_cache: CacheType,
     context: Vec<u32>,
     rules: Rules,
     /// Tokens of context that end the rounds.
@@ -44,6 +45,8 @@ pub struct Session {
     /// Rounds since the rules were set.
     epoch: u32,
     submitted: Option<Proposal>,
+    /// Pages that drafts had added which others have replaced.
+    replaced_pages: u64,
 }
 
 impl Session {
@@ -51,10 +54,21 @@ impl Session {
     ///
     /// The draft must have been loaded for this target, as it runs [beside](crate::model::Draft::beside) it.
     pub fn new(target: Rc<Model>, draft: Option<Rc<Draft>>, capacity: usize) -> Self {
+        Self::with_kv_cache(target, draft, capacity, CacheType::default())
+    }
+
+    /// As [`Self::new`], with KV caches of `kv_cache`.
+    pub fn with_kv_cache(
+        target: Rc<Model>,
+        draft: Option<Rc<Draft>>,
+        capacity: usize,
+        kv_cache: CacheType,
+    ) -> Self {
         let taps = draft.as_ref().and_then(|draft| draft.taps().cloned());
         Self {
-            target: TargetReader::new(target, capacity, taps),
-            draft: draft.map(|draft| DraftReader::new(draft, capacity)),
+            target: TargetReader::new(target, capacity, taps).with_kv_cache(kv_cache),
+            draft: draft.map(|draft| DraftReader::new(draft, capacity).with_kv_cache(kv_cache)),
+            kv_cache,
             greedy: Box::new(Greedy),
             capacity,
             context: Vec::new(),
@@ -62,6 +76,7 @@ impl Session {
             limit: capacity,
             epoch: 0,
             submitted: None,
+            replaced_pages: 0,
         }
     }
 
@@ -79,7 +94,7 @@ impl Session {
     /// Another, empty sequence on the same weights.
     pub fn another(&self) -> Self {
         let draft = self.draft.as_ref().map(|reader| Rc::clone(reader.draft()));
-        Self::new(Rc::clone(self.target.model()), draft, self.capacity)
+        Self::with_kv_cache(Rc::clone(self.target.model()), draft, self.capacity, self.kv_cache)
     }
 
     /// Forgets what target and draft have read beyond the first `len` tokens.
@@ -88,6 +103,12 @@ impl Session {
         if let Some(draft) = &mut self.draft {
             draft.truncate(len);
         }
+    }
+
+    /// Sees to memory for `len` tokens of context.
+    fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        self.target.reserve(len)?;
+        self.draft.as_mut().map_or(Ok(()), |draft| draft.reserve(len))
     }
 
     /// Has both models read all of the context but the last token.
@@ -128,6 +149,7 @@ impl Session {
 
     fn round(&mut self, proposal: Proposal) -> Result<Outcome, Error> {
         let (length, width) = (self.context.len(), self.config().head_vocab);
+        self.reserve(length + proposal.len())?;
         let began = Instant::now();
         let mut drafted = self.propose(proposal)?;
         let verifying = Instant::now();
@@ -176,8 +198,9 @@ impl Engine for Session {
     type Draft = Rc<Draft>;
 
     fn info(&self) -> EngineInfo {
-        let (adapter, threads) = (self.target().level().name().into(), self.target().team().threads());
-        EngineInfo { device: "cpu", adapter, threads, ..EngineInfo::default() }
+        let target = self.target.model();
+        let (adapter, threads) = (target.level().name().into(), target.team().threads());
+        EngineInfo { device: "cpu", adapter, threads, kv_cache: self.kv_cache, ..EngineInfo::default() }
     }
 
     fn config(&self) -> &Config {
@@ -197,7 +220,14 @@ impl Engine for Session {
     }
 
     fn counters(&self) -> Counters {
-        Counters::default()
+        let draft = self.draft.as_ref().map_or(0, |draft| draft.cache().pages_added());
+        let pages = self.target.cache().pages_added() + draft + self.replaced_pages;
+        Counters { pages, ..Counters::default() }
+    }
+
+    fn memory(&self) -> MemoryUse {
+        let target = self.target.memory();
+        MemoryUse { target, draft: self.draft.as_ref().map(DraftReader::memory) }
     }
 
     fn len(&self) -> usize {
@@ -212,11 +242,16 @@ impl Engine for Session {
         self.submitted = None;
         self.context.truncate(len);
         self.keep_read(len.saturating_sub(1));
+        self.target.release(len);
+        if let Some(draft) = &mut self.draft {
+            draft.release(len);
+        }
         Ok(())
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
         round::check_growth(self, tokens.len())?;
+        self.reserve(self.context.len() + tokens.len())?;
         self.context.extend_from_slice(tokens);
         self.fill();
         Ok(())
@@ -233,8 +268,11 @@ impl Engine for Session {
     async fn replace_draft(&mut self, draft: Rc<Draft>) -> Result<(), Error> {
         assert_eq!(self.in_flight(), 0, "a generation is under way");
         round::check_fit(self, &draft.fit(self.target.model()))?;
+        let mut reader = DraftReader::new(Rc::clone(&draft), self.capacity).with_kv_cache(self.kv_cache);
+        reader.reserve(self.context.len())?;
         self.target.keep_states(draft.taps().cloned());
-        self.draft = Some(DraftReader::new(draft, self.capacity));
+        let replaced = self.draft.replace(reader);
+        self.replaced_pages += replaced.map_or(0, |draft| draft.cache().pages_added());
         self.fill();
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::gpu::model::Model;
 use crate::gpu::sampler::{self, Mode};
 use crate::gpu::words::{self, FAULT};
 use crate::model::Config;
-use crate::round::{self, Counters, Engine, EngineInfo, Memory, Outcome, Proposal, Rules};
+use crate::round::{self, Counters, Engine, EngineInfo, Memory, MemoryUse, Outcome, Proposal, Rules};
 use crate::verify;
 
 impl Engine for Session {
@@ -24,6 +24,7 @@ impl Engine for Session {
             software: self.device.is_software(),
             variant: self.target.model.choice().to_string(),
             threads: 0,
+            kv_cache: self.kv_cache,
         }
     }
 
@@ -49,6 +50,10 @@ impl Engine for Session {
 
     fn counters(&self) -> Counters {
         self.device.counters()
+    }
+
+    fn memory(&self) -> MemoryUse {
+        self.memory_use()
     }
 
     fn len(&self) -> usize {

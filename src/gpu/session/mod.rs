@@ -11,6 +11,7 @@ mod engine;
 mod probe;
 mod ring;
 mod runner;
+mod usage;
 
 use std::rc::Rc;
 
@@ -26,6 +27,7 @@ use super::sampler::Mode;
 pub use super::words::MAX_ROWS;
 use super::words::{self, State};
 use super::{Device, Error};
+use crate::model::CacheType;
 use crate::round::{Engine as _, Memory as _, Outcome, Proposal, Rules};
 
 /// Row counts that plans are made for; a pass takes the smallest that holds its rows.
@@ -56,6 +58,7 @@ pub struct Session {
     /// Tokens in the context, as far as rounds have been collected.
     length: usize,
     capacity: usize,
+    kv_cache: CacheType,
     mode: Mode,
     limit: usize,
     seed: u64,
@@ -69,6 +72,24 @@ impl Session {
     /// # Errors
     /// [`Error::TooLarge`] where the KV cache does not fit the device.
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
+        Self::with_kv_cache(target, draft, CacheType::default())
+    }
+
+    /// As [`Self::new`], with KV caches of `kv_cache`.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`Error::Unsupported`] where the kernels have no such caches.
+    pub fn with_kv_cache(
+        target: Rc<Model>,
+        draft: Option<Rc<Model>>,
+        kv_cache: CacheType,
+    ) -> Result<Self, Error> {
+        if kv_cache != CacheType::F32 {
+            return Err(Error::Unsupported(format!(
+                "a KV cache of {} is for the CPU device alone",
+                kv_cache.name()
+            )));
+        }
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
         let taps = draft.as_ref().and_then(|draft| draft.taps());
@@ -90,6 +111,7 @@ impl Session {
             draft: draft.map(|d| Runner::new(&device, d)).transpose()?,
             length: 0,
             capacity,
+            kv_cache,
             mode: Mode::default(),
             limit: capacity,
             seed: 0,
@@ -117,7 +139,7 @@ impl Session {
     /// # Errors
     /// [`Error::TooLarge`] where its KV cache does not fit the device.
     pub fn another(&self) -> Result<Self, Error> {
-        Self::new(Rc::clone(&self.target.model), self.draft().cloned())
+        Self::with_kv_cache(Rc::clone(&self.target.model), self.draft().cloned(), self.kv_cache)
     }
 
     /// The device.

@@ -174,6 +174,13 @@ impl Runner {
         })
     }
 
+    /// Buffers that passes work in.
+    pub(super) fn scratch(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        let Self { x, qkv, q, attention, mlp, branch, fusing, said, logits, best, .. } = self;
+        let rows = [x, qkv, q, attention, mlp, logits, best];
+        rows.into_iter().chain(branch).chain(fusing.iter().flatten()).chain(said)
+    }
+
     /// Says that passes leave it with the first `len` positions read.
     pub(super) fn read_to(&mut self, len: usize) {
         self.cached = len;

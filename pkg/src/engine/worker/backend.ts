@@ -6,7 +6,7 @@
 
 import type { ByteStream } from '../../bytes/stream.js';
 import type { ChatMessage, Result, Stats, Token } from '../../types/generate.js';
-import type { Device, EngineInfo, LoadProgress } from '../../types/load.js';
+import type { Device, EngineInfo, KvCache, LoadProgress, MemoryInfo } from '../../types/load.js';
 import type { GenerateMessage, Prompt } from '../../wire/protocol.js';
 
 /** How far the reading of a file is. */
@@ -19,9 +19,13 @@ export type Tuning = Record<string, string>;
 export interface BackendLoadOptions {
   device: Device;
   capacity: number | undefined;
+  kvCache: KvCache | undefined;
   /** What an earlier engine on this adapter found out (see `tuning.ts`). */
   tuning: Tuning | undefined;
 }
+
+/** What a sequence takes. */
+export type SequenceMemory = Omit<MemoryInfo, 'wasm'>;
 
 /** How the wasm module generates. */
 export type BackendGenerateOptions = Omit<GenerateMessage, 'stop'>;
@@ -38,6 +42,8 @@ export interface BackendEngine {
   tuning(): Tuning;
   /** Another, empty sequence on the same weights; not while a step is under way. */
   session(): BackendEngine;
+  /** Of this sequence; its weights may be those of others, too. */
+  memory(): SequenceMemory;
   encode(text: string): Uint32Array;
   decode(ids: Uint32Array): string;
   render(messages: ChatMessage[]): string;

@@ -4,12 +4,12 @@
  */
 
 import { PacelineError } from '../../errors.js';
-import type { Device, EngineInfo } from '../../types/load.js';
+import type { Device, EngineInfo, ModelMemory } from '../../types/load.js';
 import { holdWhileAlive } from '../../wire/alive.js';
 import { answering, type Handlers } from '../../wire/answering.js';
 import { crashMessage, toMessage, type ErrorMessage } from '../../wire/errors.js';
 import type { Operations, Reply, Request, SessionId, SourceMessage } from '../../wire/protocol.js';
-import type { Backend, BackendEngine } from './backend.js';
+import type { Backend, BackendEngine, SequenceMemory } from './backend.js';
 import { loadFiles } from './files.js';
 import { Sequence } from './sequence.js';
 import { adapterName, recall, remember } from './tuning.js';
@@ -40,14 +40,14 @@ export function serve(
   const loaded = (): BackendEngine => sequence(0).engine;
 
   const handlers: Handlers<Operations> = {
-    async load({ target, draft, device, capacity, alive }, tell, signal) {
+    async load({ target, draft, device, capacity, kvCache, alive }, tell, signal) {
       await holdWhileAlive(alive);
       const adapter = device === 'cpu' ? undefined : await adapterName();
       const tuning = adapter === undefined ? undefined : await recall(adapter);
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
           wasm = await backend();
-          return wasm.load(target, draft, { device, capacity, tuning }, onProgress, signal);
+          return wasm.load(target, draft, { device, capacity, kvCache, tuning }, onProgress, signal);
         });
       const { result: engine, notStored, gpuFailure } = await onAnyDevice(device, [target, draft], loadOn);
       sequences.set(0, new Sequence(engine));
@@ -85,7 +85,10 @@ export function serve(
     encode: async ({ text }) => Array.from(loaded().encode(text)),
     decode: async ({ ids }) => loaded().decode(Uint32Array.from(ids)),
     render: async ({ messages }) => loaded().render(messages),
-    memory: async () => ({ wasm: wasm?.memory() ?? 0 }),
+    memory: async () => ({
+      wasm: wasm?.memory() ?? 0,
+      ...sum(loaded(), Array.from(sequences.values(), other => other.engine)),
+    }),
   };
 
   return answering(handlers, post, error => {
@@ -95,6 +98,27 @@ export function serve(
     const why = wasm?.lastPanic();
     return why === undefined ? error : crashMessage(why);
   });
+}
+
+/** What sequences on the weights of `main`, one of them, take together. */
+function sum(main: BackendEngine, all: BackendEngine[]): SequenceMemory {
+  const total = main.memory();
+  for (const { target, draft } of all.filter(other => other !== main).map(other => other.memory())) {
+    total.target = joined(total.target, target);
+    total.draft &&= joined(total.draft, draft);
+  }
+  return total;
+}
+
+function joined(sum: ModelMemory, other: ModelMemory | undefined): ModelMemory {
+  const { weights } = sum;
+  const { caches = 0, states = 0, scratch = 0 } = other ?? {};
+  return {
+    weights,
+    caches: sum.caches + caches,
+    states: sum.states + states,
+    scratch: sum.scratch + scratch,
+  };
 }
 
 /**
