@@ -199,7 +199,6 @@ impl PacelineEngine {
     fn start_ids(&self, prompt: &[u32], options: GenerateOptions) -> Result<(), Error> {
         let mut generator = self.generator.borrow_mut();
         let generator = generator.as_mut().ok_or(Error::Busy)?;
-        let length = if options.reproducible() { Gamma::Default } else { Gamma::Auto };
         let drafter = if generator.engine().has_draft() { "ngram+model" } else { "ngram" };
         let defaults = Options::default();
         // No more than the context holds ever come; sums with the prompt stay within 32 bits.
@@ -209,9 +208,10 @@ impl PacelineEngine {
             prompt,
             Options {
                 max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens).min(capacity),
-                gamma: options.gamma.map_or(length, Gamma::from),
+                gamma: options.gamma.as_ref().map_or(Gamma::Auto, Gamma::from),
                 drafter: drafters::by_name(options.drafter.as_deref().unwrap_or(drafter))?,
                 rules,
+                reproducible: options.reproducible(),
                 in_flight: options.in_flight,
             },
         )?;

@@ -101,10 +101,10 @@ pub(super) enum NamedGamma {
     Auto,
 }
 
-impl From<Gamma> for decode::Gamma {
-    fn from(gamma: Gamma) -> Self {
+impl From<&Gamma> for decode::Gamma {
+    fn from(gamma: &Gamma) -> Self {
         match gamma {
-            Gamma::Tokens(tokens) => Self::Fixed(tokens),
+            Gamma::Tokens(tokens) => Self::Fixed(*tokens),
             Gamma::Named(NamedGamma::Auto) => Self::Auto,
         }
     }
@@ -199,8 +199,7 @@ struct StatsNames {
     alpha_emp: Option<f64>,
     alpha_tf: Option<f64>,
     total_variation: Option<f64>,
-    paused_rounds: usize,
-    paused: Option<f64>,
+    plan: decode::Plan,
     rounds_in_flight: usize,
     dispatches: u64,
     submits: u64,
