@@ -186,7 +186,7 @@ export class FakeEngine implements BackendEngine {
     return this.#info;
   }
 
-  tuning(): Record<string, string> {
+  tuning(): Record<string, unknown> {
     return {};
   }
 

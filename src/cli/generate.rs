@@ -108,6 +108,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         in_flight: args.in_flight,
     };
     let mut generator = Generator::new(loaded.engine);
+    loaded.tuning.rounds(&loaded.pair).into_iter().for_each(|known| generator.recall(known));
     generator.start(&prompt, options).map_err(Error::from)?;
 
     let in_chat = args.prompt.chat.is_some();
@@ -138,6 +139,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     tell(stream.finish())?;
 
+    let mut learnt = loaded.tuning;
+    learnt.remember(&loaded.pair, generator.knowledge());
+    tuning::write(&learnt);
     let stats = generator.stats();
     let info = generator.engine().info();
     if !args.json {

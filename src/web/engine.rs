@@ -13,7 +13,7 @@ use super::value::{
 };
 use crate::decode::{Abilities, Event, Gamma, Generator, Options};
 use crate::drafters;
-use crate::load::{self, AnyEngine, Loaded};
+use crate::load::{self, AnyEngine, Loaded, Tuning};
 use crate::round::Engine as _;
 use crate::source::Observed;
 use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
@@ -38,7 +38,9 @@ struct Shared {
     /// Or the error for those who want to chat.
     template: Result<ChatTemplate, JsValue>,
     info: JsValue,
-    tuning: JsValue,
+    /// What is known, and the name of the models in it.
+    tuning: RefCell<Tuning>,
+    pair: String,
 }
 
 /// A sequence on a loaded engine. Calls may come while a step is awaited, except for `start`, `step` and `session`.
@@ -58,14 +60,16 @@ impl PacelineEngine {
         self.shared.info.clone()
     }
 
-    /// What start-up timing found out: the next load's `options.tuning`.
+    /// What start-up timing and generations found out, this sequence's the latest: the next load's `options.tuning`.
     #[wasm_bindgen(unchecked_return_type = "Tuning")]
-    pub fn tuning(&self) -> JsValue {
-        self.shared.tuning.clone()
+    pub fn tuning(&self) -> Result<JsValue, JsValue> {
+        self.remember();
+        Ok(to_js(&*self.shared.tuning.borrow())?)
     }
 
     /// Another, empty sequence on the same weights.
     pub fn session(&self) -> Result<PacelineEngine, JsValue> {
+        self.remember();
         let generator = self.generator.borrow();
         let generator = generator.as_ref().ok_or(Error::Busy)?;
         let engine = generator.engine().another().map_err(Error::from)?;
@@ -165,7 +169,7 @@ impl PacelineEngine {
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
         let loaded = load::load_shards(target, draft, &options).await?;
 
-        let Loaded { engine, tokenizer, template, target, draft, tuning, fallback, warnings } = loaded;
+        let Loaded { engine, tokenizer, template, target, draft, tuning, pair, fallback, warnings } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),
@@ -182,13 +186,24 @@ impl PacelineEngine {
             tokenizer,
             template: template.map_err(|error| Error::from(error).into()),
             info: to_js(&info)?,
-            tuning: to_js(&tuning)?,
+            tuning: RefCell::new(tuning),
+            pair,
         };
         Ok(Self::new(Rc::new(shared), engine))
     }
 
     fn new(shared: Rc<Shared>, engine: AnyEngine) -> Self {
-        Self { shared, generator: RefCell::new(Some(Generator::new(engine))), text: RefCell::default() }
+        let mut generator = Generator::new(engine);
+        let known = shared.tuning.borrow().rounds(&shared.pair).copied();
+        known.iter().for_each(|known| generator.recall(known));
+        Self { shared, generator: RefCell::new(Some(generator)), text: RefCell::default() }
+    }
+
+    /// Keeps what the generations of this sequence found out, unless a step is under way.
+    fn remember(&self) {
+        if let Some(generator) = &*self.generator.borrow() {
+            self.shared.tuning.borrow_mut().remember(&self.shared.pair, generator.knowledge());
+        }
     }
 
     fn render_messages(&self, messages: &[Message]) -> Result<String, JsValue> {

@@ -5,8 +5,7 @@ use wasm_bindgen::JsValue;
 
 use super::error::Error;
 use crate::decode::{self, FinishReason};
-use crate::gpu;
-use crate::load::About;
+use crate::load::{About, Tuning};
 use crate::model::Config;
 use crate::round::{EngineInfo, Rules};
 use crate::sampling::Sampling;
@@ -19,7 +18,7 @@ use crate::verify::{self, Lenience};
 pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
-    pub tuning: Option<gpu::Tuning>,
+    pub tuning: Option<Tuning>,
 }
 
 /// `BackendGenerateOptions`. What is absent has the default of the command line.
