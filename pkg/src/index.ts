@@ -45,7 +45,10 @@ export type {
   Lossy,
   Piece,
   Result,
+  SourcePlan,
+  SourcePromise,
   Stats,
+  StatsPlan,
   Token,
   Verify,
 } from './types/generate.js';

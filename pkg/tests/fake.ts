@@ -69,7 +69,7 @@ export const STATS: Stats = {
   tested: 0,
   targetPasses: 0,
   blockEfficiency: 1,
-  pausedRounds: 0,
+  plan: { plain: { rounds: 0, tokens: 0, ms: 0 } },
   roundsInFlight: 1,
   dispatches: 0,
   submits: 0,
@@ -189,7 +189,7 @@ export class FakeEngine implements BackendEngine {
     return this.#info;
   }
 
-  tuning(): Record<string, string> {
+  tuning(): Record<string, unknown> {
     return {};
   }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use paceline::Error;
-use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Stats};
+use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Paused, Promise, SourcePlan, Stats};
 use paceline::drafters::{self, DRAFTERS, Drafter};
 use paceline::load::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
 use paceline::model::CacheType;
@@ -39,7 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 256)]
     max_tokens: usize,
     /// Tokens to propose a round: a number up to 15, or `auto`, what pays best here, plain decoding where nothing does
-    /// [default: auto; with --temperature and --seed, which `auto` would not reproduce, 10 for ngram, 4 for a model].
+    /// [default: auto]. With --temperature and --seed, which must give the same text again, `auto` is 10 for ngram and 4 for a
+    /// model.
     #[arg(long, value_name = "N|auto", value_parser = parse_gamma)]
     gamma: Option<Gamma>,
     #[command(flatten)]
@@ -110,12 +111,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let (rules, reproducible) = args.sampling.rules(loaded.tokenizer.stop_ids()).map_err(Error::from)?;
     let options = Options {
         max_tokens: args.max_tokens,
-        gamma: args.gamma.unwrap_or(if reproducible { Gamma::Default } else { Gamma::Auto }),
+        gamma: args.gamma.unwrap_or(Gamma::Auto),
         drafter,
         rules,
+        reproducible,
         in_flight: args.in_flight,
     };
     let mut generator = Generator::new(loaded.engine);
+    loaded.tuning.rounds(&loaded.pair).into_iter().for_each(|known| generator.recall(known));
     generator.start(&prompt, options).map_err(Error::from)?;
 
     let in_chat = args.prompt.chat.is_some();
@@ -146,6 +149,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     tell(stream.finish())?;
 
+    let mut learnt = loaded.tuning;
+    learnt.remember(&loaded.pair, generator.knowledge());
+    tuning::write(&learnt);
     let stats = generator.stats();
     let (info, memory) = (generator.engine().info(), generator.engine().memory());
     if !args.json {
@@ -250,11 +256,34 @@ fn summary(stats: &Stats, drafter: &str, device: &str, reason: FinishReason) -> 
             stats.accepted, stats.drafted, stats.block_efficiency
         );
     }
-    if let Some(promise) = stats.paused {
+    let plan = &stats.plan;
+    let sources = [("lookup", plan.lookup), ("draft", plan.draft)];
+    for (name, source) in sources.into_iter().filter_map(|(name, source)| Some((name, source?))) {
+        line += &format!("\n{name}: {}", explained(&source));
+    }
+    line
+}
+
+/// What a source of tokens promised, cost and brought, in a line.
+fn explained(source: &SourcePlan) -> String {
+    let rounds = source.rounds as f64;
+    let mut line = match source.rounds {
+        0 => "used in no round".into(),
+        n => format!(
+            "used in {n} rounds, {:.2} tokens in {:.1} ms each",
+            source.tokens as f64 / rounds,
+            source.ms / rounds
+        ),
+    };
+    if let Some(Promise { gamma, tokens, ms, speed }) = source.promise {
         line += &format!(
-            "\nspeculation was paused in {} of {} rounds: it promised {promise:.2} times the speed of plain decoding",
-            stats.paused_rounds, stats.rounds
+            "; with {gamma} proposed it last promised {tokens:.2} in {ms:.1} ms, {speed:.2} times the plain speed"
         );
     }
+    line += match source.paused {
+        None => "",
+        Some(Paused::Promise) => "; paused, as that is not enough",
+        Some(Paused::Losses) => "; paused, as it lost more time than it may",
+    };
     line
 }

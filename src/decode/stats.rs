@@ -1,5 +1,6 @@
 //! What a generation cost, and what speculation was worth (`docs/algorithms.md`: what is measured).
 
+use super::plan::Plan;
 use crate::round::{Counters, Outcome};
 use crate::sampling::ONE;
 
@@ -33,10 +34,8 @@ pub struct Stats {
     /// from and the target's; at temperature 0 the share of tokens that are not the most likely one.
     /// `None` without lenience, where it is 0.
     pub total_variation: Option<f64>,
-    /// Rounds that speculation was left out of because it did not pay.
-    pub paused_rounds: usize,
-    /// Speed that speculation promises compared with plain decoding, while it is paused: less than 1.
-    pub paused: Option<f64>,
+    /// What each source of tokens promised, cost and brought.
+    pub plan: Plan,
     /// Most rounds in flight.
     pub rounds_in_flight: usize,
     /// Dispatches encoded (GPU).

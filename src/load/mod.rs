@@ -1,10 +1,12 @@
 //! From bytes to an engine: opens the files, checks that they fit together, then loads the weights.
 
 mod any;
+mod tuning;
 
 use std::rc::Rc;
 
 pub use any::{AnyDraft, AnyEngine};
+pub use tuning::Tuning;
 
 use crate::gguf::{Header, Stream};
 use crate::model::{self, CacheType, Config, Draft, Model};
@@ -53,8 +55,8 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// In what the KV caches of target and draft keep their numbers.
     pub kv_cache: CacheType,
-    /// What earlier starts found out about adapters ([`Loaded::tuning`]).
-    pub tuning: gpu::Tuning,
+    /// What earlier starts found out ([`Loaded::tuning`]).
+    pub tuning: Tuning,
 }
 
 /// What a file's header says about the model in it.
@@ -70,8 +72,11 @@ pub struct About {
 pub struct Loaded {
     /// Target and draft, ready to decode.
     pub engine: AnyEngine,
-    /// What is known about adapters now: keep it for the next load.
-    pub tuning: gpu::Tuning,
+    /// What is known about adapters now: keep it for the next load. What a generator then learns
+    /// ([`Generator::knowledge`](crate::decode::Generator::knowledge)) belongs to [`pair`](Self::pair) in it.
+    pub tuning: Tuning,
+    /// The name of target and draft on this device, for this version of the engine.
+    pub pair: String,
     /// Their tokenizer.
     pub tokenizer: Tokenizer,
     /// The target's chat template. Its absence is an error only for those who want to chat.
@@ -112,6 +117,13 @@ impl<S: ByteSource, M> Opened<S, M> {
         let model = describe(stream.header())?;
         let tokenizer = Tokenizer::from_metadata(&stream.header().metadata)?;
         Ok((Self { stream, model }, tokenizer))
+    }
+
+    /// What tells its model from others: a name, and how many bytes the weights have.
+    fn identity(&self) -> String {
+        let header = self.stream.header();
+        let bytes: u64 = header.tensors.iter().map(|tensor| tensor.bytes()).sum();
+        format!("{} ({bytes} bytes)", header.metadata.label("general.name"))
     }
 
     fn about(&self, config: impl FnOnce(&M) -> &Config) -> About {
@@ -223,17 +235,23 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     let mut tuning = options.tuning.clone();
     let (gpu, fallback) = open_gpu(options.device).await?;
     let engine = match gpu {
-        Some(device) => AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, caches).await?),
+        Some(device) => {
+            AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning.kernels, caches).await?)
+        }
         None => {
             let team = cpu::Team::new(options.threads.unwrap_or_else(cpu::team::default_threads));
             AnyEngine::Cpu(target.load_cpu(draft.as_mut(), caches, team).await?)
         }
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
+    let info = engine.info();
+    let (device, drafts) =
+        (format!("{} {}", info.device, info.adapter), draft.as_ref().map(Opened::identity));
+    let pair = tuning::pair(&device, &target.identity(), drafts.as_deref());
     let about = target.about(|model| &model.config);
     let draft = draft.map(|draft| draft.about(|draft| &draft.config));
     let warnings = target.warnings(&tokenizer);
-    Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, fallback, warnings })
+    Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, pair, fallback, warnings })
 }
 
 /// Loads a draft for the target of `engine`, whose tokenizer is `tokenizer`: for [`Engine::replace_draft`].

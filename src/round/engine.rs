@@ -57,6 +57,10 @@ pub trait Engine {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// The time in milliseconds, by a clock that never goes back: the machine's own, unless time is simulated.
+    fn now_ms(&self) -> f64 {
+        super::now_ms()
+    }
     /// Milliseconds that a result takes back to the host beyond the work itself.
     fn latency_ms(&self) -> f64 {
         0.0

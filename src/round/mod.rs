@@ -4,18 +4,22 @@
 //! ([`admit`], [`check_rules`] and others), so that every backend refuses the same with the same words.
 
 mod checks;
+mod clock;
 mod counters;
 mod engine;
 mod error;
 mod memory;
 mod outcome;
 mod proposal;
+#[cfg(any(test, feature = "rigs"))]
+pub mod rigs;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 pub use checks::{Fit, admit, check_draft, check_fit, check_growth, check_prompt, check_rules};
+pub use clock::now_ms;
 pub use counters::Counters;
 pub use engine::{Engine, EngineInfo};
 pub use error::Error;

@@ -13,7 +13,7 @@ use super::value::{
 };
 use crate::decode::{Abilities, Event, Gamma, Generator, Options};
 use crate::drafters;
-use crate::load::{self, AnyEngine, Loaded};
+use crate::load::{self, AnyEngine, Loaded, Tuning};
 use crate::model::CacheType;
 use crate::round::{Engine as _, MemoryUse};
 use crate::source::Observed;
@@ -39,7 +39,9 @@ struct Shared {
     /// Or the error for those who want to chat.
     template: Result<ChatTemplate, JsValue>,
     info: JsValue,
-    tuning: JsValue,
+    /// What is known, and the name of the models in it.
+    tuning: RefCell<Tuning>,
+    pair: String,
 }
 
 /// A sequence on a loaded engine. Calls may come while a step is awaited, except for `start`, `step` and `session`.
@@ -61,10 +63,11 @@ impl PacelineEngine {
         self.shared.info.clone()
     }
 
-    /// What start-up timing found out: the next load's `options.tuning`.
+    /// What start-up timing and generations found out, this sequence's the latest: the next load's `options.tuning`.
     #[wasm_bindgen(unchecked_return_type = "Tuning")]
-    pub fn tuning(&self) -> JsValue {
-        self.shared.tuning.clone()
+    pub fn tuning(&self) -> Result<JsValue, JsValue> {
+        self.remember();
+        Ok(to_js(&*self.shared.tuning.borrow())?)
     }
 
     /// Memory in use.
@@ -75,6 +78,7 @@ impl PacelineEngine {
 
     /// Another, empty sequence on the same weights.
     pub fn session(&self) -> Result<PacelineEngine, JsValue> {
+        self.remember();
         let generator = self.generator.borrow();
         let generator = generator.as_ref().ok_or(Error::Busy)?;
         let engine = generator.engine().another().map_err(Error::from)?;
@@ -177,7 +181,7 @@ impl PacelineEngine {
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
         let loaded = load::load_shards(target, draft, &options).await?;
 
-        let Loaded { engine, tokenizer, template, target, draft, tuning, fallback, warnings } = loaded;
+        let Loaded { engine, tokenizer, template, target, draft, tuning, pair, fallback, warnings } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),
@@ -194,15 +198,25 @@ impl PacelineEngine {
             tokenizer,
             template: template.map_err(|error| Error::from(error).into()),
             info: to_js(&info)?,
-            tuning: to_js(&tuning)?,
+            tuning: RefCell::new(tuning),
+            pair,
         };
         Ok(Self::new(Rc::new(shared), engine))
     }
 
     fn new(shared: Rc<Shared>, engine: AnyEngine) -> Self {
         let memory = Cell::new(engine.memory());
-        let generator = RefCell::new(Some(Generator::new(engine)));
-        Self { shared, generator, text: RefCell::default(), memory }
+        let mut generator = Generator::new(engine);
+        let known = shared.tuning.borrow().rounds(&shared.pair).copied();
+        known.iter().for_each(|known| generator.recall(known));
+        Self { shared, generator: RefCell::new(Some(generator)), text: RefCell::default(), memory }
+    }
+
+    /// Keeps what the generations of this sequence found out, unless a step is under way.
+    fn remember(&self) {
+        if let Some(generator) = &*self.generator.borrow() {
+            self.shared.tuning.borrow_mut().remember(&self.shared.pair, generator.knowledge());
+        }
     }
 
     fn render_messages(&self, messages: &[Message]) -> Result<String, JsValue> {
@@ -213,7 +227,6 @@ impl PacelineEngine {
     fn start_ids(&self, prompt: &[u32], options: GenerateOptions) -> Result<(), Error> {
         let mut generator = self.generator.borrow_mut();
         let generator = generator.as_mut().ok_or(Error::Busy)?;
-        let length = if options.reproducible() { Gamma::Default } else { Gamma::Auto };
         let drafter = if generator.engine().has_draft() { "ngram+model" } else { "ngram" };
         let defaults = Options::default();
         // No more than the context holds ever come; sums with the prompt stay within 32 bits.
@@ -223,9 +236,10 @@ impl PacelineEngine {
             prompt,
             Options {
                 max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens).min(capacity),
-                gamma: options.gamma.map_or(length, Gamma::from),
+                gamma: options.gamma.as_ref().map_or(Gamma::Auto, Gamma::from),
                 drafter: drafters::by_name(options.drafter.as_deref().unwrap_or(drafter))?,
                 rules,
+                reproducible: options.reproducible(),
                 in_flight: options.in_flight,
             },
         )?;

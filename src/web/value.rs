@@ -5,8 +5,7 @@ use wasm_bindgen::JsValue;
 
 use super::error::Error;
 use crate::decode::{self, FinishReason};
-use crate::gpu;
-use crate::load::About;
+use crate::load::{About, Tuning};
 use crate::model::Config;
 use crate::round::{EngineInfo, Rules};
 use crate::sampling::Sampling;
@@ -20,7 +19,7 @@ pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
     pub kv_cache: Option<String>,
-    pub tuning: Option<gpu::Tuning>,
+    pub tuning: Option<Tuning>,
 }
 
 /// `BackendGenerateOptions`. What is absent has the default of the command line.
@@ -102,10 +101,10 @@ pub(super) enum NamedGamma {
     Auto,
 }
 
-impl From<Gamma> for decode::Gamma {
-    fn from(gamma: Gamma) -> Self {
+impl From<&Gamma> for decode::Gamma {
+    fn from(gamma: &Gamma) -> Self {
         match gamma {
-            Gamma::Tokens(tokens) => Self::Fixed(tokens),
+            Gamma::Tokens(tokens) => Self::Fixed(*tokens),
             Gamma::Named(NamedGamma::Auto) => Self::Auto,
         }
     }
@@ -200,8 +199,7 @@ struct StatsNames {
     alpha_emp: Option<f64>,
     alpha_tf: Option<f64>,
     total_variation: Option<f64>,
-    paused_rounds: usize,
-    paused: Option<f64>,
+    plan: decode::Plan,
     rounds_in_flight: usize,
     dispatches: u64,
     submits: u64,

@@ -2,8 +2,7 @@
 
 use std::cell::RefCell;
 
-use paceline::gpu::Tuning;
-use paceline::load::{AnyEngine, Device, LoadOptions, Loaded, load, load_shards};
+use paceline::load::{AnyEngine, Device, LoadOptions, Loaded, Tuning, load, load_shards};
 use paceline::model::CacheType;
 
 /// Every device that a model must say the same on.

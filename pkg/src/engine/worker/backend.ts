@@ -12,8 +12,11 @@ import type { GenerateMessage, Prompt } from '../../wire/protocol.js';
 /** How far the reading of a file is. */
 export type ReadProgress = Omit<LoadProgress, 'phase'>;
 
-/** What start-up timing found out about an adapter. Only the wasm module knows what it means. */
-export type Tuning = Record<string, string>;
+/**
+ * What start-up timing and generations found out about an adapter and the models on it, as plain data. Only the wasm module
+ * knows what it means.
+ */
+export type Tuning = Record<string, unknown>;
 
 /** How the wasm module loads. */
 export interface BackendLoadOptions {

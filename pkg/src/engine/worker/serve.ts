@@ -14,6 +14,9 @@ import { loadFiles } from './files.js';
 import { Sequence } from './sequence.js';
 import { adapterName, recall, remember } from './tuning.js';
 
+/** What is remembered where there is no adapter is remembered for this one. */
+const CPU = 'cpu';
+
 /**
  * Makes the function that takes the page's messages.
  *
@@ -27,6 +30,8 @@ export function serve(
   const sequences = new Map<SessionId, Sequence>();
   let wasm: Backend | undefined;
   let nextSession = 1;
+  /** Remembers what a sequence found out, for the next load. */
+  let learnt = async (_: BackendEngine): Promise<void> => {};
 
   const sequence = (id: SessionId): Sequence => {
     const sequence = sequences.get(id);
@@ -43,7 +48,8 @@ export function serve(
     async load({ target, draft, device, capacity, kvCache, alive }, tell, signal) {
       await holdWhileAlive(alive);
       const adapter = device === 'cpu' ? undefined : await adapterName();
-      const tuning = adapter === undefined ? undefined : await recall(adapter);
+      const machine = adapter ?? CPU;
+      const tuning = await recall(machine);
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
           wasm = await backend();
@@ -59,16 +65,19 @@ export function serve(
         ...(gpuFailure && { fallback: gpuFailure.message }),
         ...(gpuFailure?.code === 'gpu-self-test' && { selfTest: 'failed' as const }),
       };
-      if (adapter === undefined || info.device !== 'webgpu') {
-        return info;
-      }
-      await remember(adapter, engine.tuning());
+      learnt = async engine => remember(machine, engine.tuning());
+      await learnt(engine);
       // Browsers leave out the description, which is all that the engine sees.
-      return { ...info, adapter: info.adapter || adapter };
+      return info.device === 'webgpu' ? { ...info, adapter: info.adapter || machine } : info;
     },
 
-    generate: async ({ session, prompt, options }, tell, signal) =>
-      sequence(session).generate(prompt, options, tell, signal),
+    async generate({ session, prompt, options }, tell, signal) {
+      const used = sequence(session);
+      const result = await used.generate(prompt, options, tell, signal);
+      // A sequence that was closed meanwhile has nothing to tell.
+      void learnt(used.engine).catch(() => {});
+      return result;
+    },
 
     async open() {
       const other = await sequence(0).another();

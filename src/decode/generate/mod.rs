@@ -1,14 +1,16 @@
 //! The driver: a prompt goes in, tokens come out, one bounded piece of work a step.
 
+mod rounds;
+
 use std::collections::VecDeque;
 
-use web_time::Instant;
+use rounds::Flight;
 
-use super::controller::{Controller, Gamma, Source};
+use super::controller::{Controller, Gamma, Knowledge};
 use super::event::{Event, FinishReason};
 use super::stats::Stats;
 use crate::drafters::{Drafter, NoDrafter};
-use crate::round::{Counters, Engine, Error, Outcome, Proposal, Rules};
+use crate::round::{Counters, Engine, Error, Rules};
 use crate::round::{check_draft, check_prompt, check_rules};
 
 /// Prompt tokens read in one step.
@@ -24,6 +26,9 @@ pub struct Options {
     pub drafter: Box<dyn Drafter>,
     /// How tokens are chosen, and which end the generation; greedy by default.
     pub rules: Rules,
+    /// Whether the same seed must give the same text above temperature 0. What is proposed then never depends on timings or
+    /// on what earlier generations found out: [`Gamma::Auto`] is [`Gamma::Default`].
+    pub reproducible: bool,
     /// Rounds to keep in flight; `None` follows from how long results take to the host.
     pub in_flight: Option<usize>,
 }
@@ -36,8 +41,16 @@ impl Default for Options {
             gamma: Gamma::Default,
             drafter: Box::new(NoDrafter),
             rules: Rules::default(),
+            reproducible: false,
             in_flight: None,
         }
+    }
+}
+
+impl Options {
+    /// Whether timings decide what is proposed.
+    fn is_timed(&self) -> bool {
+        self.gamma == Gamma::Auto && (self.rules.sampling.is_greedy() || !self.reproducible)
     }
 }
 
@@ -87,18 +100,13 @@ pub struct Generator<E> {
     /// Rounds in flight, the oldest first.
     flights: VecDeque<Flight>,
     /// When the last round was collected.
-    collected: Option<Instant>,
+    collected: Option<f64>,
+    /// What a lookup finds behind the context, as long as the match is.
+    found: Vec<u32>,
     /// What rounds did that were collected ahead of their steps.
     ahead: VecDeque<Event>,
     stats: Stats,
     counters: Counters,
-}
-
-/// A round in flight.
-struct Flight {
-    submitted: Instant,
-    source: Source,
-    paused: bool,
 }
 
 impl<E: Engine> Generator<E> {
@@ -115,6 +123,7 @@ impl<E: Engine> Generator<E> {
             controller: Controller::default(),
             flights: VecDeque::new(),
             collected: None,
+            found: Vec::new(),
             ahead: VecDeque::new(),
             stats: Stats::default(),
             counters: Counters::default(),
@@ -141,9 +150,19 @@ impl<E: Engine> Generator<E> {
         &self.context[self.prompt..]
     }
 
+    /// What this generator knows of its engine's rounds: for a later one, on the same models and device.
+    pub fn knowledge(&self) -> Knowledge {
+        self.controller.knowledge()
+    }
+
+    /// Takes up what an earlier generator knew. Wrong knowledge costs some tokens' time until it is unlearnt.
+    pub fn recall(&mut self, knowledge: &Knowledge) {
+        self.controller.recall(knowledge);
+    }
+
     /// Statistics of the generation so far.
     pub fn stats(&self) -> Stats {
-        let stats = Stats { paused: self.controller.paused(), ..self.stats };
+        let stats = Stats { plan: self.controller.plan(), ..self.stats };
         stats.complete(self.counters, self.engine.counters())
     }
 
@@ -166,7 +185,7 @@ impl<E: Engine> Generator<E> {
         self.context.clear();
         self.context.extend_from_slice(prompt);
         self.prompt = prompt.len();
-        self.controller.restart(options.gamma);
+        self.controller.restart(rounds::looks_up(&*options.drafter), options.drafter.needs_draft_model());
         let excess = options.rules.lenience.map(|_| 0.0);
         self.options = options;
         self.stats = Stats { prompt_tokens: prompt.len(), reused_tokens: reused, excess, ..Stats::default() };
@@ -236,7 +255,7 @@ impl<E: Engine> Generator<E> {
             && self.exhausted().is_none()
             && self.engine.in_flight() > 0
         {
-            let began = Instant::now();
+            let began = self.engine.now_ms();
             let round = self.engine.collect().await?;
             let (next, event) = self.add(round, began);
             self.ahead.push_back(event);
@@ -271,13 +290,13 @@ impl<E: Engine> Generator<E> {
     }
 
     async fn prefill(&mut self) -> Result<(State, Event), E::Error> {
-        let began = Instant::now();
+        let began = self.engine.now_ms();
         let total = self.prompt;
         let start = self.engine.len();
         let done = total.min(start + PREFILL_CHUNK);
         self.engine.append(&self.context[start..done]).await?;
         self.held = done;
-        self.stats.prefill_ms += ms_since(began);
+        self.stats.prefill_ms += self.engine.now_ms() - began;
         let next = if done == total { State::Decode } else { State::Prefill };
         Ok((next, Event::Prefill { done, total }))
     }
@@ -286,91 +305,8 @@ impl<E: Engine> Generator<E> {
     async fn rewind(&mut self) -> Result<(), E::Error> {
         self.flights.clear();
         self.collected = None;
+        self.found.clear();
         self.engine.truncate(self.held).await?;
         self.engine.begin(&self.options.rules, self.prompt + self.options.max_tokens)
     }
-
-    async fn round(&mut self) -> Result<(State, Event), E::Error> {
-        let began = Instant::now();
-        self.submit()?;
-        self.stats.host_ms += ms_since(began);
-        let round = self.engine.collect().await?;
-        Ok(self.add(round, began))
-    }
-
-    /// What a round did that was waited for since `began`.
-    fn add(&mut self, round: Outcome, began: Instant) -> (State, Event) {
-        let now = Instant::now();
-        if let Some(flight) = self.flights.pop_front() {
-            // A round that was submitted behind another began when that one ended.
-            let from = self.collected.map_or(flight.submitted, |at| at.max(flight.submitted));
-            let ms = (now - from).as_secs_f64() * 1000.0;
-            let tested = round.overlaps.len();
-            self.controller.observe(flight.source, round.drafted, tested, round.accepted, ms);
-            self.stats.paused_rounds += usize::from(flight.paused);
-        }
-        self.collected = Some(now);
-        self.options.drafter.observe(&round);
-        self.context.extend_from_slice(&round.tokens);
-        self.held = self.context.len();
-        self.stats.add(&round);
-        self.stats.decode_ms += ms_since(began);
-
-        let stopped = round.tokens.last().is_some_and(|id| self.options.rules.stop_ids.contains(id));
-        let next = if stopped { State::Finished(FinishReason::Stop) } else { State::Decode };
-        let Outcome { tokens, accepted, drafted, logprobs, .. } = round;
-        (next, Event::Tokens { tokens, accepted, drafted, logprobs, stopped })
-    }
-
-    /// Submits rounds until enough are in flight.
-    fn submit(&mut self) -> Result<(), E::Error> {
-        let depth = self.depth();
-        while self.engine.in_flight() < depth {
-            let behind = self.engine.in_flight();
-            // Every round in flight commits a token at least.
-            let room = self.room().saturating_sub(behind);
-            if behind > 0 && (room == 0 || self.options.drafter.reads_context()) {
-                break;
-            }
-            let longest = room.saturating_sub(1).min(self.engine.max_proposal());
-            let limits = self.controller.limits(self.options.drafter.default_limits(), longest);
-            let proposal = self.options.drafter.propose(&self.context, limits);
-            if !self.engine.ready(&proposal) {
-                break;
-            }
-            let source = match &proposal {
-                proposal if proposal.is_empty() => Source::Plain,
-                Proposal::Tokens(_) => Source::Tokens,
-                Proposal::Device { .. } => Source::Draft,
-            };
-            let paused = source == Source::Plain && self.controller.paused().is_some();
-            self.flights.push_back(Flight { submitted: Instant::now(), source, paused });
-            self.engine.submit(proposal)?;
-        }
-        self.stats.rounds_in_flight = self.stats.rounds_in_flight.max(self.engine.in_flight());
-        Ok(())
-    }
-
-    fn depth(&self) -> usize {
-        let most = self.engine.max_in_flight();
-        match self.options.in_flight {
-            Some(depth) => depth.clamp(1, most),
-            // How long a proposal may be depends on how many rounds are in front of it. Where the same seed is to give
-            // the same sample, that must not depend on timings.
-            None if !self.options.rules.sampling.is_greedy() && self.options.gamma != Gamma::Auto => {
-                most.min(2)
-            }
-            None => self.controller.depth(self.engine.latency_ms(), most),
-        }
-    }
-
-    /// Tokens that the context and `max_tokens` leave room for.
-    fn room(&self) -> usize {
-        let context = self.engine.capacity() - self.context.len();
-        context.min(self.options.max_tokens - self.generated().len())
-    }
-}
-
-fn ms_since(began: Instant) -> f64 {
-    began.elapsed().as_secs_f64() * 1000.0
 }

@@ -1,9 +1,10 @@
 //! What speculation is worth with the real model, and what it costs to wait for the device:
-//! `cargo bench --bench speculation`. Variants that are compared take turns on the same prompts; all figures are ratios.
+//! `cargo bench --bench speculation [-- beside-plain | lookup | waiting]`. Variants that are compared take turns on the same prompts; all figures are ratios.
 //!
 //! Prompts come from `spec_bench_dev.jsonl` in `PACELINE_SHARED`, or in `../shared/data`.
 
-#[path = "../tests/common/mod.rs"]
+mod beside_plain;
+#[path = "../../tests/common/mod.rs"]
 mod common;
 
 use std::path::{Path, PathBuf};
@@ -161,9 +162,20 @@ async fn waiting() -> Result<(), Failure> {
     Ok(())
 }
 
+/// All of them, or those named on the command line.
 fn main() -> Result<(), Failure> {
+    let named: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|other| other == name);
     pollster::block_on(async {
-        lookup().await?;
-        waiting().await
+        if wanted("beside-plain") {
+            beside_plain::beside_plain().await?;
+        }
+        if wanted("lookup") {
+            lookup().await?;
+        }
+        if wanted("waiting") {
+            waiting().await?;
+        }
+        Ok(())
     })
 }
