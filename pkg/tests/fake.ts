@@ -106,6 +106,7 @@ export const INFO: EngineInfo = {
   adapter: 'toy',
   software: false,
   variant: '',
+  kernels: {},
   warnings: [],
   capacity: 64,
   maxGamma: 4,
@@ -142,7 +143,7 @@ export class FakeBackend implements Backend {
           }
           loaded += value.length;
           this.bytes += value.length;
-          onProgress({ part, loaded, total });
+          onProgress({ part, phase: 'load', loaded, total });
         }
       }
     }

@@ -11,4 +11,6 @@ pub struct Counters {
     pub readbacks: u64,
     /// Buffers, bind groups and pipelines created.
     pub objects: u64,
+    /// Kernels compiled, which takes longest of these: none once a generation is under way.
+    pub pipelines: u64,
 }

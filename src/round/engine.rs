@@ -1,5 +1,7 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
+use std::collections::BTreeMap;
+
 use super::{Counters, Error, Outcome, Proposal, Rules};
 use crate::model::Config;
 use crate::verify;
@@ -13,8 +15,10 @@ pub struct EngineInfo {
     pub adapter: String,
     /// Whether the adapter is a software one.
     pub software: bool,
-    /// The matvec variant in use (GPU).
+    /// The matvec variants in use, the most frequent first (GPU).
     pub variant: String,
+    /// The matvec variants of each matrix, by its format and shape, for 1, 2, up to 4 and up to 8 rows (GPU).
+    pub kernels: BTreeMap<String, String>,
 }
 
 /// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.

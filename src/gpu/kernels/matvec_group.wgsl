@@ -54,6 +54,7 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
     {%- else %}
     let scale = 1.0;
     {%- endif %}
-    if (first_pair + p < pairs()) { finish(first_pair + p, group.y * {{ M }}u + m, sum * scale); }
+    let row = group.y * {{ M }}u + m;
+    if (first_pair + p < pairs() && row < shape.x_rows) { finish(first_pair + p, row, sum * scale); }
   }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::clock::Clock;
 use super::runner::{Hidden, Pass, Runner};
-use super::{Known, MAX_IN_FLIGHT, MAX_ROWS, RESULT_WORDS, Session, row_count};
+use super::{Known, MAX_IN_FLIGHT, MAX_ROWS, RESULT_WORDS, Session};
 use crate::gpu::Error;
 use crate::gpu::model::Model;
 use crate::gpu::sampler::{self, Mode};
@@ -23,6 +23,7 @@ impl Engine for Session {
             adapter: self.device.adapter(),
             software: self.device.is_software(),
             variant: self.target.model.choice().to_string(),
+            kernels: self.target.model.choice().by_shape(),
         }
     }
 
@@ -183,7 +184,7 @@ impl Engine for Session {
                 asked = Some(*steps);
             }
         }
-        passes.push((false, Pass::Verify { rows: row_count(drafted + 1) }));
+        passes.push((false, Pass::Verify { rows: drafted + 1 }));
         let encoder = self.encode(&passes)?;
         self.write_round(drafted, point_mass);
         self.known = Known::Rounds { drafted: asked };

@@ -5,10 +5,11 @@ use bytemuck::Zeroable as _;
 use super::{device, padded_rows, random, run, storage};
 use crate::gguf::Format;
 use crate::gguf::format::FORMATS;
+use crate::gpu::choice::Shape;
 use crate::gpu::layout::Layout;
 use crate::gpu::matrix::Matrix;
 use crate::gpu::ops::{Epilogue, Matvec, Positions};
-use crate::gpu::{Choice, Device, Variant, words};
+use crate::gpu::{Device, Kernels, Variant, words};
 use crate::model::Activation;
 
 const EPSILON: f32 = 1e-5;
@@ -43,9 +44,8 @@ impl Fixture {
         let bytes: Vec<u8> = (0..rows).flat_map(|_| format.quantize(&random(&mut rng, columns))).collect();
         let mut weights = vec![0.0; rows * columns];
         format.dequantize(&bytes, &mut weights);
-        let layout = Layout::of(format);
-        let matrix =
-            Matrix::new(device, "test", layout, case.variant.order(), [columns, rows], true).unwrap();
+        let shape = Shape { layout: Layout::of(format), columns, rows };
+        let matrix = Matrix::new(device, "test", shape, Kernels::of(case.variant), true).unwrap();
         // Two windows, as a stream would bring them.
         let cut = rows / 3;
         let at = cut * format.row_bytes(columns);
@@ -90,7 +90,6 @@ impl Fixture {
                 "silu" => Epilogue::Gate(Activation::Silu),
                 _ => Epilogue::Store,
             },
-            choice: Choice::of(self.case.variant),
             positions: Positions { state: &state, pass: &pass },
         };
         run(device, matvec.steps(device).unwrap(), &y, rows.len() * n)

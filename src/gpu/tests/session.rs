@@ -142,7 +142,7 @@ fn a_round_is_one_submit_one_read_back_and_nothing_created() {
 }
 
 /// The target of `tiny` and the draft of `small` for it, with the target's configuration.
-async fn load_pair(
+pub(super) async fn load_pair(
     device: &Rc<Device>,
     (tiny, small): (&Tiny, &Tiny),
     parts: &DraftParts,
@@ -157,7 +157,7 @@ async fn load_pair(
 }
 
 /// What a draft reads that is fed by its target's states and shares its matrices.
-fn fed(ids: Option<Vec<u32>>) -> DraftParts {
+pub(super) fn fed(ids: Option<Vec<u32>>) -> DraftParts {
     DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids, taps: None }
 }
 
