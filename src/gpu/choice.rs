@@ -13,7 +13,7 @@ use super::layout::{Layout, Order};
 pub enum Reduction {
     /// One after the other.
     Chain,
-    /// So many sums, of every so manyth block each, added up at the end.
+    /// So many sums, each of every so manyth block, added up at the end.
     Lanes(usize),
 }
 
@@ -35,23 +35,40 @@ pub enum Variant {
         /// Outputs of an invocation: 2, 4 or 8.
         rows: usize,
     },
-    /// `lanes` invocations share a pair of outputs and add up through workgroup memory: desktop GPUs.
+    /// `lanes` invocations share `rows` outputs and add up through workgroup memory: desktop GPUs.
     Group {
-        /// Invocations that share a pair.
+        /// Invocations that share outputs: 8, 16, 32 or 64.
         lanes: usize,
+        /// Outputs that they share: 1, 2, 4 or 8.
+        rows: usize,
     },
 }
 
 impl Variant {
     /// All there are.
-    pub const ALL: [Self; 4] =
-        [Self::Lane { rows: 8 }, Self::Lane { rows: 4 }, Self::Lane { rows: 2 }, Self::Group { lanes: 8 }];
+    pub const ALL: [Self; 15] = [
+        Self::Lane { rows: 8 },
+        Self::Lane { rows: 4 },
+        Self::Lane { rows: 2 },
+        Self::Group { lanes: 8, rows: 2 },
+        Self::Group { lanes: 8, rows: 4 },
+        Self::Group { lanes: 8, rows: 8 },
+        Self::Group { lanes: 16, rows: 2 },
+        Self::Group { lanes: 16, rows: 4 },
+        Self::Group { lanes: 16, rows: 8 },
+        Self::Group { lanes: 32, rows: 1 },
+        Self::Group { lanes: 32, rows: 2 },
+        Self::Group { lanes: 32, rows: 4 },
+        Self::Group { lanes: 64, rows: 1 },
+        Self::Group { lanes: 64, rows: 2 },
+        Self::Group { lanes: 64, rows: 4 },
+    ];
 
     /// In which order it adds up.
     pub fn reduction(self) -> Reduction {
         match self {
             Self::Lane { .. } => Reduction::Chain,
-            Self::Group { lanes } => Reduction::Lanes(lanes),
+            Self::Group { lanes, .. } => Reduction::Lanes(lanes),
         }
     }
 
@@ -59,7 +76,23 @@ impl Variant {
     pub(super) fn workgroup(self) -> usize {
         match self {
             Self::Lane { .. } => 32,
-            Self::Group { .. } => 64,
+            Self::Group { lanes: ..=16, .. } => 64,
+            Self::Group { .. } => 128,
+        }
+    }
+
+    /// Outputs that one load of activations serves.
+    pub(super) fn rows(self) -> usize {
+        match self {
+            Self::Lane { rows } | Self::Group { rows, .. } => rows,
+        }
+    }
+
+    /// Invocations that share them.
+    pub(super) fn lanes(self) -> usize {
+        match self {
+            Self::Lane { .. } => 1,
+            Self::Group { lanes, .. } => lanes,
         }
     }
 }
@@ -68,7 +101,7 @@ impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lane { rows } => write!(f, "lane{rows}"),
-            Self::Group { lanes } => write!(f, "group{lanes}"),
+            Self::Group { lanes, rows } => write!(f, "group{lanes}x{rows}"),
         }
     }
 }
@@ -291,7 +324,7 @@ mod tests {
 
     #[test]
     fn kernels_of_a_matrix_have_one_order() {
-        let mixed = "lane2 lane4 group8 group8".parse::<Kernels>();
+        let mixed = "lane2 lane4 group8x2 group8x4".parse::<Kernels>();
         assert!(mixed.is_err() && "lane2 lane4".parse::<Kernels>().is_err());
         let kernels: Kernels = "lane2 lane2 lane4 lane8".parse().unwrap();
         assert_eq!(kernels.to_string(), "lane2 lane2 lane4 lane8");
@@ -301,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_shape_gets_what_was_chosen_for_it_or_for_the_one_most_like_it() {
-        let [lane, group] = [Variant::ALL[0], Variant::Group { lanes: 8 }].map(Kernels::of);
+        let [lane, group] = [Variant::ALL[0], Variant::Group { lanes: 8, rows: 2 }].map(Kernels::of);
         let choice = Choice::default().with(shape(576, 960), group).with(shape(576, 49152), lane);
         let of = |columns, rows| choice.kernels(shape(columns, rows));
         assert_eq!([of(576, 960), of(576, 49152)], [group, lane]);

@@ -25,11 +25,11 @@ const BUDGET_MS: f64 = 1500.0;
 pub async fn choose_kernels(device: &Device, tuning: &mut Tuning, shapes: &Shapes) -> Result<Choice, Error> {
     device.measure_latency().await?;
     let adapter = device.adapter();
-    let shapes = if device.is_software() { Vec::new() } else { shapes.by_weight() };
-    let shapes = if shapes.is_empty() { vec![SHAPE] } else { shapes };
+    let shapes = shapes.by_weight();
+    let one_for_all = device.is_software() || shapes.is_empty();
     let began = Instant::now();
     let mut choice = Choice::default();
-    for (i, shape) in shapes.into_iter().enumerate() {
+    for (i, &shape) in if one_for_all { &[SHAPE] } else { &shapes[..] }.iter().enumerate() {
         let kernels = match tuning.get(&adapter, shape) {
             Some(kernels) => kernels,
             None if i > 0 && began.elapsed().as_secs_f64() * 1000.0 > BUDGET_MS => choice.kernels(shape),
@@ -37,6 +37,10 @@ pub async fn choose_kernels(device: &Device, tuning: &mut Tuning, shapes: &Shape
         };
         tuning.set(&adapter, shape, kernels);
         choice = choice.with(shape, kernels);
+    }
+    if one_for_all {
+        let kernels = choice.kernels(SHAPE);
+        choice = shapes.into_iter().fold(choice, |choice, shape| choice.with(shape, kernels));
     }
     for kernels in choice.distinct() {
         Bench::new(device, kernels)?.self_test().await?;

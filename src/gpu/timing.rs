@@ -19,6 +19,8 @@ const MOST: f64 = 256.0;
 const TURNS: usize = 3;
 /// A matrix is timed on no more weights than fit so many bytes.
 const MAX_BYTES: usize = 64 << 20;
+/// Products of outputs and rows that an invocation adds up at most: beyond, they no longer fit its registers.
+const MAX_ACCUMULATORS: usize = 32;
 /// Rows that matter most: a token, and a short proposal verified.
 const USUAL: [usize; 2] = [1, 4];
 
@@ -32,32 +34,57 @@ fn candidates(device: &Device) -> Vec<Variant> {
 /// The fastest kernels for `shape`.
 pub(super) async fn fastest(device: &Device, shape: Shape) -> Result<Kernels, Error> {
     let mut bench = Bench::new(device, shape)?;
-    let candidates = candidates(device);
+    let mut candidates = candidates(device);
+    // A pair of outputs each says which two orders are worth a closer look.
+    let pairs: Vec<Variant> = candidates.iter().copied().filter(|variant| variant.rows() == 2).collect();
+    if pairs.len() > 2 {
+        let times = bench.times(&cases(&pairs, &USUAL)).await?;
+        let mut times: Vec<(f64, Reduction)> = times
+            .chunks(USUAL.len())
+            .zip(&pairs)
+            .map(|(times, variant)| (times.iter().sum(), variant.reduction()))
+            .collect();
+        times.sort_by(|a, b| a.0.total_cmp(&b.0));
+        candidates
+            .retain(|variant| times[..2].iter().any(|(_, reduction)| variant.reduction() == *reduction));
+    }
     // A software adapter computes four rows as it computes two or eight, and would take long to show it.
     let tiles = if device.is_software() { USUAL.to_vec() } else { Kernels::TILES.to_vec() };
-    let cases: Vec<(Variant, usize)> =
-        candidates.iter().flat_map(|variant| tiles.iter().map(|tile| (*variant, *tile))).collect();
+    let cases = cases(&candidates, &tiles);
     let times = bench.times(&cases).await?;
+    Ok(choose(&cases, &times).unwrap_or(Kernels::of(Variant::ALL[0])))
+}
 
+/// Each variant with each tile that it has accumulators for.
+fn cases(variants: &[Variant], tiles: &[usize]) -> Vec<(Variant, usize)> {
+    let of = |variant: &Variant| {
+        let (variant, fits) = (*variant, |tile: &usize| variant.rows() * tile <= MAX_ACCUMULATORS);
+        tiles.iter().copied().filter(fits).map(move |tile| (variant, tile)).collect::<Vec<_>>()
+    };
+    variants.iter().flat_map(of).collect()
+}
+
+/// The fastest of each tile, among those of the order that is fastest for the usual ones. A tile that was not timed gets what
+/// the next greater one that was got.
+fn choose(cases: &[(Variant, usize)], times: &[f64]) -> Option<Kernels> {
     let best = |reduction: Reduction, tile: usize| {
+        let at = |(variant, at): &(Variant, usize)| variant.reduction() == reduction && *at >= tile;
+        let tile = cases.iter().filter(|case| at(case)).map(|(_, tile)| *tile).min();
+        let tile = tile.or(cases.iter().map(|(_, tile)| *tile).max())?;
         let of = cases
             .iter()
-            .zip(&times)
+            .zip(times)
             .filter(|((variant, at), _)| variant.reduction() == reduction && *at == tile);
         of.min_by(|a, b| a.1.total_cmp(b.1)).map(|((variant, _), ms)| (*ms, *variant))
     };
     let usual = |reduction| -> f64 {
         USUAL.into_iter().filter_map(|tile| best(reduction, tile)).map(|(ms, _)| ms).sum()
     };
-    let reductions = candidates.iter().map(|variant| variant.reduction());
-    let Some(reduction) = reductions.min_by(|a, b| usual(*a).total_cmp(&usual(*b))) else {
-        return Ok(Kernels::of(Variant::ALL[0]));
-    };
-    let measured = |tile: usize| {
-        let at = tiles.iter().find(|at| **at >= tile).or(tiles.last()).copied();
-        at.and_then(|at| best(reduction, at)).map_or(Variant::ALL[0], |(_, variant)| variant)
-    };
-    Ok(Kernels::new(Kernels::TILES.map(measured)).unwrap_or(Kernels::of(Variant::ALL[0])))
+    let reductions = cases.iter().map(|(variant, _)| variant.reduction());
+    let reduction = reductions.min_by(|a, b| usual(*a).total_cmp(&usual(*b)))?;
+    let variants = Kernels::TILES.map(|tile| best(reduction, tile).map(|(_, variant)| variant));
+    let [Some(a), Some(b), Some(c), Some(d)] = variants else { return None };
+    Kernels::new([a, b, c, d])
 }
 
 /// Zeros of a shape.
@@ -215,5 +242,45 @@ impl Drop for Stopwatch<'_> {
             queries.destroy();
             resolved.destroy();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(cases: &[(&str, usize, f64)]) -> Option<String> {
+        let times: Vec<f64> = cases.iter().map(|(_, _, ms)| *ms).collect();
+        let cases: Vec<_> = cases.iter().map(|(name, tile, _)| (name.parse().unwrap(), *tile)).collect();
+        choose(&cases, &times).map(|kernels| kernels.to_string())
+    }
+
+    #[test]
+    fn the_order_that_is_fastest_for_usual_rows_has_the_kernels() {
+        let group =
+            [("group16x2", 1, 1.0), ("group16x2", 4, 3.0), ("group16x4", 1, 2.0), ("group16x4", 4, 2.0)];
+        let lane = [("lane2", 1, 1.4), ("lane2", 4, 1.7)];
+        let slow_lane = [("lane2", 1, 0.9), ("lane2", 4, 2.2)];
+        let all = |lane: [(&'static str, usize, f64); 2]| chosen(&[&group[..], &lane[..]].concat());
+        assert_eq!(all(slow_lane).unwrap(), "group16x2 group16x4 group16x4 group16x4");
+        let faster = [("lane2", 1, 0.9), ("lane2", 4, 2.0)];
+        assert_eq!(all(faster).unwrap(), "lane2 lane2 lane2 lane2");
+        assert_eq!(all(lane).unwrap(), "group16x2 group16x4 group16x4 group16x4");
+        assert_eq!(chosen(&[]), None);
+    }
+
+    #[test]
+    fn a_tile_gets_its_own_fastest() {
+        let cases = [
+            ("group8x2", 1, 1.0),
+            ("group8x4", 1, 1.1),
+            ("group8x2", 2, 1.3),
+            ("group8x4", 2, 1.2),
+            ("group8x2", 4, 2.0),
+            ("group8x8", 4, 1.9),
+            ("group8x2", 8, 4.0),
+            ("group8x4", 8, 3.0),
+        ];
+        assert_eq!(chosen(&cases).unwrap(), "group8x2 group8x4 group8x8 group8x4");
     }
 }

@@ -9,6 +9,9 @@ use crate::gpu::plan::Step;
 use crate::gpu::{Device, Error};
 use crate::model::Activation;
 
+/// Partial sums that a workgroup has room for at once, in f32: half of what every device has.
+const PARTIAL_SUMS: usize = 2048;
+
 /// What a matvec does with its sums.
 #[derive(Clone, Copy)]
 pub(in crate::gpu) enum Epilogue {
@@ -104,14 +107,20 @@ impl Matvec<'_> {
         let pairs = part.rows.div_ceil(2);
         let (variant, tile) = matrix.kernels.kernel(self.rows);
         let workgroup = variant.workgroup();
-        let (kernel, per_workgroup, lanes, rows_each) = match variant {
-            Variant::Lane { rows } => ("matvec_lane.wgsl", workgroup * rows / 2, 1, rows),
-            Variant::Group { lanes } => ("matvec_group.wgsl", workgroup / lanes, lanes, 2),
+        let (lanes, rows_each) = (variant.lanes(), variant.rows());
+        let pairs_each = workgroup / lanes * rows_each / 2;
+        let kernel = match variant {
+            Variant::Lane { .. } => "matvec_lane.wgsl",
+            Variant::Group { .. } => "matvec_group.wgsl",
         };
+        // Partial sums of a row of x: one an output, and those of its squares.
+        let sums = (2 * pairs_each + usize::from(self.norm.is_some())) * (lanes + 1);
         let context = context! {
             M => tile,
             R => rows_each,
             lanes,
+            pairs_each,
+            at_once => (PARTIAL_SUMS / sums).clamp(1, tile),
             workgroup,
             norm => self.norm.is_some(),
             bias => self.bias.is_some(),
@@ -126,7 +135,7 @@ impl Matvec<'_> {
         buffers.extend(part_buffers(part));
         buffers.extend(self.norm.map(|(gain, _)| (5, gain)));
         buffers.extend(self.bias.map(|bias| (6, bias)));
-        let workgroups = [pairs.div_ceil(per_workgroup), self.rows.div_ceil(tile)];
+        let workgroups = [pairs.div_ceil(pairs_each), self.rows.div_ceil(tile)];
         let step = Step::new(device, kernel, &context, &buffers, workgroups)?;
         let rows = self.rows as u64;
         let weights = part.codes.size() + part.params.as_ref().map_or(0, wgpu::Buffer::size);

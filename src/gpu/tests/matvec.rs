@@ -125,8 +125,19 @@ impl Fixture {
     }
 }
 
+/// The variants that add up in each of the orders.
+fn by_reduction() -> Vec<Vec<Variant>> {
+    let same = |a: &Variant, b: &Variant| a.reduction() == b.reduction();
+    Variant::ALL.chunk_by(same).map(<[Variant]>::to_vec).collect()
+}
+
+/// Every format with every order, by variants in turn.
 fn cases() -> impl Iterator<Item = Case> {
-    let formats = FORMATS.iter().flat_map(|s| Variant::ALL.map(|v| (s, v)));
+    let variants = by_reduction();
+    let formats = FORMATS
+        .iter()
+        .enumerate()
+        .flat_map(move |(f, spec)| variants.clone().into_iter().map(move |all| (spec, all[f % all.len()])));
     formats.enumerate().map(|(i, (spec, variant))| {
         let (norm, bias, epilogue) = [
             (true, false, "store"),
@@ -188,6 +199,43 @@ fn rows_are_bitwise_the_same_in_every_batch() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn variants_of_one_order_give_the_same_bits() {
+    let device = device();
+    let formats = [Format::Q4_1, Format::Q6_K, Format::F16];
+    for (i, format) in formats.into_iter().enumerate() {
+        let mut orders = Vec::new();
+        for variants in by_reduction() {
+            let found: Vec<Vec<u32>> = variants
+                .into_iter()
+                .map(|variant| {
+                    let (columns, rows, norm, bias) = (512, 53, i != 1, i == 1);
+                    let case = Case { format, variant, columns, rows, norm, bias, epilogue: "store" };
+                    bits(&Fixture::new(&device, case, 3, 5).gpu(&device, 0..3))
+                })
+                .collect();
+            assert!(found.iter().all(|other| *other == found[0]), "{format:?}, order {}", orders.len());
+            orders.push(found[0].clone());
+        }
+        // Were all orders one, nothing would have been tested.
+        assert!(orders.iter().skip(1).any(|other| *other != orders[0]));
+    }
+}
+
+#[test]
+fn a_pass_that_reads_its_rows_otherwise_is_found() {
+    let options = crate::gpu::DeviceOptions { break_batch_invariance: true, ..Default::default() };
+    let broken = pollster::block_on(Device::open(options)).unwrap();
+    for variants in by_reduction() {
+        let (format, columns, rows) = (Format::Q4_1, 224, 71);
+        let variant = variants[0];
+        let case = Case { format, variant, columns, rows, norm: true, bias: false, epilogue: "store" };
+        let fixture = Fixture::new(&broken, case, 2, 1);
+        let alone = bits(&fixture.gpu(&broken, 0..1));
+        assert_ne!(bits(&fixture.gpu(&broken, 0..2))[..rows], alone, "{variant}");
     }
 }
 
