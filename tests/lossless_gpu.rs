@@ -37,7 +37,7 @@ fn drafters_do_not_change_a_token() {
             3 => drafters().into_iter().filter(|case| case.name == "model").chain([alternating()]).collect(),
             _ => drafters(),
         };
-        assert_lossless(pair, &cases, |pair| engine(&device, pair, Variant::ALL[i % Variant::ALL.len()]));
+        assert_lossless(pair, &cases, |pair| engine(&device, pair, Variant::ALL[i * 4 % Variant::ALL.len()]));
     }
 }
 

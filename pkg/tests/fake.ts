@@ -108,6 +108,7 @@ export const INFO: EngineInfo = {
   adapter: 'toy',
   software: false,
   variant: '',
+  kernels: {},
   warnings: [],
   capacity: 64,
   kvCache: 'f32',
@@ -145,7 +146,7 @@ export class FakeBackend implements Backend {
           }
           loaded += value.length;
           this.bytes += value.length;
-          onProgress({ part, loaded, total });
+          onProgress({ part, phase: 'load', loaded, total });
         }
       }
     }

@@ -218,7 +218,13 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
             kv_cache: args.kv_cache,
             tuning: tuning::read(),
         };
-        let loaded = load::load_shards(target, draft, &options).await?;
+        let mut loaded = load::load_shards(target, draft, &options).await?;
+        let compiling = Progress::of_kernels();
+        let compiled = |done, total| {
+            compiling.reach_of(done, total);
+            true
+        };
+        loaded.engine.compile(compiled).await?;
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);
         }

@@ -1,4 +1,4 @@
-//! The device: adapter, queue, pipelines made once, counters, and what went wrong.
+//! The device: adapter, queue, counters, and what went wrong.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use web_time::Instant;
 use wgpu::util::DeviceExt as _;
 
 use super::Error;
-use super::kernel::Templates;
+use super::code::Codes;
 use crate::round::Counters;
 
 /// What to ask of the adapter.
@@ -31,8 +31,8 @@ pub struct Device {
     pub(super) break_batch_invariance: bool,
     counters: Cell<Counters>,
     latency_ms: Cell<f64>,
-    templates: Templates,
-    pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
+    /// Its kernels.
+    pub(super) codes: Codes,
     uniforms: RefCell<HashMap<Vec<u32>, wgpu::Buffer>>,
     failure: Arc<Mutex<Failure>>,
 }
@@ -90,8 +90,7 @@ impl Device {
             break_batch_invariance: options.break_batch_invariance,
             counters: Cell::default(),
             latency_ms: Cell::default(),
-            templates: Templates::new().map_err(|e| Error::Device(format!("{e:#}")))?,
-            pipelines: RefCell::default(),
+            codes: Codes::new()?,
             uniforms: RefCell::default(),
             failure,
         }))
@@ -209,38 +208,6 @@ impl Device {
     /// Writes words at word offset `at`.
     pub(super) fn write(&self, buffer: &wgpu::Buffer, at: u64, words: &[u32]) {
         self.queue.write_buffer(buffer, at * 4, bytemuck::cast_slice(words));
-    }
-
-    /// The pipeline of `kernel` rendered with `context`, made at its first use.
-    pub(super) fn pipeline(
-        &self,
-        kernel: &str,
-        context: &minijinja::Value,
-    ) -> Result<wgpu::ComputePipeline, Error> {
-        let key = format!("{kernel} {context}");
-        if let Some(pipeline) = self.pipelines.borrow().get(&key) {
-            return Ok(pipeline.clone());
-        }
-        let source =
-            self.templates.render(kernel, context).map_err(|e| Error::Device(format!("{kernel}: {e:#}")))?;
-        self.count(|c| c.objects += 2);
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(kernel),
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(kernel),
-            layout: None,
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: None,
-        });
-        self.pipelines.borrow_mut().insert(key, pipeline.clone());
-        Ok(pipeline)
     }
 
     /// A new command encoder.

@@ -2,12 +2,15 @@
 
 mod builder;
 mod draft;
+mod tensors;
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use builder::{Builder, Target};
+use tensors::Tensors;
 
+use super::choice::Shapes;
 use super::matrix::Matrix;
 use super::{Choice, Device, Error};
 use crate::gguf;
@@ -77,6 +80,12 @@ pub(super) struct Layer {
 }
 
 impl Model {
+    /// The shapes of the matrices of the model that `description` describes: what kernels are to be chosen for.
+    pub fn shapes(header: &gguf::Header, description: &model::Model) -> Shapes {
+        let model::Model { config, slots } = description;
+        Tensors { header, config, slots }.shapes()
+    }
+
     /// Loads the tensors of `stream`, whose header `description` describes, for contexts of `capacity` positions.
     pub async fn load<S: ByteSource>(
         device: &Rc<Device>,
@@ -86,7 +95,8 @@ impl Model {
         capacity: usize,
     ) -> Result<Self, Error> {
         let model::Model { config, slots } = description;
-        let mut builder = Builder::new(device, stream.header(), config, slots, choice)?;
+        let tensors = Tensors { header: stream.header(), config, slots };
+        let mut builder = Builder::new(device, tensors, &choice)?;
         let embedding = builder.matrix(None, &[Role::TokenEmbedding], true)?;
         let head = builder.head(config.tied.then_some(&embedding))?;
         let model = builder.allocate(embedding, head, capacity)?;
@@ -148,8 +158,8 @@ impl Model {
     }
 
     /// The kernels that the weights are laid out for.
-    pub fn choice(&self) -> Choice {
-        self.choice
+    pub fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     /// Bytes of weights in GPU memory.

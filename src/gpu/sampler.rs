@@ -8,6 +8,7 @@ use super::words::{self, MAX_ROWS};
 use super::{Device, Error};
 use crate::round::{self, Rules};
 use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW};
+use crate::verify;
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
@@ -60,6 +61,21 @@ impl Mode {
             logprobs: rules.logprobs,
             law: law.transpose()?,
         })
+    }
+
+    /// Modes that together have every kernel of every mode.
+    pub(super) fn all() -> Vec<Self> {
+        let lenient: Vec<&str> = verify::KINDS.iter().map(|kind| kind.kernel()).collect();
+        let token_wise = verify::token_wise().kernel;
+        let with = |lenience, law| Self { adjusts: true, confident: true, lenience, logprobs: true, law };
+        let greedy = [Self::default(), with(None, None), with(lenient.first().copied(), None)];
+        let laws = verify::VERIFIERS.iter().filter_map(|spec| spec.kernel).flat_map(|verifier| {
+            let kinds = lenient.iter().copied().filter(move |_| Some(verifier) == token_wise).map(Some);
+            let law = |truncates| Some(Law { truncates, verifier });
+            let plain = [with(None, law(false)), with(None, law(true))];
+            plain.into_iter().chain(kinds.map(move |kind| with(kind, law(true))))
+        });
+        greedy.into_iter().chain(laws).collect()
     }
 }
 
@@ -289,7 +305,7 @@ impl Tail<'_> {
         if lenient {
             buffers.push((5, self.logits));
         }
-        self.step("accept.wgsl", context! { M => self.rows, lenient }, &buffers, [1, 1])
+        self.step("accept.wgsl", context! { lenient }, &buffers, [1, 1])
     }
 
     /// Says how likely the committed tokens were.
@@ -308,7 +324,7 @@ impl Tail<'_> {
         let row_shape = self.shape();
         let mut settling = vec![(0, &row_shape), (7, self.positions.state), (8, self.positions.pass)];
         settling.extend(settle);
-        let settle = self.step("settle.wgsl", context! { M => self.rows }, &settling, [1, 1])?;
+        let settle = self.step("settle.wgsl", context! {}, &settling, [1, 1])?;
 
         let (rows, width) = draft_rows.unwrap_or((&laws.rows, self.vocab));
         let shape = self.device.uniform(&[self.vocab as u32, slices(self.vocab) as u32, width as u32]);

@@ -70,7 +70,8 @@ pub struct About {
 
 /// What was loaded.
 pub struct Loaded {
-    /// Target and draft, ready to decode.
+    /// Target and draft, ready to decode; what a generation needs is compiled when it is first needed, or by
+    /// [`AnyEngine::compile`] before.
     pub engine: AnyEngine,
     /// What is known about adapters now: keep it for the next load. What a generator then learns
     /// ([`Generator::knowledge`](crate::decode::Generator::knowledge)) belongs to [`pair`](Self::pair) in it.
@@ -174,7 +175,11 @@ impl<S: ByteSource> Opened<S, Model> {
         tuning: &mut gpu::Tuning,
         (capacity, kv_cache): (usize, CacheType),
     ) -> Result<gpu::Session, Error> {
-        let choice = gpu::choose_kernels(device, tuning).await?;
+        let mut shapes = gpu::Model::shapes(self.stream.header(), &self.model);
+        if let Some(draft) = &draft {
+            shapes = shapes.and(gpu::Model::draft_shapes(draft.stream.header(), &draft.model));
+        }
+        let choice = gpu::choose_kernels(device, tuning, &shapes).await?;
         let target = gpu::Model::load(device, &mut self.stream, &self.model, choice, capacity).await?;
         let small = match draft {
             None => None,

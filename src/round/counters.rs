@@ -13,4 +13,6 @@ pub struct Counters {
     pub objects: u64,
     /// Pages added to KV caches, each of all layers of a model: as a text grows, and counted apart from the work of rounds.
     pub pages: u64,
+    /// Kernels compiled, which takes longest of these: none once a generation is under way.
+    pub pipelines: u64,
 }

@@ -1,5 +1,7 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
+use std::collections::BTreeMap;
+
 use super::{Counters, Error, MemoryUse, Outcome, Proposal, Rules};
 use crate::model::{CacheType, Config};
 use crate::verify;
@@ -13,13 +15,15 @@ pub struct EngineInfo {
     pub adapter: String,
     /// Whether the adapter is a software one.
     pub software: bool,
-    /// The matvec variant in use (GPU).
+    /// The matvec variants in use, the most frequent first (GPU).
     pub variant: String,
     /// Threads that passes run on, the caller among them; 0 on a GPU.
     pub threads: usize,
     /// In what its KV caches keep their numbers.
     #[serde(rename = "kvCache")]
     pub kv_cache: CacheType,
+    /// The matvec variants of each matrix, by its format and shape, for 1, 2, up to 4 and up to 8 rows (GPU).
+    pub kernels: BTreeMap<String, String>,
 }
 
 /// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.

@@ -179,7 +179,12 @@ impl PacelineEngine {
         };
         let target = observe(target, "target", on_progress, signal)?;
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
-        let loaded = load::load_shards(target, draft, &options).await?;
+        let mut loaded = load::load_shards(target, draft, &options).await?;
+        let compiled = |done: usize, total: usize| {
+            tell(on_progress, "target", "compile", done as u64, Some(total as u64));
+            !signal.aborted()
+        };
+        loaded.engine.compile(compiled).await?;
 
         let Loaded { engine, tokenizer, template, target, draft, tuning, pair, fallback, warnings } = loaded;
         let info = Info {
@@ -252,6 +257,19 @@ fn cache_type(name: Option<&str>) -> Result<CacheType, Error> {
     Ok(name.map_or(Ok(CacheType::default()), str::parse).map_err(crate::Error::from)?)
 }
 
+fn tell(
+    on_progress: &js_sys::Function,
+    part: &'static str,
+    phase: &'static str,
+    loaded: u64,
+    total: Option<u64>,
+) {
+    if let Ok(progress) = to_js(&Progress { part, phase, loaded, total }) {
+        // A callback that throws does not spoil the load.
+        let _ = on_progress.call1(&JsValue::NULL, &progress);
+    }
+}
+
 /// The files of a model, with their progress told as that of `part`.
 fn observe(
     files: &[ByteStream],
@@ -263,10 +281,7 @@ fn observe(
     let sources = files.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(crate::Error::from)?;
     let (on_progress, signal) = (on_progress.clone(), signal.clone());
     let tell = move |loaded, total| {
-        if let Ok(progress) = to_js(&Progress { part, loaded, total }) {
-            // A callback that throws does not spoil the load.
-            let _ = on_progress.call1(&JsValue::NULL, &progress);
-        }
+        tell(&on_progress, part, "load", loaded, total);
         !signal.aborted()
     };
     Ok(Observed::all(sources, Box::new(tell) as Box<dyn FnMut(u64, Option<u64>) -> bool>))

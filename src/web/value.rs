@@ -123,6 +123,7 @@ pub(super) enum Prompt {
 #[derive(Serialize)]
 pub(super) struct Progress {
     pub part: &'static str,
+    pub phase: &'static str,
     pub loaded: u64,
     pub total: Option<u64>,
 }

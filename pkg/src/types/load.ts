@@ -55,11 +55,14 @@ export interface LoadOptions {
 export interface LoadProgress {
   /** Which file. */
   part: 'target' | 'draft';
-  /** Whether it is on its way into the store, or into the engine. */
-  phase: 'download' | 'load';
-  /** Bytes read. */
+  /**
+   * Whether it is on its way into the store, or into the engine; or whether the GPU's kernels are being compiled, those of the
+   * draft with those of the target.
+   */
+  phase: 'download' | 'load' | 'compile';
+  /** Bytes read; kernels compiled. */
   loaded: number;
-  /** Bytes in all; `undefined` where the source does not say. */
+  /** Bytes or kernels in all; `undefined` where the source does not say. */
   total: number | undefined;
 }
 
@@ -105,8 +108,16 @@ export interface EngineInfo {
   adapter: string;
   /** Whether the adapter is a software one. */
   software: boolean;
-  /** Which matrix-vector kernels run: start-up timing chooses them, and the worker remembers them for each adapter. */
+  /**
+   * Which matrix-vector kernels run, the most frequent first: timing at the first load chooses them, and the worker remembers
+   * them for each adapter.
+   */
   variant: string;
+  /**
+   * The kernels of each matrix, by its format and shape (`q4/32h 576x1536`: columns, rows), for 1, 2, up to 4 and up to 8 rows
+   * of activations; empty on the CPU.
+   */
+  kernels: Record<string, string>;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
   /** What to know about how the target's file was understood: a sentence for each thing that it leaves out. */

@@ -10,6 +10,7 @@ struct Shape {
   y_stride: u32,    // f32 between rows of y
   y_first: u32,     // where row 0 of w stands in a row of y
   epsilon: f32,
+  x_rows: u32,      // rows of x; the last tile may have room for more
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;

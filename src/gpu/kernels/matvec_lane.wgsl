@@ -33,7 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 {%- include "matvec_block.wgsl" %}
   }
 {%- for m in range(M) %}
-  {
+  if (id.y * {{ M }}u + {{ m }}u < shape.x_rows) {
     {%- if norm %}
     let scale = inverseSqrt(square{{ m }} / f32(shape.columns) + shape.epsilon);
     {%- else %}

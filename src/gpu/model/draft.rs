@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use super::tensors::Tensors;
 use super::{Builder, Fuse, Ids, Model, Projection};
 use crate::gguf;
+use crate::gpu::choice::Shapes;
 use crate::gpu::plan::Plan;
 use crate::gpu::{Device, Error, ops};
 use crate::model::draft::{Input, Origin};
@@ -12,6 +14,12 @@ use crate::round::Fit;
 use crate::source::ByteSource;
 
 impl Model {
+    /// The shapes of the matrices of the draft that `description` describes.
+    pub fn draft_shapes(header: &gguf::Header, description: &model::Draft) -> Shapes {
+        let model::Draft { config, slots, .. } = description;
+        Tensors { header, config, slots }.shapes()
+    }
+
     /// Loads the draft that `description` describes for `target`, [beside](model::Draft::beside) which it runs: what is the
     /// target's is shared with it.
     pub async fn load_draft<S: ByteSource>(
@@ -21,7 +29,8 @@ impl Model {
     ) -> Result<Self, Error> {
         let (device, capacity) = (&target.device, target.capacity);
         let model::Draft { config, slots, .. } = description;
-        let mut builder = Builder::new(device, stream.header(), config, slots, target.choice)?;
+        let tensors = Tensors { header: stream.header(), config, slots };
+        let mut builder = Builder::new(device, tensors, &target.choice)?;
         let embedding = match description.embedding {
             Origin::Own => builder.matrix(None, &[Role::TokenEmbedding], true)?,
             Origin::Target => Rc::clone(&target.embedding),

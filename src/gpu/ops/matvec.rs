@@ -3,11 +3,14 @@
 use minijinja::context;
 
 use super::{Positions, padded, part_buffers, weights_context};
-use crate::gpu::choice::{Choice, Kernel, Variant};
+use crate::gpu::choice::Variant;
 use crate::gpu::matrix::{Matrix, Part};
 use crate::gpu::plan::Step;
 use crate::gpu::{Device, Error};
 use crate::model::Activation;
+
+/// Partial sums that a workgroup has room for at once, in f32: half of what every device has.
+const PARTIAL_SUMS: usize = 2048;
 
 /// What a matvec does with its sums.
 #[derive(Clone, Copy)]
@@ -75,7 +78,6 @@ pub(in crate::gpu) struct Matvec<'a> {
     /// One number a row of the matrix, where it has any.
     pub bias: Option<&'a wgpu::Buffer>,
     pub epilogue: Epilogue,
-    pub choice: Choice,
     pub positions: Positions<'a>,
 }
 
@@ -99,20 +101,27 @@ impl Matvec<'_> {
             self.y_stride as u32,
             part.first_row as u32,
             self.norm.map_or(0.0, |(_, epsilon)| epsilon).to_bits(),
+            self.rows as u32,
         ];
         let shape = device.uniform(&shape);
         let pairs = part.rows.div_ceil(2);
-        let Kernel { variant, tile } = self.choice.kernel(matrix, self.rows);
-        let tiles = self.rows / tile;
-        let (kernel, per_workgroup, lanes, rows_each) = match variant {
-            Variant::Lane { rows, workgroup } => ("matvec_lane.wgsl", workgroup * rows / 2, 1, rows),
-            Variant::Group { lanes, workgroup } => ("matvec_group.wgsl", workgroup / lanes, lanes, 2),
+        let (variant, tile) = matrix.kernels.kernel(self.rows);
+        let workgroup = variant.workgroup();
+        let (lanes, rows_each) = (variant.lanes(), variant.rows());
+        let pairs_each = workgroup / lanes * rows_each / 2;
+        let kernel = match variant {
+            Variant::Lane { .. } => "matvec_lane.wgsl",
+            Variant::Group { .. } => "matvec_group.wgsl",
         };
+        // Partial sums of a row of x: one an output, and those of its squares.
+        let sums = (2 * pairs_each + usize::from(self.norm.is_some())) * (lanes + 1);
         let context = context! {
             M => tile,
             R => rows_each,
             lanes,
-            workgroup => variant.workgroup(),
+            pairs_each,
+            at_once => (PARTIAL_SUMS / sums).clamp(1, tile),
+            workgroup,
             norm => self.norm.is_some(),
             bias => self.bias.is_some(),
             coarse_batches => device.break_batch_invariance,
@@ -126,7 +135,8 @@ impl Matvec<'_> {
         buffers.extend(part_buffers(part));
         buffers.extend(self.norm.map(|(gain, _)| (5, gain)));
         buffers.extend(self.bias.map(|bias| (6, bias)));
-        let step = Step::new(device, kernel, &context, &buffers, [pairs.div_ceil(per_workgroup), tiles])?;
+        let workgroups = [pairs.div_ceil(pairs_each), self.rows.div_ceil(tile)];
+        let step = Step::new(device, kernel, &context, &buffers, workgroups)?;
         let rows = self.rows as u64;
         let weights = part.codes.size() + part.params.as_ref().map_or(0, wgpu::Buffer::size);
         let activations = rows * (matrix.columns + part.rows) as u64 * 4;

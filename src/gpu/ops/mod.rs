@@ -43,7 +43,7 @@ pub(super) struct Positions<'a> {
 /// What the kernels' `order` and `layout` files need.
 fn weights_context(matrix: &Matrix) -> Value {
     context! {
-        order => context! { file => matrix.order.file() },
+        order => context! { file => matrix.order().file() },
         layout => context! { file => matrix.layout.file() },
         params => matrix.layout.params_words(),
         group => matrix.layout.group,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::runner::{Hidden, Pass, Runner, Shared};
-use crate::gpu::model::{Layer, Model, Projection};
+use crate::gpu::model::{Layer, Projection};
 use crate::gpu::ops::{self, Epilogue, Matvec, Positions, padded};
 use crate::gpu::plan::{Plan, Step};
 use crate::gpu::{Device, Error};
@@ -102,11 +102,8 @@ impl Body<'_> {
     ) -> Result<Vec<Step>, Error> {
         let (matrix, bias) = (&*projection.matrix, projection.bias.as_ref());
         let &Self { rows, positions, .. } = self;
-        let Model { choice, config, .. } = &*self.runner.model;
-        let norm = gain.map(|gain| (gain, config.rms_eps));
-        let choice = *choice;
-        Matvec { matrix, rows, x, x_row: 0, norm, y, y_stride, bias, epilogue, choice, positions }
-            .steps(self.device)
+        let norm = gain.map(|gain| (gain, self.runner.model.config.rms_eps));
+        Matvec { matrix, rows, x, x_row: 0, norm, y, y_stride, bias, epilogue, positions }.steps(self.device)
     }
 
     fn attention(

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::clock::Clock;
 use super::runner::{Hidden, Pass, Runner};
-use super::{Known, MAX_IN_FLIGHT, MAX_ROWS, RESULT_WORDS, Session, row_count};
+use super::{Known, MAX_IN_FLIGHT, MAX_ROWS, RESULT_WORDS, Session};
 use crate::gpu::Error;
 use crate::gpu::model::Model;
 use crate::gpu::sampler::{self, Mode};
@@ -25,6 +25,7 @@ impl Engine for Session {
             variant: self.target.model.choice().to_string(),
             threads: 0,
             kv_cache: self.kv_cache,
+            kernels: self.target.model.choice().by_shape(),
         }
     }
 
@@ -189,7 +190,7 @@ impl Engine for Session {
                 asked = Some(*steps);
             }
         }
-        passes.push((false, Pass::Verify { rows: row_count(drafted + 1) }));
+        passes.push((false, Pass::Verify { rows: drafted + 1 }));
         let encoder = self.encode(&passes)?;
         self.write_round(drafted, point_mass);
         self.known = Known::Rounds { drafted: asked };

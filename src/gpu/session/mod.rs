@@ -6,6 +6,7 @@
 
 mod body;
 mod clock;
+mod compile;
 mod engine;
 #[cfg(any(test, feature = "rigs"))]
 mod probe;
@@ -30,8 +31,6 @@ use super::{Device, Error};
 use crate::model::CacheType;
 use crate::round::{Engine as _, Memory as _, Outcome, Proposal, Rules};
 
-/// Row counts that plans are made for; a pass takes the smallest that holds its rows.
-pub const ROW_COUNTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 /// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
 
@@ -119,7 +118,6 @@ impl Session {
             known: Known::Stale,
             device,
         };
-        // What every generation needs is compiled while loading; the other row counts when they first come up.
         session.begin(&Rules::default(), capacity)?;
         Ok(session)
     }
@@ -166,7 +164,7 @@ impl Session {
             if left == 0 {
                 return Ok(());
             }
-            let rows = if left >= PREFILL_ROWS { PREFILL_ROWS } else { row_count(left.min(MAX_ROWS)) };
+            let rows = if left >= PREFILL_ROWS { PREFILL_ROWS } else { left.min(MAX_ROWS) };
             self.write_state(cached);
             self.known = Known::Stale;
             let encoder = self.encode(&[(draft, Pass::Fill { rows })])?;
@@ -197,8 +195,7 @@ impl Session {
         }
         // More rows than it lags behind change nothing, and fewer plans are made; but none before the context.
         let behind = self.behind().max(2);
-        let rows = Some(row_count(behind)).filter(|rows| *rows <= self.length);
-        Ok(Pass::DraftFirst { rows: rows.unwrap_or(behind.min(self.length)) })
+        Ok(Pass::DraftFirst { rows: behind.min(self.length) })
     }
 
     /// [Submits](Session::submit) a round and waits for it.
@@ -264,11 +261,6 @@ impl Session {
         }
         Ok(encoder)
     }
-}
-
-/// The smallest row count of a plan that holds `rows` rows.
-fn row_count(rows: usize) -> usize {
-    ROW_COUNTS.into_iter().find(|&r| r >= rows).unwrap_or(MAX_ROWS)
 }
 
 #[cfg(test)]

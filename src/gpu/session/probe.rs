@@ -51,7 +51,7 @@ impl Session {
                 let mut encoder = self.device.encoder();
                 let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 for _ in 0..repeats {
-                    step.encode(&mut compute);
+                    step.encode(&self.device, &mut compute);
                 }
                 drop(compute);
                 encoder.copy_buffer_to_buffer(&self.shared.result, 0, &readback, 0, RESULT_WORDS as u64 * 4);

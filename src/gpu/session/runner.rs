@@ -33,6 +33,14 @@ impl Pass {
         }
     }
 
+    /// The pass with the same embedding and layers: what is verified is read as a prompt is.
+    fn body(self) -> Self {
+        match self {
+            Self::Verify { rows } => Self::Fill { rows },
+            other => other,
+        }
+    }
+
     /// Rows with logits, and the first of them.
     fn head(self) -> Option<(usize, usize)> {
         match self {
@@ -209,7 +217,7 @@ impl Runner {
 
     /// The dispatches of `pass` in `mode`, once they are prepared.
     pub(super) fn plans(&self, pass: Pass, mode: Mode) -> impl Iterator<Item = &Plan> {
-        self.bodies.get(&pass).into_iter().chain(self.tails.get(&(pass, mode)))
+        self.bodies.get(&pass.body()).into_iter().chain(self.tails.get(&(pass, mode)))
     }
 
     /// Makes the plans of `pass` if this is its first use.
@@ -220,21 +228,49 @@ impl Runner {
         pass: Pass,
         mode: Mode,
     ) -> Result<(), Error> {
+        self.describe(device, shared, pass, mode)?;
+        self.plans(pass, mode).for_each(|plan| plan.make(device));
+        Ok(())
+    }
+
+    /// Says what the plans of `pass` are, if nobody has yet. Nothing is compiled or bound.
+    pub(super) fn describe(
+        &mut self,
+        device: &Device,
+        shared: &Shared,
+        pass: Pass,
+        mode: Mode,
+    ) -> Result<(), Error> {
         let pass_words = pass.words(self.model.capacity);
         let drafts = pass_words.draft == 1;
         let pass_words = device.uniform(words::of(&pass_words));
         let positions = Positions { state: &shared.state, pass: &pass_words };
-        if !self.bodies.contains_key(&pass) {
-            let body = self.body(device, shared, pass, positions)?;
-            self.bodies.insert(pass, body);
+        if !self.bodies.contains_key(&pass.body()) {
+            let body = self.body(device, shared, pass.body(), positions)?;
+            self.bodies.insert(pass.body(), body);
         }
         if !self.tails.contains_key(&(pass, mode))
-            && let Some((rows, x_row)) = pass.head()
+            && let Some(head) = pass.head()
         {
-            let tail = self.tail(device, shared, [rows, x_row], positions, mode, drafts)?;
+            let tail = self.tail(device, shared, head, positions, (mode, drafts), self.laws.as_ref())?;
             self.tails.insert((pass, mode), tail);
         }
         Ok(())
+    }
+
+    /// Says what follows the head of a pass of one row in `mode`, with `laws` in the place of its own: for what there is to
+    /// compile.
+    pub(super) fn describe_sampler(
+        &self,
+        device: &Device,
+        shared: &Shared,
+        (mode, drafts): (Mode, bool),
+        laws: &Laws,
+    ) -> Result<(), Error> {
+        let pass = if drafts { Pass::DraftNext } else { Pass::Verify { rows: 1 } };
+        let pass_words = device.uniform(words::of(&pass.words(self.model.capacity)));
+        let positions = Positions { state: &shared.state, pass: &pass_words };
+        self.tail(device, shared, (1, 0), positions, (mode, drafts), Some(laws)).map(drop)
     }
 
     /// Logits of `rows` rows from `x_row` on, and what becomes of them.
@@ -242,10 +278,10 @@ impl Runner {
         &self,
         device: &Device,
         shared: &Shared,
-        [rows, x_row]: [usize; 2],
+        (rows, x_row): (usize, usize),
         positions: Positions<'_>,
-        mode: Mode,
-        drafts: bool,
+        (mode, drafts): (Mode, bool),
+        laws: Option<&Laws>,
     ) -> Result<Plan, Error> {
         let model = &*self.model;
         let vocab = model.law_width();
@@ -259,7 +295,6 @@ impl Runner {
             y_stride: model.config.head_vocab,
             bias: model.head.bias.as_ref(),
             epilogue: model.config.plan.logit_softcap.map_or(Epilogue::Store, Epilogue::Softcap),
-            choice: model.choice,
             positions,
         };
         let sampler = sampler::Tail {
@@ -272,7 +307,7 @@ impl Runner {
             best: &self.best,
             tokens: &shared.tokens,
             sampling: &shared.sampling,
-            laws: self.laws.as_ref(),
+            laws,
             drafts,
         };
         let commit = sampler::Commit {

@@ -1,5 +1,6 @@
 //! Every kernel against a plain f64 oracle, and bitwise against itself in other batches.
 
+mod compile;
 mod errors;
 mod matvec;
 mod sampling;

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use super::device;
 use crate::cpu::{self, reference};
 use crate::gguf::{Format, Stream};
+use crate::gpu::choice::Shape;
+use crate::gpu::layout::Layout;
 use crate::gpu::{Choice, Device, Model, Session, Variant};
 use crate::model::draft::{Input, Origin};
 use crate::model::tiny::{DraftParts, Tiny};
@@ -15,10 +17,28 @@ use crate::sampling::{UNSAYABLE, argmax};
 const CAPACITY: usize = 160;
 
 async fn load(device: &Rc<Device>, tiny: &Tiny, variant: Variant) -> Rc<Model> {
+    load_with(device, tiny, Choice::of(variant)).await
+}
+
+/// Other kernels for tall, wide and long matrices, and for every row count.
+fn by_shape() -> Choice {
+    let layout = Layout::of(Format::Q4_0);
+    let all = [
+        (64, 288, "group8x2 group8x4 group8x8 group8x4"),
+        (96, 64, "group32x1 group32x4 group32x2 group32x1"),
+        (64, 64, "lane2 lane4 lane8 lane4"),
+        (64, 128, "group64x4 group64x2 group64x1 group64x2"),
+    ];
+    all.into_iter().fold(Choice::default(), |choice, (columns, rows, kernels)| {
+        choice.with(Shape { layout, columns, rows }, kernels.parse().unwrap())
+    })
+}
+
+async fn load_with(device: &Rc<Device>, tiny: &Tiny, choice: Choice) -> Rc<Model> {
     let bytes = tiny.gguf();
     let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
     let description = model::Model::describe(stream.header()).unwrap();
-    Rc::new(Model::load(device, &mut stream, &description, Choice::of(variant), CAPACITY).await.unwrap())
+    Rc::new(Model::load(device, &mut stream, &description, choice, CAPACITY).await.unwrap())
 }
 
 /// Models that differ in everything a pass depends on.
@@ -26,6 +46,7 @@ fn models() -> Vec<(&'static str, Tiny)> {
     let tiny = Tiny::default();
     vec![
         ("llama", tiny.clone()),
+        ("llama, kernels by shape", tiny.clone()),
         (
             "qwen2, untied, mixed formats",
             Tiny {
@@ -76,7 +97,9 @@ fn logits_agree_with_the_reference_and_with_themselves() {
     let device = device();
     pollster::block_on(async {
         for (i, (name, tiny)) in models().into_iter().enumerate() {
-            let model = load(&device, &tiny, Variant::ALL[i % Variant::ALL.len()]).await;
+            let variant = Variant::ALL[i * 2 % Variant::ALL.len()];
+            let choice = if name.contains("by shape") { by_shape() } else { Choice::of(variant) };
+            let model = load_with(&device, &tiny, choice).await;
             let mut session = Session::new(model, None).unwrap();
             let tokens: Vec<u32> = (0..90).map(|i| (i * i * 31 + 7) % tiny.vocab as u32).collect();
             // Rows on both sides of an attention chunk's border, after a prefill in passes of every kind.
@@ -142,7 +165,7 @@ fn a_round_is_one_submit_one_read_back_and_nothing_created() {
 }
 
 /// The target of `tiny` and the draft of `small` for it, with the target's configuration.
-async fn load_pair(
+pub(super) async fn load_pair(
     device: &Rc<Device>,
     (tiny, small): (&Tiny, &Tiny),
     parts: &DraftParts,
@@ -157,7 +180,7 @@ async fn load_pair(
 }
 
 /// What a draft reads that is fed by its target's states and shares its matrices.
-fn fed(ids: Option<Vec<u32>>) -> DraftParts {
+pub(super) fn fed(ids: Option<Vec<u32>>) -> DraftParts {
     DraftParts { input: Input::Hidden, embedding: Origin::Target, head: Origin::Target, ids, taps: None }
 }
 
@@ -212,7 +235,7 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
     let cases = [(&small, shared), (&odd, own), (&small, all), (&odd, tapped), (&small, below)];
     for (i, (draft, parts)) in cases.into_iter().enumerate() {
         pollster::block_on(async {
-            let (target, gpu_draft) = load_pair(&device, (&tiny, draft), &parts, Variant::ALL[i % 4]).await;
+            let (target, gpu_draft) = load_pair(&device, (&tiny, draft), &parts, Variant::ALL[i * 3]).await;
             let bytes = tiny.gguf();
             let mut stream = Stream::open(bytes.as_slice()).await.unwrap();
             let description = model::Model::describe(stream.header()).unwrap();

@@ -9,8 +9,8 @@ import type { ChatMessage, Result, Stats, Token } from '../../types/generate.js'
 import type { Device, EngineInfo, KvCache, LoadProgress, MemoryInfo } from '../../types/load.js';
 import type { GenerateMessage, Prompt } from '../../wire/protocol.js';
 
-/** How far the reading of a file is. */
-export type ReadProgress = Omit<LoadProgress, 'phase'>;
+/** How far the reading of a file, or the compiling of kernels, is. */
+export type EngineProgress = LoadProgress & { phase: 'load' | 'compile' };
 
 /**
  * What start-up timing and generations found out about an adapter and the models on it, as plain data. Only the wasm module
@@ -64,7 +64,7 @@ export interface Backend {
     target: ByteStream[],
     draft: ByteStream[] | undefined,
     options: BackendLoadOptions,
-    onProgress: (progress: ReadProgress) => void,
+    onProgress: (progress: EngineProgress) => void,
     signal: AbortSignal,
   ): Promise<BackendEngine>;
   /** Bytes of the module's memory. */
