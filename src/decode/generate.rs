@@ -8,7 +8,7 @@ use super::controller::{Controller, Gamma, Source};
 use super::event::{Event, FinishReason};
 use super::stats::Stats;
 use crate::drafters::{Drafter, NoDrafter};
-use crate::round::{Counters, Engine, Error, Outcome, Proposal, Rules};
+use crate::round::{self, Counters, Engine, Error, Outcome, Proposal, Rules};
 use crate::round::{check_draft, check_prompt, check_rules};
 
 /// Prompt tokens read in one step.
@@ -306,7 +306,12 @@ impl<E: Engine> Generator<E> {
             let from = self.collected.map_or(flight.submitted, |at| at.max(flight.submitted));
             let ms = (now - from).as_secs_f64() * 1000.0;
             let tested = round.overlaps.len();
-            self.controller.observe(flight.source, round.drafted, tested, round.accepted, ms);
+            let source = match round.source {
+                round::Source::Nobody => flight.source,
+                round::Source::Host | round::Source::Lookup => Source::Tokens,
+                round::Source::Model => Source::Draft,
+            };
+            self.controller.observe(source, round.drafted, tested, round.accepted, ms);
             self.stats.paused_rounds += usize::from(flight.paused);
         }
         self.collected = Some(now);
@@ -340,7 +345,7 @@ impl<E: Engine> Generator<E> {
             }
             let source = match &proposal {
                 proposal if proposal.is_empty() => Source::Plain,
-                Proposal::Tokens(_) => Source::Tokens,
+                Proposal::Tokens(_) | Proposal::Device { model: 0, .. } => Source::Tokens,
                 Proposal::Device { .. } => Source::Draft,
             };
             let paused = source == Source::Plain && self.controller.paused().is_some();

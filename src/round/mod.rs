@@ -19,6 +19,6 @@ pub use counters::Counters;
 pub use engine::{Engine, EngineInfo};
 pub use error::Error;
 pub use memory::Memory;
-pub use outcome::Outcome;
-pub use proposal::{DeviceDrafter, Proposal, Tree};
+pub use outcome::{Outcome, Source};
+pub use proposal::{Proposal, Tree};
 pub use rules::Rules;
