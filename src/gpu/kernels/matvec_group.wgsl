@@ -18,15 +18,19 @@ var<workgroup> squares: array<f32, {{ workgroup * M }}>;
 {% endif %}
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3<u32>) {
-  if (idle()) { return; }
+  let rows = live();
+  let first = group.y * {{ M }}u;
+  if (first >= rows) { return; }
   let lane = local % {{ lanes }}u;
   let first_pair = group.x * {{ workgroup // lanes }}u;
   let pair = min(first_pair + local / {{ lanes }}u, pairs() - 1u);
 {%- for r in range(2) %}
   let row{{ r }} = min(pair_row(pair, {{ r }}u), shape.rows - 1u);
 {%- endfor %}
+{%- for M in bodies %}
+  {% if not loop.last %}if (rows <= first + {{ M }}u) {% endif %}{
 {%- for m in range(M) %}
-  let x{{ m }} = (shape.x_row + group.y * {{ M }}u + {{ m }}u) * shape.x_stride;
+  let x{{ m }} = (shape.x_row + first + {{ m }}u) * shape.x_stride;
   var square{{ m }} = 0.0;
   var sum0_{{ m }} = 0.0;
   var sum1_{{ m }} = 0.0;
@@ -54,6 +58,9 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
     {%- else %}
     let scale = 1.0;
     {%- endif %}
-    if (first_pair + p < pairs()) { finish(first_pair + p, group.y * {{ M }}u + m, sum * scale); }
+    if (first_pair + p < pairs()) { finish(first_pair + p, first + m, sum * scale); }
   }
+  return;
+  }
+{%- endfor %}
 }

@@ -110,6 +110,7 @@ impl Matvec<'_> {
         };
         let context = context! {
             M => tile,
+            bodies => bodies(tile),
             R => rows_each,
             lanes,
             workgroup => variant.workgroup(),
@@ -133,4 +134,11 @@ impl Matvec<'_> {
         let flops = 2 * rows * (matrix.columns * part.rows) as u64;
         Ok(step.costing(self.epilogue.kernel(self.norm.is_some()), weights + activations, flops))
     }
+}
+
+/// The numbers of rows that a kernel for tiles of `tile` rows can do without doing more: rows at a pass's end often have nothing to do.
+fn bodies(tile: usize) -> Vec<usize> {
+    let mut bodies = vec![1, tile.div_ceil(2), tile];
+    bodies.dedup();
+    bodies
 }

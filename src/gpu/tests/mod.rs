@@ -1,6 +1,7 @@
 //! Every kernel against a plain f64 oracle, and bitwise against itself in other batches.
 
 mod errors;
+mod lookup;
 mod matvec;
 mod sampling;
 mod session;
