@@ -7,7 +7,7 @@ use std::rc::Rc;
 use paceline::gguf::Stream;
 use paceline::gpu::{Choice, Device, DeviceOptions, Model, Session, Variant};
 use paceline::model;
-use support::lossless::{CAPACITY, Pair, alternating, assert_lossless, cases, differences, drafters, pairs};
+use support::lossless::{CAPACITY, Pair, assert_lossless, by_turns, cases, differences, drafters, pairs};
 
 fn open(options: DeviceOptions) -> Rc<Device> {
     pollster::block_on(Device::open(options)).expect("a WebGPU device: run `cargo xtask setup`")
@@ -34,7 +34,7 @@ fn drafters_do_not_change_a_token() {
         // rest, and other kernels, the drafters as users get them.
         let cases = match i {
             0 => cases(),
-            3 => drafters().into_iter().filter(|case| case.name == "model").chain([alternating()]).collect(),
+            3 => drafters().into_iter().filter(|case| case.name == "model").chain(by_turns()).collect(),
             _ => drafters(),
         };
         assert_lossless(pair, &cases, |pair| engine(&device, pair, Variant::ALL[i * 4 % Variant::ALL.len()]));

@@ -101,7 +101,7 @@ fn engines_tell_what_can_be_asked_of_them() {
             (line["runs"].as_str(), line["needsDraft"].as_bool())
         };
         assert_eq!(line("model"), (Some("device"), Some(true)));
-        assert_eq!(line("ngram"), (Some("host"), Some(false)));
+        assert_eq!(line("ngram"), (Some("device"), Some(false)));
         let without = names(&abilities(None)["drafters"]);
         assert_eq!(without, drafters.into_iter().filter(|name| *name != "model").collect::<Vec<_>>());
     }

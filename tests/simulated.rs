@@ -1,8 +1,8 @@
 //! The controller on machines that are made of their times: an H200 under Chromium, a laptop, a phone, a CPU.
 
+use paceline::decode::rigs::{Machine, Simulator, Style, Text};
 use paceline::decode::{Event, Gamma, Generator, Options};
 use paceline::drafters;
-use paceline::round::rigs::{Machine, Simulator, Style, Text};
 
 /// How often the shipped draft's first, second, ... token is accepted.
 const SHIPPED: [f64; 3] = [0.52, 0.46, 0.44];

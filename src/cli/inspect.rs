@@ -67,7 +67,8 @@ async fn kernels(header: &Header, model: &Model) -> Result<Kernels, Error> {
     let device = gpu::Device::open(gpu::DeviceOptions::default()).await?;
     let before = tuning::read();
     let mut tuning = before.clone();
-    let choice = gpu::choose_kernels(&device, &mut tuning.kernels, &gpu::Model::shapes(header, model)).await?;
+    let choice =
+        gpu::choose_kernels(&device, &mut tuning.kernels, &gpu::Model::shapes(header, model)).await?;
     if tuning != before {
         tuning::write(&tuning);
     }

@@ -6,6 +6,8 @@ mod controller;
 mod event;
 mod generate;
 mod plan;
+#[cfg(any(test, feature = "rigs"))]
+pub mod rigs;
 mod stats;
 
 pub use abilities::{Abilities, Named, NamedDrafter};

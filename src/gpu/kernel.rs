@@ -34,6 +34,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "layouts/two_a_word.wgsl",
     "lenient.wgsl",
     "logprob.wgsl",
+    "lookup.wgsl",
     "mass_of_row.wgsl",
     "matvec_bindings.wgsl",
     "matvec_block.wgsl",

@@ -134,9 +134,8 @@ pub(super) struct Commit<'a> {
 pub(super) struct Tail<'a> {
     pub device: &'a Device,
     pub vocab: usize,
-    /// Rows with logits, and the pass's row of the first.
+    /// Rows with logits, the first of the pass.
     pub rows: usize,
-    pub x_row: usize,
     pub positions: Positions<'a>,
     pub logits: &'a wgpu::Buffer,
     pub best: &'a wgpu::Buffer,
@@ -206,7 +205,7 @@ impl Tail<'_> {
     }
 
     fn adjust(&self) -> Result<Step, Error> {
-        let shape = self.device.uniform(&[self.vocab as u32, self.x_row as u32]);
+        let shape = self.device.uniform(&[self.vocab as u32]);
         let buffers = [
             (0, &shape),
             (1, self.logits),
@@ -221,7 +220,8 @@ impl Tail<'_> {
 
     fn argmax(&self) -> Result<Step, Error> {
         let shape = self.shape();
-        let buffers = [(0, &shape), (1, self.logits), (2, self.best)];
+        let Positions { state, pass } = self.positions;
+        let buffers = [(0, &shape), (1, self.logits), (2, self.best), (7, state), (8, pass)];
         let step = self.step("argmax.wgsl", context! {}, &buffers, [slices(self.vocab), self.rows])?;
         Ok(step.costing("argmax", (self.vocab * self.rows * 4) as u64, 0))
     }

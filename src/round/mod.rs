@@ -11,8 +11,6 @@ mod error;
 mod memory;
 mod outcome;
 mod proposal;
-#[cfg(any(test, feature = "rigs"))]
-pub mod rigs;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -24,7 +22,7 @@ pub use counters::Counters;
 pub use engine::{Engine, EngineInfo};
 pub use error::Error;
 pub use memory::Memory;
-pub use outcome::Outcome;
-pub use proposal::{DeviceDrafter, Proposal, Tree};
+pub use outcome::{Outcome, Source};
+pub use proposal::{Proposal, Tree};
 pub use rules::Rules;
 pub use usage::{MemoryUse, ModelMemory};

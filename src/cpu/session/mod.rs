@@ -19,8 +19,11 @@ pub use states::States;
 pub use target::TargetReader;
 
 use super::{Draft, Logits, Model};
+use crate::drafters::Lookup;
 use crate::model::{CacheType, Config};
-use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, MemoryUse, Outcome, Proposal, Rules};
+use crate::round::{
+    self, Counters, Engine, EngineInfo, Error, Memory, MemoryUse, Outcome, Proposal, Rules, Source,
+};
 use crate::sampling::log_probability;
 use crate::sampling::random::{Draws, Philox};
 use crate::verify::{Greedy, Rows, Verdict, Verifier};
@@ -35,6 +38,7 @@ const VERIFY_ROWS: usize = 16;
 pub struct Session {
     target: TargetReader<Rc<Model>>,
     draft: Option<DraftReader<Rc<Draft>>>,
+    lookup: Lookup,
     greedy: Box<dyn Verifier>,
     capacity: usize,
     kv_cache: CacheType,
@@ -69,6 +73,7 @@ impl Session {
             target: TargetReader::new(target, capacity, taps).with_kv_cache(kv_cache),
             draft: draft.map(|draft| DraftReader::new(draft, capacity).with_kv_cache(kv_cache)),
             kv_cache,
+            lookup: Lookup::default(),
             greedy: Box::new(Greedy),
             capacity,
             context: Vec::new(),
@@ -125,14 +130,22 @@ impl Session {
     }
 
     fn propose(&mut self, proposal: Proposal) -> Result<Drafted, Error> {
-        let draws = self.draws();
-        match proposal {
-            Proposal::Tokens(tree) => Ok(Drafted { tokens: tree.tokens().to_vec(), rows: Vec::new() }),
-            Proposal::Device { drafter: round::DeviceDrafter::Model, steps } => {
-                let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
-                Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, steps))
+        let (lookup, model) = match proposal {
+            Proposal::Tokens(tree) => return Ok(Drafted::found(tree.tokens().to_vec(), Source::Host)),
+            Proposal::Device { lookup, model } => (lookup, model),
+        };
+        if lookup > 0 {
+            let found = self.lookup.find(&self.context, lookup);
+            if !found.is_empty() {
+                return Ok(Drafted::found(found, Source::Lookup));
             }
         }
+        if model == 0 {
+            return Ok(Drafted::default());
+        }
+        let draws = self.draws();
+        let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
+        Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, model))
     }
 
     /// Verifies against the target's adjusted logits.
@@ -181,6 +194,7 @@ impl Session {
         self.epoch += 1;
         self.keep_read(self.context.len() - 1);
         Ok(Outcome {
+            source: if drafted.tokens.is_empty() { Source::Nobody } else { drafted.source },
             drafted: drafted.tokens.len(),
             accepted: verdict.accepted.min(tokens.len()),
             tokens,

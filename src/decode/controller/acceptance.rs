@@ -109,6 +109,9 @@ pub(super) struct ByMatch {
     usual: [Share; CLASSES.len()],
     #[serde(skip)]
     prompt: [Share; CLASSES.len()],
+    /// Of all tokens of this prompt.
+    #[serde(skip)]
+    known: Share,
 }
 
 /// Least length of a match, and what is thought of it before any was tested.
@@ -117,7 +120,17 @@ const CLASSES: [(usize, f64); 5] = [(0, 0.35), (3, 0.45), (4, 0.55), (6, 0.7), (
 impl ByMatch {
     /// For a new prompt.
     pub(super) fn restart(&mut self) {
-        self.prompt = Default::default();
+        (self.prompt, self.known) = Default::default();
+    }
+
+    /// A token was known, or not.
+    pub(super) fn note(&mut self, known: bool) {
+        self.known.add(f64::from(u8::from(known)), PROMPT_MEMORY);
+    }
+
+    /// The share of tokens that are known.
+    pub(super) fn share(&self) -> f64 {
+        self.known.rate(0.0, TRUST)
     }
 
     /// A token behind a match of this length was right, or not.

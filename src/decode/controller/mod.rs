@@ -3,7 +3,7 @@
 //!
 //! Every source is judged by itself, against plain decoding at its best. One that loses time is paused, and tried again now
 //! and then; what it may lose is on a budget. A lookup on the host needs the whole context, so rounds in flight must end
-//! first and the device waits: that counts as its cost. What it would have said is compared with what the target says
+//! first and the device waits: that counts as its cost. One on the device has no such cost. What it would have said is compared with what the target says
 //! whether it is used or not, so it need not be tried to be known.
 
 mod acceptance;
@@ -70,6 +70,8 @@ pub(super) struct Moment {
     pub room: usize,
     /// Tokens that a lookup found behind the known context: as many as the match is long.
     pub found: usize,
+    /// Whether the host must know the whole context to look up, so that no round may be in flight then.
+    pub on_host: bool,
     /// Whether there is a draft to ask.
     pub draft: bool,
     /// What a result takes to the host, as the engine says.
@@ -91,6 +93,9 @@ const PLAIN: Choice = Choice::Propose(Source::Plain, 0);
 /// What a source must promise to be taken up, and to be kept.
 const WORTH: f64 = 1.03;
 const STILL_WORTH: f64 = 1.01;
+/// Share of the tokens that a lookup knew from which on the device is asked whatever the host knows, and for how many.
+const OFTEN: f64 = 0.15;
+const BLIND: usize = 3;
 /// Speculative rounds after which a plain one shows again what plain rounds cost: first, and later.
 const REFRESH: [usize; 2] = [12, 64];
 /// Rounds of a draft that is tried again, and tokens until then: twice as many every time that it fails.
@@ -210,17 +215,17 @@ impl Controller {
 
     /// Whether to propose what was found, or to wait until it can be.
     fn look_up(&mut self, moment: &Moment, plain: f64) -> Option<Choice> {
-        let &Moment { behind, depth, room, found, latency, .. } = moment;
+        let &Moment { behind, depth, room, found, on_host, latency, .. } = moment;
         if found == 0 || room == 0 {
-            return None;
+            // What the device finds in the tokens that are not known here is worth asking for where much was found.
+            let blind = behind > 0 && room > 0 && !on_host && self.lookup.share() > OFTEN;
+            return blind.then_some(Choice::Propose(Source::Lookup, BLIND.min(room)));
         }
         // The device waits before such a round, and once more when rounds are in flight again.
-        let (alone, length) = match depth {
-            1 => (0.0, found),
-            _ => (self.costs.alone(latency), found + self.ahead(behind)),
-        };
+        let alone = if depth > 1 && on_host { self.costs.alone(latency) } else { 0.0 };
+        let length = found + self.ahead(behind);
         let waits = if self.last.0 == Source::Lookup { alone } else { 2.0 * alone };
-        let lengths = LENGTHS.into_iter().chain([found]).filter(|n| *n <= found.min(room));
+        let lengths = LENGTHS.into_iter().chain([length]).filter(|n| *n <= length.min(room));
         let promises = lengths.map(|gamma| {
             let (tokens, ms) =
                 (self.lookup.tokens(length, gamma), self.costs.ms(Source::Lookup, gamma) + waits);
@@ -240,8 +245,15 @@ impl Controller {
         if let Some(plan) = &mut self.plan.lookup {
             (plan.promise, plan.paused) = (Some(promise), paused);
         }
-        let choice = if behind > 0 { Choice::Wait } else { Choice::Propose(Source::Lookup, promise.gamma) };
+        let choice =
+            if behind > 0 && on_host { Choice::Wait } else { Choice::Propose(Source::Lookup, promise.gamma) };
         paused.is_none().then_some(choice)
+    }
+
+    /// Tokens to ask the draft for where a lookup finds nothing: none while it is paused.
+    pub(super) fn beside(&self) -> usize {
+        let used = self.plan.draft.filter(|plan| plan.paused.is_none());
+        used.and_then(|plan| plan.promise).map_or(0, |promise| promise.gamma)
     }
 
     /// Tokens that the rounds in flight will have committed, if what was found goes on.
@@ -277,6 +289,7 @@ impl Controller {
 
     /// What the host found behind the context as it was, as many tokens as the match is long, and what came there.
     pub(super) fn compare(&mut self, found: &[u32], came: &[u32]) {
+        self.lookup.note(!found.is_empty() && found.first() == came.first());
         for (i, (found_id, came_id)) in found.iter().zip(came).enumerate() {
             self.lookup.observe(found.len() + i, found_id == came_id);
             if found_id != came_id {

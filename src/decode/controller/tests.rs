@@ -3,7 +3,8 @@
 use super::*;
 
 /// A moment of an engine that has one round in flight and a draft.
-const MOMENT: Moment = Moment { behind: 0, depth: 1, room: 15, found: 0, draft: true, latency: 0.0 };
+const MOMENT: Moment =
+    Moment { behind: 0, depth: 1, room: 15, found: 0, on_host: true, draft: true, latency: 0.0 };
 
 fn restarted() -> Controller {
     let mut controller = Controller::default();

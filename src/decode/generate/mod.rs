@@ -9,7 +9,7 @@ use rounds::Flight;
 use super::controller::{Controller, Gamma, Knowledge};
 use super::event::{Event, FinishReason};
 use super::stats::Stats;
-use crate::drafters::{Drafter, NoDrafter};
+use crate::drafters::{Drafter, Lookup, NoDrafter};
 use crate::round::{Counters, Engine, Error, Rules};
 use crate::round::{check_draft, check_prompt, check_rules};
 
@@ -103,6 +103,8 @@ pub struct Generator<E> {
     collected: Option<f64>,
     /// What a lookup finds behind the context, as long as the match is.
     found: Vec<u32>,
+    /// The engine's lookup, on the tokens that are known here.
+    lookup: Lookup,
     /// What rounds did that were collected ahead of their steps.
     ahead: VecDeque<Event>,
     stats: Stats,
@@ -124,6 +126,7 @@ impl<E: Engine> Generator<E> {
             flights: VecDeque::new(),
             collected: None,
             found: Vec::new(),
+            lookup: Lookup::default(),
             ahead: VecDeque::new(),
             stats: Stats::default(),
             counters: Counters::default(),

@@ -4,7 +4,7 @@ use super::super::controller::{Choice, Gamma, Moment, Sample, Source};
 use super::super::event::{Event, FinishReason};
 use super::{Generator, State};
 use crate::drafters::{Drafter, Limits};
-use crate::round::{Engine, Outcome, Proposal};
+use crate::round::{self, Engine, Outcome, Proposal};
 use crate::sampling::ONE;
 
 /// A round in flight.
@@ -15,9 +15,9 @@ pub(super) struct Flight {
     alone: bool,
 }
 
-/// Whether the host looks for tokens in the context.
+/// Whether tokens are looked for in the context.
 pub(super) fn looks_up(drafter: &dyn Drafter) -> bool {
-    drafter.reads_context() && drafter.default_limits().tokens > 0
+    drafter.default_limits().tokens > 0
 }
 
 impl<E: Engine> Generator<E> {
@@ -53,9 +53,16 @@ impl<E: Engine> Generator<E> {
     fn learn(&mut self, flight: &Flight, round: &Outcome, now: f64) {
         // A round that was submitted behind another began when that one ended.
         let from = self.collected.map_or(flight.submitted, |at| at.max(flight.submitted));
+        let source = match round.source {
+            round::Source::Host | round::Source::Lookup => Source::Lookup,
+            round::Source::Model => Source::Draft,
+            // The draft may have been too unsure to say anything; a lookup that found nothing costs next to nothing.
+            round::Source::Nobody if flight.source == Source::Draft => Source::Draft,
+            round::Source::Nobody => Source::Plain,
+        };
         let sample = Sample {
-            source: flight.source,
-            length: if flight.source == Source::Plain { 0 } else { round.drafted.max(1) },
+            source,
+            length: if source == Source::Plain { 0 } else { round.drafted.max(1) },
             interval: now - from,
             work: round.draft_ms + round.verify_ms,
             alone: flight.alone,
@@ -78,8 +85,12 @@ impl<E: Engine> Generator<E> {
         if self.options.gamma != Gamma::Auto || !looks_up(&**drafter) {
             return;
         }
-        let limits = Limits { tokens: self.engine.max_proposal(), draft: 0 };
-        if let Proposal::Tokens(tree) = drafter.propose(&self.context, limits) {
+        let most = self.engine.max_proposal();
+        if !drafter.reads_context() {
+            self.found = self.lookup.find(&self.context, most);
+        } else if let Proposal::Tokens(tree) =
+            drafter.propose(&self.context, Limits { tokens: most, draft: 0 })
+        {
             self.found.extend_from_slice(tree.tokens());
         }
     }
@@ -119,13 +130,17 @@ impl<E: Engine> Generator<E> {
                 depth,
                 room: longest,
                 found: self.found.len(),
+                on_host: self.options.drafter.reads_context(),
                 draft: self.options.drafter.needs_draft_model(),
                 latency: self.engine.latency_ms(),
             };
             match self.controller.choose(&moment) {
                 Choice::Wait => return None,
                 Choice::Propose(Source::Plain, _) => Limits::default(),
-                Choice::Propose(Source::Lookup, tokens) => Limits { tokens, draft: 0 },
+                // Where nothing is found after all the draft may say something.
+                Choice::Propose(Source::Lookup, tokens) => {
+                    Limits { tokens, draft: self.controller.beside().min(longest) }
+                }
                 Choice::Propose(Source::Draft, draft) => Limits { tokens: 0, draft },
             }
         } else {
@@ -144,7 +159,7 @@ impl<E: Engine> Generator<E> {
         };
         let source = match &proposal {
             proposal if proposal.is_empty() => Source::Plain,
-            Proposal::Tokens(_) => Source::Lookup,
+            Proposal::Tokens(_) | Proposal::Device { lookup: 1.., .. } => Source::Lookup,
             Proposal::Device { .. } => Source::Draft,
         };
         Some((source, proposal))

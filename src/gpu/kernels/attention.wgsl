@@ -33,9 +33,9 @@ fn product(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
 
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  if (idle()) { return; }
   let head = group.x * {{ heads }}u;
   let m = group.y;
+  if (m >= live()) { return; }
   let kv_head = head / shape.heads_per_kv;
   let last = min(position(m), pass_.capacity - 1u);
 {%- if window %}

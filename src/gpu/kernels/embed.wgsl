@@ -24,7 +24,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let block = id.x;
   // An id outside the table cannot come from our own kernels; it must not read outside either.
   let token = min(tokens[position(id.y)], shape.vocab - 1u);
-  if (idle() || block >= shape.blocks || token < shape.first_row || token - shape.first_row >= shape.rows) { return; }
+  if (id.y >= live() || block >= shape.blocks || token < shape.first_row || token - shape.first_row >= shape.rows) { return; }
   let row0 = token - shape.first_row;
   {{ weights.load(0, group) }}
 {%- for o in range(4) %}

@@ -30,6 +30,7 @@ fn input(part: u32, m: u32, i: u32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let part = group.x;
   let m = group.y;
+  if (m >= live()) { return; }
   let width = shape.width[part];
   var sum = 0.0;
   for (var i = local; i < width; i += 64u) {
@@ -41,7 +42,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var total = 0.0;
   for (var i = 0u; i < 64u; i++) { total += sums[i]; }
   let scale = inverseSqrt(total / f32(width) + shape.epsilon);
-  if (idle()) { return; }
   for (var i = local; i < width; i += 64u) {
     let value = input(part, m, i) * scale;
     if (part == 0u) {

@@ -14,7 +14,7 @@ struct Shape {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (idle() || id.x >= shape.stride) { return; }
+  if (shape.first_row + id.y >= live() || id.x >= shape.stride) { return; }
   let m = shape.first_row + id.y;
   let tap = position(m) * shape.taps + shape.first_tap + id.z;
   hidden[tap * shape.stride + id.x] = x[m * shape.stride + id.x];

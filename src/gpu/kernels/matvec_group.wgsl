@@ -22,15 +22,19 @@ var<workgroup> partial: array<f32, {{ at_once * sums * stride }}>;
 
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) group: vec3<u32>) {
-  if (idle()) { return; }
+  let rows = min(live(), shape.x_rows);
+  let first_row = group.y * {{ M }}u;
+  if (first_row >= rows) { return; }
   let lane = local % {{ lanes }}u;
   let first_pair = group.x * {{ pairs_each }}u;
   let first = local / {{ lanes }}u * {{ R }}u;
 {%- for r in range(R) %}
   let row{{ r }} = min(pair_row(min(first_pair + (first + {{ r }}u) / 2u, pairs() - 1u), (first + {{ r }}u) % 2u), shape.rows - 1u);
 {%- endfor %}
+{%- for M in bodies %}
+  {% if not loop.last %}if (rows <= first_row + {{ M }}u) {% endif %}{
 {%- for m in range(M) %}
-  let x{{ m }} = (shape.x_row + group.y * {{ M }}u + {{ m }}u) * shape.x_stride;
+  let x{{ m }} = (shape.x_row + first_row + {{ m }}u) * shape.x_stride;
   {%- if norm %}
   var square{{ m }} = 0.0;
   {%- endif %}
@@ -79,8 +83,11 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
     {%- else %}
     let scale = 1.0;
     {%- endif %}
-    let row = group.y * {{ M }}u + {{ begin }}u + m;
-    if (first_pair + p < pairs() && row < shape.x_rows) { finish(first_pair + p, row, sum * scale); }
+    let row = first_row + {{ begin }}u + m;
+    if (first_pair + p < pairs() && row < rows) { finish(first_pair + p, row, sum * scale); }
+  }
+{%- endfor %}
+  return;
   }
 {%- endfor %}
 }

@@ -5,6 +5,7 @@ struct Result {
   length: u32,    // as in State
   halted: u32,
   drafted: u32,
+  point_mass: u32,
   epoch: u32,
   tokens: array<u32, {{ max_rows }}>,
   overlaps: array<u32, {{ max_rows }}>, // sum of min(f(p), q) at each tested row, in units of ONE

@@ -41,7 +41,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let pair = id.x % PAIRS;
   let m = id.y;
   let position = position(m);
-  if (idle() || slot >= shape.heads + 2u * shape.kv_heads || position >= pass_.capacity) { return; }
+  if (m >= live() || slot >= shape.heads + 2u * shape.kv_heads || position >= pass_.capacity) { return; }
 
   // The two elements of a pair, and whether rope turns them.
   let turned = pair < shape.rope_pairs;

@@ -7,7 +7,7 @@
 {% include "settle_row.wgsl" %}
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) m: u32) {
-  if (idle() || m > state.drafted) { return; }
+  if (m >= live()) { return; }
   var kinds = 0u;
   for (var s = 0u; s < shape.slices; s++) { kinds |= sums[m * shape.slices + s].w; }
   if (kinds == 2u) { _ = settle(m); } else { rows[row_of(m) * shape.vocab] = FAULTY; }

@@ -117,6 +117,7 @@ impl Matvec<'_> {
         let sums = (2 * pairs_each + usize::from(self.norm.is_some())) * (lanes + 1);
         let context = context! {
             M => tile,
+            bodies => bodies(tile),
             R => rows_each,
             lanes,
             pairs_each,
@@ -143,4 +144,11 @@ impl Matvec<'_> {
         let flops = 2 * rows * (matrix.columns * part.rows) as u64;
         Ok(step.costing(self.epilogue.kernel(self.norm.is_some()), weights + activations, flops))
     }
+}
+
+/// The numbers of rows that a kernel for tiles of `tile` rows can do without doing more: rows at a pass's end often have nothing to do.
+fn bodies(tile: usize) -> Vec<usize> {
+    let mut bodies = vec![1, tile.div_ceil(2), tile];
+    bodies.dedup();
+    bodies
 }

@@ -67,7 +67,7 @@ impl Runner {
     }
 
     /// Which taps of the states that a draft reads a pass keeps behind a layer, and of which rows: those of the target where it
-    /// is tapped, of all rows; all of them behind the draft's last layer, of its last row, where it may go on.
+    /// is tapped, of all rows; all of them behind the draft's last layer, of its newest row, where it may go on.
     fn kept(&self, pass: Pass, layer: usize, hidden: &Hidden) -> Option<(Range<usize>, Range<usize>)> {
         let (reads, rows) = (self.model.fuse.is_some(), pass.rows());
         match pass {
@@ -76,7 +76,7 @@ impl Runner {
                 Some((tap..tap + 1, 0..rows))
             }
             Pass::DraftFirst { .. } | Pass::DraftNext if reads && layer + 1 == self.model.layers.len() => {
-                Some((0..hidden.taps.layers().len(), rows - 1..rows))
+                Some((0..hidden.taps.layers().len(), 0..1))
             }
             _ => None,
         }

@@ -34,6 +34,7 @@ impl Session {
             }
         }
         self.device.codes.compile(&self.device, &mut progress).await?;
+        self.lookup.make(&self.device);
         for (draft, pass) in passes {
             let runner = if draft { self.draft.as_ref() } else { Some(&self.target) };
             let plans = runner.into_iter().flat_map(|runner| runner.plans(pass, Mode::default()));
@@ -50,7 +51,7 @@ impl Session {
         if self.draft.is_some() {
             passes.extend([(true, Pass::Fill { rows: PREFILL_ROWS }), (true, Pass::DraftNext)]);
             passes.extend(rows.clone().map(|rows| (true, Pass::Fill { rows })));
-            passes.extend(rows.map(|rows| (true, Pass::DraftFirst { rows })));
+            passes.extend(rows.chain([PREFILL_ROWS]).map(|rows| (true, Pass::DraftFirst { rows })));
         }
         passes
     }

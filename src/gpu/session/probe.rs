@@ -46,7 +46,7 @@ impl Session {
         for step in self.target.plans(pass, mode).flat_map(|plan| &plan.steps) {
             let mut best = f64::INFINITY;
             for _ in 0..3 {
-                self.write_state(self.length - rows);
+                self.write_state(self.length - rows, rows - 1);
                 let began = Instant::now();
                 let mut encoder = self.device.encoder();
                 let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());

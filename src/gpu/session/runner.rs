@@ -8,7 +8,8 @@ use crate::gpu::model::{Fuse, Ids, Model};
 use crate::gpu::ops::{self, CACHE_SLACK, Epilogue, Matvec, Positions, padded};
 use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
-use crate::gpu::{Device, Error, words};
+use crate::gpu::words::{self, Kind};
+use crate::gpu::{Device, Error};
 use crate::model::{Attention, Mixer, Taps};
 use crate::round::Memory;
 
@@ -19,7 +20,7 @@ pub(super) enum Pass {
     Fill { rows: usize },
     /// Verifies a proposal: logits, the target's law, acceptance, commit.
     Verify { rows: usize },
-    /// The draft's first step of a round: reads as many of the last committed tokens as it may lag behind.
+    /// The draft's first step of a round: reads the last committed tokens, as many as it may lag behind.
     DraftFirst { rows: usize },
     /// Another step of the draft.
     DraftNext,
@@ -33,31 +34,23 @@ impl Pass {
         }
     }
 
-    /// The pass with the same embedding and layers: what is verified is read as a prompt is.
-    fn body(self) -> Self {
-        match self {
-            Self::Verify { rows } => Self::Fill { rows },
-            other => other,
-        }
-    }
-
-    /// Rows with logits, and the first of them.
-    fn head(self) -> Option<(usize, usize)> {
+    /// So many of the first rows have logits.
+    fn head(self) -> Option<usize> {
         match self {
             Self::Fill { .. } => None,
-            Self::Verify { rows } => Some((rows, 0)),
-            Self::DraftFirst { .. } | Self::DraftNext => Some((1, self.rows() - 1)),
+            Self::Verify { rows } => Some(rows),
+            Self::DraftFirst { .. } | Self::DraftNext => Some(1),
         }
     }
 
-    /// What its kernels are told, of a cache of `capacity` positions.
-    fn words(self, capacity: usize) -> words::Pass {
-        let [draft, back] = match self {
-            Self::Fill { .. } | Self::Verify { .. } => [0, 0],
-            Self::DraftFirst { rows } => [1, rows as u32 - 1],
-            Self::DraftNext => [1, 0],
-        };
-        words::Pass { draft, back, capacity: capacity as u32 }
+    /// What embedding and layers are for, and what follows.
+    fn kinds(self) -> [Kind; 2] {
+        match self {
+            Self::Fill { .. } => [Kind::Fill; 2],
+            Self::Verify { .. } => [Kind::Verify; 2],
+            Self::DraftFirst { .. } => [Kind::CatchUp, Kind::Draft],
+            Self::DraftNext => [Kind::Draft; 2],
+        }
     }
 }
 
@@ -217,7 +210,7 @@ impl Runner {
 
     /// The dispatches of `pass` in `mode`, once they are prepared.
     pub(super) fn plans(&self, pass: Pass, mode: Mode) -> impl Iterator<Item = &Plan> {
-        self.bodies.get(&pass.body()).into_iter().chain(self.tails.get(&(pass, mode)))
+        self.bodies.get(&pass).into_iter().chain(self.tails.get(&(pass, mode)))
     }
 
     /// Makes the plans of `pass` if this is its first use.
@@ -241,21 +234,28 @@ impl Runner {
         pass: Pass,
         mode: Mode,
     ) -> Result<(), Error> {
-        let pass_words = pass.words(self.model.capacity);
-        let drafts = pass_words.draft == 1;
-        let pass_words = device.uniform(words::of(&pass_words));
-        let positions = Positions { state: &shared.state, pass: &pass_words };
-        if !self.bodies.contains_key(&pass.body()) {
-            let body = self.body(device, shared, pass.body(), positions)?;
-            self.bodies.insert(pass.body(), body);
+        let state = &shared.state;
+        let [body, tail] = pass.kinds();
+        if !self.bodies.contains_key(&pass) {
+            let words = self.words(device, body);
+            let body = self.body(device, shared, pass, Positions { state, pass: &words })?;
+            self.bodies.insert(pass, body);
         }
         if !self.tails.contains_key(&(pass, mode))
-            && let Some(head) = pass.head()
+            && let Some(rows) = pass.head()
         {
-            let tail = self.tail(device, shared, head, positions, (mode, drafts), self.laws.as_ref())?;
+            let words = self.words(device, tail);
+            let (positions, drafts) = (Positions { state, pass: &words }, tail == Kind::Draft);
+            let tail = self.tail(device, shared, rows, positions, (mode, drafts), self.laws.as_ref())?;
             self.tails.insert((pass, mode), tail);
         }
         Ok(())
+    }
+
+    /// What kernels are told of a pass of that kind.
+    fn words(&self, device: &Device, kind: Kind) -> wgpu::Buffer {
+        let capacity = self.model.capacity as u32;
+        device.uniform(words::of(&words::Pass { kind: kind as u32, capacity }))
     }
 
     /// Says what follows the head of a pass of one row in `mode`, with `laws` in the place of its own: for what there is to
@@ -267,18 +267,17 @@ impl Runner {
         (mode, drafts): (Mode, bool),
         laws: &Laws,
     ) -> Result<(), Error> {
-        let pass = if drafts { Pass::DraftNext } else { Pass::Verify { rows: 1 } };
-        let pass_words = device.uniform(words::of(&pass.words(self.model.capacity)));
-        let positions = Positions { state: &shared.state, pass: &pass_words };
-        self.tail(device, shared, (1, 0), positions, (mode, drafts), Some(laws)).map(drop)
+        let words = self.words(device, if drafts { Kind::Draft } else { Kind::Verify });
+        let positions = Positions { state: &shared.state, pass: &words };
+        self.tail(device, shared, 1, positions, (mode, drafts), Some(laws)).map(drop)
     }
 
-    /// Logits of `rows` rows from `x_row` on, and what becomes of them.
+    /// Logits of the first `rows` rows, and what becomes of them.
     fn tail(
         &self,
         device: &Device,
         shared: &Shared,
-        (rows, x_row): (usize, usize),
+        rows: usize,
         positions: Positions<'_>,
         (mode, drafts): (Mode, bool),
         laws: Option<&Laws>,
@@ -289,7 +288,7 @@ impl Runner {
             matrix: &model.head.matrix,
             rows,
             x: &self.x,
-            x_row,
+            x_row: 0,
             norm: Some((&model.output_gain, model.config.rms_eps)),
             y: self.said.as_ref().unwrap_or(&self.logits),
             y_stride: model.config.head_vocab,
@@ -301,7 +300,6 @@ impl Runner {
             device,
             vocab,
             rows,
-            x_row,
             positions,
             logits: &self.logits,
             best: &self.best,

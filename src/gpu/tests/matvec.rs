@@ -74,7 +74,7 @@ impl Fixture {
         let y = storage(device, &y);
         let gain = storage(device, &padded_rows(std::slice::from_ref(&self.gain)));
         let bias = storage(device, bytemuck::cast_slice(&self.bias));
-        let state = storage(device, &[0; 12]);
+        let state = storage(device, words::of(&words::State::zeroed()));
         let pass = device.uniform(words::of(&words::Pass::zeroed()));
         let matvec = Matvec {
             matrix: &self.matrix,

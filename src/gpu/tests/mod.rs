@@ -2,6 +2,7 @@
 
 mod compile;
 mod errors;
+mod lookup;
 mod matvec;
 mod sampling;
 mod session;

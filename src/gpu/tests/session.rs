@@ -7,11 +7,11 @@ use crate::cpu::{self, reference};
 use crate::gguf::{Format, Stream};
 use crate::gpu::choice::Shape;
 use crate::gpu::layout::Layout;
-use crate::gpu::{Choice, Device, Model, Session, Variant};
+use crate::gpu::{Choice, Device, MAX_IN_FLIGHT, Model, Session, Variant};
 use crate::model::draft::{Input, Origin};
 use crate::model::tiny::{DraftParts, Tiny};
 use crate::model::{self, Role};
-use crate::round::{Engine as _, Proposal};
+use crate::round::{Engine as _, Proposal, Source};
 use crate::sampling::{UNSAYABLE, argmax};
 
 const CAPACITY: usize = 160;
@@ -135,9 +135,9 @@ fn logits_agree_with_the_reference_and_with_themselves() {
 }
 
 /// Dispatches of a round of `gamma` drafted tokens, which is one submit and one read-back and creates nothing.
-async fn lean_round(device: &Device, session: &mut Session, gamma: usize) -> u64 {
+async fn lean_round(device: &Device, session: &mut Session, proposal: Proposal) -> u64 {
     let before = device.counters();
-    session.round(Proposal::model(gamma)).await.unwrap();
+    session.round(proposal).await.unwrap();
     let after = device.counters();
     assert_eq!(after.submits - before.submits, 1);
     assert_eq!(after.readbacks - before.readbacks, 1);
@@ -159,8 +159,16 @@ fn a_round_is_one_submit_one_read_back_and_nothing_created() {
         session.round(Proposal::model(gamma)).await.unwrap();
         // Embedding, layers, head, argmax and accept or select: 6 dispatches a layer are within the budgets of 7 and 6.
         let around = 4;
-        let expected = (3 * 6 + around) + gamma as u64 * (6 + around);
-        assert_eq!(lean_round(&device, &mut session, gamma).await, expected);
+        let target = 3 * 6 + around;
+        let expected = target + gamma as u64 * (6 + around);
+        assert_eq!(lean_round(&device, &mut session, Proposal::model(gamma)).await, expected);
+        // A lookup is one more, whatever comes of it.
+        let both = Proposal::Device { lookup: gamma, model: gamma };
+        session.round(both.clone()).await.unwrap();
+        for _ in 0..20 {
+            assert_eq!(lean_round(&device, &mut session, Proposal::lookup(gamma)).await, target + 1);
+            assert_eq!(lean_round(&device, &mut session, both.clone()).await, expected + 1);
+        }
     });
 }
 
@@ -202,7 +210,7 @@ fn rounds_of_a_draft_that_reads_states_create_nothing_either() {
             // As above, and for each step of the draft: fusing (twice), keeping its state, and spreading its logits.
             let (around, keep) = (4, 1);
             let expected = (3 * 6 + around + keep) + gamma as u64 * (6 + around + 2 + keep + 1);
-            assert_eq!(lean_round(&device, &mut session, gamma).await, expected);
+            assert_eq!(lean_round(&device, &mut session, Proposal::model(gamma)).await, expected);
         }
     });
 }
@@ -269,4 +277,92 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
             }
         });
     }
+}
+
+/// A context that was said before and one that was not: who proposes, and that a row without a token to verify is not computed.
+#[test]
+fn the_device_decides_who_proposes() {
+    let device = device();
+    let tiny = Tiny { layers: 2, ..Tiny::default() };
+    let parts = fed(None);
+    pollster::block_on(async {
+        for variant in Variant::ALL {
+            let small = Tiny { layers: 1, ..tiny.clone() };
+            let (target, draft) = load_pair(&device, (&tiny, &small), &parts, variant).await;
+            let mut session = Session::new(target, Some(draft)).unwrap();
+            let both = Proposal::Device { lookup: 5, model: 3 };
+            let known = [5, 6, 7, 8, 9, 1, 5, 6, 7];
+            let new = [5, 6, 7, 8, 9, 1, 2, 3, 4];
+            for (context, proposal, source, drafted) in [
+                (known, both.clone(), Source::Lookup, 3),
+                (new, both, Source::Model, 3),
+                (known, Proposal::lookup(2), Source::Lookup, 2),
+                (new, Proposal::lookup(5), Source::Nobody, 0),
+                (known, Proposal::model(2), Source::Model, 2),
+                (known, Proposal::chain(vec![8]), Source::Host, 1),
+                (known, Proposal::none(), Source::Nobody, 0),
+            ] {
+                // Logits of something else, to be computed over.
+                let others = logits(&mut session, &[30, 31, 32, 33, 34, 35, 36], 0, 6).await;
+                session.truncate(0).await.unwrap();
+                session.append(&context).await.unwrap();
+                let outcome = session.round(proposal.clone()).await.unwrap();
+                assert_eq!((outcome.source, outcome.drafted), (source, drafted), "{proposal:?}");
+                let words = session.logits(6).await.unwrap();
+                let rows = words.chunks(session.target().config().head_vocab).zip(&others);
+                let computed: Vec<bool> = rows.map(|(row, other)| row != other).collect();
+                assert!(computed[..=drafted].iter().all(|computed| *computed), "{proposal:?}: {computed:?}");
+                if drafted == 0 {
+                    assert_eq!(computed[1..], [false; 5], "{proposal:?}");
+                }
+            }
+        }
+    });
+}
+
+/// Plain rounds, lookups and drafts by turns, eight in flight: a draft that was not asked for long catches up with what it has missed,
+/// also with more than a round's rows.
+#[test]
+fn a_draft_that_was_not_asked_says_the_same_afterwards() {
+    let device = device();
+    let tiny = Tiny { layers: 2, ..Tiny::default() };
+    let small = Tiny { layers: 1, ..tiny.clone() };
+    pollster::block_on(async {
+        for parts in [fed(None), DraftParts { input: Input::Tokens, ..fed(None) }] {
+            let (target, draft) = load_pair(&device, (&tiny, &small), &parts, Variant::ALL[0]).await;
+            let mut session = Session::new(target, Some(draft)).unwrap();
+            for missed in [1, 3, 20, 45] {
+                let prompt: Vec<u32> = (5..25).collect();
+                session.truncate(0).await.unwrap();
+                session.append(&prompt).await.unwrap();
+                session.round(Proposal::model(3)).await.unwrap();
+                let mut collected = 0;
+                for i in 0..missed {
+                    if session.in_flight() == MAX_IN_FLIGHT - 1 {
+                        session.collect().await.unwrap();
+                        collected += 1;
+                    }
+                    let proposal = if i % 3 == 1 { Proposal::lookup(2) } else { Proposal::none() };
+                    session.submit(proposal).unwrap();
+                }
+                assert!(session.in_flight() > 0 && session.ready(&Proposal::model(1)), "{missed} missed");
+                session.submit(Proposal::model(1)).unwrap();
+                while session.in_flight() > 1 {
+                    session.collect().await.unwrap();
+                    collected += 1;
+                }
+                assert_eq!(collected, missed);
+                let length = session.len();
+                session.collect().await.unwrap();
+                let found = session.draft_logits().await.unwrap();
+
+                // The same where it reads all of it anew.
+                session.truncate(length).await.unwrap();
+                let draft = session.draft().cloned().unwrap();
+                session.replace_draft(draft).await.unwrap();
+                session.round(Proposal::model(1)).await.unwrap();
+                assert_eq!(session.draft_logits().await.unwrap(), found, "{missed} rounds missed");
+            }
+        }
+    });
 }

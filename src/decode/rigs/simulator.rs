@@ -6,10 +6,14 @@ use std::rc::Rc;
 
 use super::Machine;
 use super::text::{Random, Text, VOCAB};
+use crate::drafters::Lookup;
 use crate::model::family::FAMILIES;
 use crate::model::{Attention, Config, Layer, Plan, Rope, RopeStyle};
-use crate::round::{self, Counters, Engine, EngineInfo, Error, MemoryUse, Outcome, Proposal, Rules};
+use crate::round::{self, Counters, Engine, EngineInfo, Error, MemoryUse, Outcome, Proposal, Rules, Source};
 use crate::sampling::ONE;
+
+/// What asking a lookup on the device costs, in plain passes.
+const LOOKUP: f64 = 0.02;
 
 /// A machine's rounds in virtual time. It is as strict about what may be in flight as the GPU's session is.
 pub struct Simulator {
@@ -24,8 +28,7 @@ pub struct Simulator {
     context: Vec<u32>,
     length: usize,
     limit: usize,
-    /// Whether the last round was one of the draft: only then can one of it be submitted behind.
-    drafted: bool,
+    lookup: Lookup,
     /// The host's time, and when the device will be idle.
     now: f64,
     idle: f64,
@@ -57,7 +60,7 @@ impl Simulator {
             context: Vec::new(),
             length: 0,
             limit: usize::MAX,
-            drafted: false,
+            lookup: Lookup::default(),
             now: 0.0,
             idle: 0.0,
             flights: VecDeque::new(),
@@ -70,26 +73,36 @@ impl Simulator {
         Rc::clone(&self.text)
     }
 
-    /// The tokens that a round of `proposal` commits, and how many of those were proposed.
-    fn decide(&mut self, proposal: &Proposal) -> (Vec<u32>, usize) {
+    /// The tokens that a round of `proposal` commits, how many of those were proposed, how many were proposed at all, and by
+    /// whom.
+    fn decide(&mut self, proposal: &Proposal) -> (Vec<u32>, usize, usize, Source) {
         let text = self.text.borrow();
         let at = self.context.len() - text.prompt.len();
         let said = &text.said[at.min(text.said.len())..];
-        let accepted = match proposal {
-            Proposal::Tokens(tree) => tree.tokens().iter().zip(said).take_while(|(a, b)| a == b).count(),
-            Proposal::Device { steps, .. } => {
-                let depths = (0..*steps).map(|depth| {
+        let (mut found, steps) = match proposal {
+            Proposal::Tokens(tree) => (tree.tokens().to_vec(), 0),
+            Proposal::Device { lookup, model } => (self.lookup.find(&self.context, *lookup), *model),
+        };
+        found.truncate(proposal.len());
+        let right = found.iter().zip(said).take_while(|(a, b)| a == b).count();
+        let (accepted, drafted, source) = match proposal {
+            Proposal::Tokens(_) if !found.is_empty() => (right, found.len(), Source::Host),
+            _ if !found.is_empty() => (right, found.len(), Source::Lookup),
+            _ if steps == 0 => (0, 0, Source::Nobody),
+            _ => {
+                let depths = (0..steps).map(|depth| {
                     let law = self.draft.get(depth).or(self.draft.last()).copied().unwrap_or(0.0);
                     (law * text.draft(at + depth)).min(1.0)
                 });
                 let random = &mut self.random;
-                depths.take_while(|chance| random.share() <= *chance).count()
+                let accepted = depths.take_while(|chance| random.share() <= *chance).count();
+                (accepted, steps, Source::Model)
             }
         };
         let left = self.limit.saturating_sub(self.context.len());
         let tokens: Vec<u32> = said[..(accepted + 1).min(said.len()).min(left)].to_vec();
         let accepted = accepted.min(tokens.len());
-        (tokens, accepted)
+        (tokens, accepted, drafted, source)
     }
 
     fn noise(&mut self) -> f64 {
@@ -155,7 +168,6 @@ impl Engine for Simulator {
         }
         self.length = self.length.min(len);
         self.context.truncate(self.length);
-        self.drafted = false;
         Ok(())
     }
 
@@ -176,13 +188,12 @@ impl Engine for Simulator {
 
     async fn replace_draft(&mut self, draft: Vec<f64>) -> Result<(), Error> {
         self.draft = draft;
-        self.drafted = false;
         Ok(())
     }
 
     fn ready(&self, proposal: &Proposal) -> bool {
         let follows = match proposal {
-            Proposal::Device { .. } => self.drafted,
+            Proposal::Device { .. } => true,
             Proposal::Tokens(_) => proposal.is_empty(),
         };
         self.in_flight() == 0 || (self.in_flight() < self.machine.max_in_flight && follows)
@@ -193,15 +204,14 @@ impl Engine for Simulator {
     fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
         assert!(self.ready(&proposal), "the rounds in flight must be collected first");
         let proposal = round::admit(self, proposal)?;
-        let drafted = proposal.len();
-        let device = matches!(proposal, Proposal::Device { .. });
-        self.drafted = device;
-        let steps = if device { drafted } else { 0 };
-        let (tokens, accepted) = self.decide(&proposal);
+        let (tokens, accepted, drafted, source) = self.decide(&proposal);
+        let steps = if source == Source::Model { drafted } else { 0 };
+        let asks = matches!(proposal, Proposal::Device { lookup: 1.., .. });
         // What is submitted behind the end does nothing.
         let works = if tokens.is_empty() { 0.0 } else { self.noise() };
         let draft_ms = steps as f64 * self.machine.draft_step * works;
-        let verify_ms = self.machine.verify(drafted + 1, self.context.len()) * works;
+        let lookup_ms = if asks { LOOKUP * self.machine.verify(1, 0) * works } else { 0.0 };
+        let verify_ms = self.machine.verify(drafted + 1, self.context.len()) * works + lookup_ms;
         self.context.extend_from_slice(&tokens);
 
         self.now += self.machine.host;
@@ -213,8 +223,16 @@ impl Engine for Simulator {
         let tested = if tokens.is_empty() { 0 } else { drafted.min(accepted + 1) };
         let overlaps = (0..tested).map(|i| if i < accepted { ONE } else { 0 }).collect();
         let (draft_ms, verify_ms) = (self.machine.told(draft_ms), self.machine.told(verify_ms));
-        let outcome =
-            Outcome { tokens, drafted, accepted, overlaps, draft_ms, verify_ms, ..Outcome::default() };
+        let outcome = Outcome {
+            tokens,
+            source,
+            drafted,
+            accepted,
+            overlaps,
+            draft_ms,
+            verify_ms,
+            ..Outcome::default()
+        };
         self.flights.push_back((known, outcome));
         self.rounds += 1;
         Ok(())
