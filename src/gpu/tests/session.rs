@@ -308,7 +308,7 @@ fn a_draft_that_was_not_asked_says_the_same_afterwards() {
         for parts in [fed(None), DraftParts { input: Input::Tokens, ..fed(None) }] {
             let (target, draft) = load_pair(&device, (&tiny, &small), &parts, Variant::ALL[0]).await;
             let mut session = Session::new(target, Some(draft)).unwrap();
-            for missed in [1, 3, 20, 45] {
+            for missed in [1, 3, 20, 30] {
                 let prompt: Vec<u32> = (5..25).collect();
                 session.truncate(0).await.unwrap();
                 session.append(&prompt).await.unwrap();
