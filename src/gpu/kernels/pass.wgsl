@@ -3,10 +3,10 @@ struct Pass {
   kind: u32,
   capacity: u32, // positions of the KV cache
 }
-const FILLS = 0u;     // reads a text: rows follow the length
+const FILLS = 0u;      // reads a text: rows follow the length
 const VERIFIES = 1u;   // reads a proposal: rows follow the length
 const CATCHES_UP = 2u; // the draft reads what was committed: rows go back from the cursor
-const DRAFTS = 3u;    // the draft says its next token: one row, at the cursor
+const DRAFTS = 3u;     // the draft says its next token: one row, at the cursor
 @group(0) @binding(7) var<storage, read> state: State;
 @group(0) @binding(8) var<uniform> pass_: Pass;
 
