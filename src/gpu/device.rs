@@ -278,7 +278,11 @@ impl Pending {
         #[cfg(not(target_arch = "wasm32"))]
         {
             let poll = wgpu::PollType::Wait { submission_index: Some(self.index.clone()), timeout: None };
-            device.device.poll(poll).map_err(|e| Error::Lost(e.to_string()))?;
+            if let Err(error) = device.device.poll(poll) {
+                // Work that was refused is never done: why it was says more.
+                device.check()?;
+                return Err(Error::Lost(error.to_string()));
+            }
         }
         let mapped = (&mut self.receiver).await.map_err(|_| Error::Lost("a read-back never came".into()))?;
         if let Err(error) = device.check() {

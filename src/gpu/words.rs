@@ -245,7 +245,7 @@ mod tests {
         };
         same("FAULT", FAULT);
         let kinds = [Kind::Fill, Kind::Verify, Kind::CatchUp, Kind::Draft];
-        for (name, kind) in ["FILL", "VERIFY", "CATCH_UP", "DRAFT"].into_iter().zip(kinds) {
+        for (name, kind) in ["FILLS", "VERIFIES", "CATCHES_UP", "DRAFTS"].into_iter().zip(kinds) {
             same(name, kind as u32);
         }
     }

@@ -1,7 +1,7 @@
 //! What a generation can need, made before the first.
 
 use super::runner::Pass;
-use super::{MAX_ROWS, PREFILL_ROWS, Session};
+use super::{CATCH_UP_ROWS, MAX_ROWS, PREFILL_ROWS, Session};
 use crate::gpu::Error;
 use crate::gpu::sampler::{Laws, Mode};
 use crate::round::Engine as _;
@@ -50,8 +50,8 @@ impl Session {
         passes.extend(rows.clone().map(|rows| (false, Pass::Verify { rows })));
         if self.draft.is_some() {
             passes.extend([(true, Pass::Fill { rows: PREFILL_ROWS }), (true, Pass::DraftNext)]);
-            passes.extend(rows.clone().map(|rows| (true, Pass::Fill { rows })));
-            passes.extend(rows.chain([PREFILL_ROWS]).map(|rows| (true, Pass::DraftFirst { rows })));
+            passes.extend(rows.map(|rows| (true, Pass::Fill { rows })));
+            passes.extend(CATCH_UP_ROWS.map(|rows| (true, Pass::DraftFirst { rows })));
         }
         passes
     }

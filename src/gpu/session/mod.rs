@@ -36,6 +36,8 @@ use crate::round::{Engine as _, Memory as _, Outcome, Proposal, Rules};
 
 /// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
+/// Row counts of plans for a draft that catches up.
+const CATCH_UP_ROWS: [usize; 5] = [2, 4, 8, MAX_ROWS, PREFILL_ROWS];
 
 /// Words of a round's result.
 const RESULT_WORDS: usize = words::count::<words::Result>();
@@ -197,7 +199,8 @@ impl Session {
             self.fill(true)?;
         }
         let behind = self.behind();
-        Ok(Pass::DraftFirst { rows: if behind > MAX_ROWS { PREFILL_ROWS } else { behind.max(2) } })
+        let rows = CATCH_UP_ROWS.into_iter().find(|rows| *rows >= behind).unwrap_or(PREFILL_ROWS);
+        Ok(Pass::DraftFirst { rows })
     }
 
     /// [Submits](Session::submit) a round and waits for it.
