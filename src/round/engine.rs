@@ -15,7 +15,8 @@ pub struct EngineInfo {
     pub software: bool,
     /// The matvec variant in use (GPU).
     pub variant: String,
-    /// Threads that passes run on, the caller among them; 0 on a GPU.
+    /// Threads that passes run on, the caller among them; 0 on a GPU. Not told in the browser, where it is always one.
+    #[serde(skip)]
     pub threads: usize,
 }
 
