@@ -141,10 +141,13 @@ fn every_instruction_set_gives_the_same_bits() {
     for (name, tiny) in models() {
         let mut model = load(&tiny.gguf(), 64);
         let tokens = tokens(41, tiny.vocab);
-        let fast = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
         model.set_level(Level::Scalar);
         let plain = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
-        assert!(fast == plain, "{name}: {:?} differs", Level::best());
+        for level in Level::all() {
+            model.set_level(level);
+            let fast = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
+            assert!(fast == plain, "{name}: {level:?} differs");
+        }
     }
 }
 

@@ -16,11 +16,11 @@ fn random(seed: u64, len: usize) -> Vec<f32> {
 
 /// Instruction sets of this machine.
 fn levels() -> Vec<Level> {
-    let best = Level::best();
-    if best == Level::Scalar {
+    let levels = Level::all();
+    if levels == [Level::Scalar] {
         eprintln!("no SIMD on this machine: only plain Rust is tested");
     }
-    vec![Level::Scalar, best]
+    levels
 }
 
 fn run(level: Level, matrix: &Matrix, x: &[f32]) -> Vec<f32> {
