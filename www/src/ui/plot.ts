@@ -1,10 +1,12 @@
-/** A plot of curves over tokens. */
+/** A plot of curves over whole numbers, such as tokens. */
 
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { build, element } from '../ui/build';
-import { colour, onSchemeChange } from '../ui/colour';
-import type { Curve } from './curves';
+import { build, element } from './build';
+import { colour, onSchemeChange } from './colour';
+
+/** A value for each whole number from 0, `null` where there is none. */
+export type Curve = (number | null)[];
 
 /** One curve's name and look. */
 export interface Line {
@@ -19,6 +21,10 @@ export interface PlotOptions {
   lines: Line[];
   /** The top of the vertical axis, where it is fixed. */
   top?: number;
+  /** The least right end of the horizontal axis. */
+  right: number;
+  /** Whether values are marked. */
+  marks?: boolean;
   text: (value: number) => string;
 }
 
@@ -29,6 +35,9 @@ interface Parts {
 }
 
 const HEIGHT = 170;
+
+/** Steps of the horizontal axis. */
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 export class Plot {
   readonly root: HTMLElement;
@@ -83,7 +92,7 @@ export class Plot {
   }
 
   #look(): uPlot.Options {
-    const { lines, top, text } = this.#options;
+    const { lines, top, right, marks, text } = this.#options;
     const axis = {
       stroke: () => colour('--soft'),
       grid: { stroke: () => colour('--line'), width: 1 },
@@ -96,11 +105,11 @@ export class Plot {
       legend: { show: false },
       cursor: { show: false },
       scales: {
-        x: { time: false, range: (_, __, max) => [0, Math.max(max ?? 0, 16)] },
+        x: { time: false, range: (_, __, max) => [0, Math.max(max ?? 0, right)] },
         y: { range: (_, __, max) => [0, top ?? Math.max((max ?? 0) * 1.1, 1)] },
       },
       axes: [
-        { ...axis, size: 28, space: 60 },
+        { ...axis, size: 28, space: 60, incrs: WHOLE },
         { ...axis, size: 46, space: 40, values: (_, values) => values.map(text) },
       ],
       series: [
@@ -110,7 +119,7 @@ export class Plot {
           stroke: () => colour(line.colour),
           width: 2,
           spanGaps: true,
-          points: { show: false },
+          points: marks && !line.dashed ? { size: 8, fill: () => colour(line.colour) } : { show: false },
           ...(line.dashed ? { dash: [5, 4] } : {}),
         })),
       ],
