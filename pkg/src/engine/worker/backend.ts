@@ -9,9 +9,6 @@ import type { ChatMessage, Result, Stats, Token } from '../../types/generate.js'
 import type { Device, EngineInfo, LoadProgress } from '../../types/load.js';
 import type { GenerateMessage, Prompt } from '../../wire/protocol.js';
 
-/** How far the reading of a file, or the compiling of kernels, is. */
-export type EngineProgress = LoadProgress & { phase: 'load' | 'compile' };
-
 /** What start-up timing found out about an adapter. Only the wasm module knows what it means. */
 export type Tuning = Record<string, string>;
 
@@ -55,7 +52,7 @@ export interface Backend {
     target: ByteStream[],
     draft: ByteStream[] | undefined,
     options: BackendLoadOptions,
-    onProgress: (progress: EngineProgress) => void,
+    onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<BackendEngine>;
   /** Bytes of the module's memory. */
