@@ -23,15 +23,16 @@ export class ProgressLine {
   }
 
   /** `inWords` says an amount; they are bytes unless it says something else. */
-  show(what: string, loaded: number, total: number | undefined, inWords: (amount: number) => string = megabytes): void {
+  show(
+    what: string,
+    loaded: number,
+    total: number | undefined,
+    inWords: (amount: number) => string = megabytes,
+  ): void {
     const { text, bytes, bar } = this.#parts;
     text.textContent = `${what}…`;
     bytes.textContent =
-      total === undefined
-        ? loaded > 0
-          ? inWords(loaded)
-          : ''
-        : `${inWords(loaded)} of ${inWords(total)}`;
+      total === undefined ? (loaded > 0 ? inWords(loaded) : '') : `${inWords(loaded)} of ${inWords(total)}`;
     if (total) {
       bar.value = loaded / total;
     } else {

@@ -64,7 +64,7 @@ export interface Backend {
     target: ByteStream[],
     draft: ByteStream[] | undefined,
     options: BackendLoadOptions,
-    onProgress: (progress: EngineProgress) => void,
+    onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<BackendEngine>;
   /** Bytes of the module's memory. */
