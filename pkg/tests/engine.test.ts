@@ -44,6 +44,13 @@ describe('load', () => {
     expect((await engine.memory()).target.caches).toBe(100);
   });
 
+  test('what was found out is asked for when it was loaded and after each generation', async () => {
+    const { backend, engine } = await setUp();
+    expect(backend.engine?.told).toBe(1);
+    await engine.generate('ab').result;
+    await vi.waitFor(() => expect(backend.engine?.told).toBe(2));
+  });
+
   test('a file that cannot be used is a typed error, and the worker ends', async () => {
     const worker = new FakeWorker();
     const load = Paceline.load({ target: new Blob([]), worker: worker.factory });

@@ -171,6 +171,8 @@ export class FakeEngine implements BackendEngine {
   #max = 0;
   #stepping = false;
   steps = 0;
+  /** How often it was asked what it found out. */
+  told = 0;
   freed = false;
   /** What `start` was given last. */
   options: BackendGenerateOptions = {};
@@ -191,6 +193,7 @@ export class FakeEngine implements BackendEngine {
   }
 
   tuning(): Record<string, unknown> {
+    this.told += 1;
     return {};
   }
 
