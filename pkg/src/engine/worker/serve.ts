@@ -96,7 +96,10 @@ export function serve(
     render: async ({ messages }) => loaded().render(messages),
     memory: async () => ({
       wasm: wasm?.memory() ?? 0,
-      ...sum(loaded(), Array.from(sequences.values(), other => other.engine)),
+      ...sum(
+        loaded(),
+        Array.from(sequences.values(), other => other.engine),
+      ),
     }),
   };
 
