@@ -99,9 +99,7 @@ fn pass(model: &mut Model, teams: &[Team], cache: &mut Cache, tokens: &[u32], st
     while begin.elapsed().as_secs_f64() < 0.6 {
         for (team, best) in teams.iter().zip(&mut best) {
             model.set_team(team.clone());
-            let start_time = Instant::now();
-            drop(model.forward(cache, tokens, start, Logits::All));
-            *best = best.min(start_time.elapsed().as_secs_f64());
+            shortest(best, || drop(model.forward(cache, tokens, start, Logits::All)));
         }
     }
     best
@@ -146,7 +144,7 @@ fn passes(path: &str) -> Outcome<()> {
     model.set_team(Team::alone());
     let kernels = pollster::block_on(matrices(path))?;
     for rows in [1, 5] {
-        shares(&mut model, &kernels, &mut cache, &tokens[..rows]);
+        shares(&model, &kernels, &mut cache, &tokens[..rows]);
     }
     Ok(())
 }
@@ -161,33 +159,44 @@ fn rates(teams: &[Team], seconds: &[f64], work: f64, unit: &str) -> String {
 }
 
 /// What each kernel takes of a pass, on one thread. Attention is what a pass takes longer than one that sees itself alone.
-fn shares(model: &mut Model, kernels: &BTreeMap<&str, Vec<Matrix>>, cache: &mut Cache, tokens: &[u32]) {
-    let (rows, at, alone) = (tokens.len(), 500, [Team::alone()]);
-    let whole = pass(model, &alone, cache, tokens, at)[0];
-    let without_past = pass(model, &alone, cache, tokens, 0)[0];
-    let mut parts = vec![("attention", whole - without_past)];
-    for (kernel, matrices) in kernels {
-        let (level, mut quantized) = (Level::best(), Activations::default());
-        let width = matrices.iter().map(Matrix::columns).max().unwrap_or(0);
-        let height = matrices.iter().map(Matrix::rows).max().unwrap_or(0);
-        let x: Vec<f32> = (0..rows * width).map(|i| (i % 127) as f32 / 63.0 - 1.0).collect();
-        let mut out = vec![0.0; rows * height];
-        let seconds = fastest(|| {
-            for matrix in matrices {
-                let x = &x[..rows * matrix.columns()];
-                if matrix.is_quantized() {
-                    quantized.quantize(level, x, matrix.columns());
-                }
-                matvec(level, matrix, x, &quantized, &mut out[..rows * matrix.rows()]);
+fn shares(model: &Model, kernels: &BTreeMap<&str, Vec<Matrix>>, cache: &mut Cache, tokens: &[u32]) {
+    let (rows, at, level) = (tokens.len(), 500, Level::best());
+    let all = || kernels.values().flatten();
+    let [width, height] = [Matrix::columns, Matrix::rows].map(|size| all().map(size).max().unwrap_or(0));
+    let x: Vec<f32> = (0..rows * width).map(|i| (i % 127) as f32 / 63.0 - 1.0).collect();
+    let (mut quantized, mut out) = (Activations::default(), vec![0.0; rows * height]);
+    let mut products = |matrices: &[Matrix]| {
+        for matrix in matrices {
+            let x = &x[..rows * matrix.columns()];
+            if matrix.is_quantized() {
+                quantized.quantize(level, x, matrix.columns());
             }
-        });
-        parts.push((kernel, seconds));
+            matvec(level, matrix, x, &quantized, &mut out[..rows * matrix.rows()]);
+        }
+    };
+    let (mut whole, mut without_past) = (f64::INFINITY, f64::INFINITY);
+    let mut parts: BTreeMap<&str, f64> = kernels.keys().map(|kernel| (*kernel, f64::INFINITY)).collect();
+    let begin = Instant::now();
+    while begin.elapsed().as_secs_f64() < 3.0 {
+        shortest(&mut whole, || drop(model.forward(cache, tokens, at, Logits::All)));
+        shortest(&mut without_past, || drop(model.forward(cache, tokens, 0, Logits::All)));
+        for (best, matrices) in parts.values_mut().zip(kernels.values()) {
+            shortest(best, || products(matrices));
+        }
     }
-    parts.push(("rest", whole - parts.iter().map(|(_, seconds)| seconds).sum::<f64>()));
+    parts.insert("attention", whole - without_past);
+    parts.insert("rest", whole - parts.values().sum::<f64>());
     println!("a pass of {rows} rows at {at}, {:.2} ms, is:", whole * 1e3);
     for (kernel, seconds) in parts {
         println!("  {kernel:16} {:7.2} ms {:5.1} %", seconds * 1e3, 100.0 * seconds / whole);
     }
+}
+
+/// Runs `f` once more, and keeps the shorter time.
+fn shortest(best: &mut f64, f: impl FnOnce()) {
+    let start = Instant::now();
+    f();
+    *best = best.min(start.elapsed().as_secs_f64());
 }
 
 fn main() -> Outcome<()> {

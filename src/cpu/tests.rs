@@ -108,7 +108,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     for spec in &FORMATS {
         let columns = widths(spec)[1].next_multiple_of(spec.block_len * 2);
         // Large enough to be cut into parts even as one row, and rows that fill no panel.
-        let sizes = [300_000 / columns | 1, 90_000 / columns | 1];
+        let sizes = [(300_000 / columns) | 1, (90_000 / columns) | 1];
         let matrices = sizes.map(|rows| matrix(spec, rows, columns).0);
         for rows in [1, 2, 5, 9, 33] {
             let x = random(17, rows * columns);

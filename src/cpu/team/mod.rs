@@ -4,6 +4,7 @@
 //! next one awake, for a while, and then asleep. Whoever is free takes the next part, so that a helper that the machine
 //! does not run costs nothing. Which thread computes a part changes nothing about its result.
 
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "in the browser nobody helps"))]
 mod board;
 mod shared;
 #[cfg(not(target_arch = "wasm32"))]
