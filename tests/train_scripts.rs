@@ -6,7 +6,7 @@ use std::process::Command;
 
 fn python(arguments: &[&str]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/train");
-    let caches = tempfile::tempdir().unwrap();
+    let caches = tempfile::tempdir().expect("a temporary folder");
     let output = Command::new("python3")
         .args(arguments)
         .current_dir(folder)

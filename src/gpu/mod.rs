@@ -5,7 +5,6 @@
 //! its pass, so greedy speculative output is plain greedy output, bit for bit.
 
 mod choice;
-mod code;
 mod device;
 mod error;
 mod kernel;

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use super::code::Code;
+use super::device::Code;
 use super::{Device, Error};
 
 /// What a dispatch must at least move and compute.

@@ -1,5 +1,7 @@
 //! The device: adapter, queue, counters, and what went wrong.
 
+mod code;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,8 +10,10 @@ use std::sync::{Arc, Mutex};
 use web_time::Instant;
 use wgpu::util::DeviceExt as _;
 
+pub(super) use code::Code;
+use code::Codes;
+
 use super::Error;
-use super::code::Codes;
 use crate::round::Counters;
 
 /// What to ask of the adapter.

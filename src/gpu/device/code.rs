@@ -4,11 +4,12 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::kernel::Templates;
-use super::{Device, Error};
+use super::Device;
+use crate::gpu::Error;
+use crate::gpu::kernel::Templates;
 
 /// A kernel for some parameters.
-pub(super) struct Code {
+pub(in crate::gpu) struct Code {
     /// The kernel's file.
     name: &'static str,
     source: String,
@@ -17,7 +18,7 @@ pub(super) struct Code {
 
 impl Code {
     /// What it is compiled to; compiles it at its first use.
-    pub(super) fn pipeline(&self, device: &Device) -> &wgpu::ComputePipeline {
+    pub(in crate::gpu) fn pipeline(&self, device: &Device) -> &wgpu::ComputePipeline {
         self.pipeline.get_or_init(|| {
             device.count(|c| (c.objects, c.pipelines) = (c.objects + 2, c.pipelines + 1));
             compile(&device.device, self.name, &self.source)
@@ -44,19 +45,23 @@ fn compile(device: &wgpu::Device, name: &str, source: &str) -> wgpu::ComputePipe
 }
 
 /// All kernels that were asked for.
-pub(super) struct Codes {
+pub(in crate::gpu) struct Codes {
     templates: Templates,
     all: RefCell<HashMap<String, Rc<Code>>>,
 }
 
 impl Codes {
-    pub(super) fn new() -> Result<Self, Error> {
+    pub(in crate::gpu) fn new() -> Result<Self, Error> {
         let templates = Templates::new().map_err(|e| Error::Device(format!("{e:#}")))?;
         Ok(Self { templates, all: RefCell::default() })
     }
 
     /// `kernel` rendered with `context`. Nothing is compiled.
-    pub(super) fn get(&self, kernel: &'static str, context: &minijinja::Value) -> Result<Rc<Code>, Error> {
+    pub(in crate::gpu) fn get(
+        &self,
+        kernel: &'static str,
+        context: &minijinja::Value,
+    ) -> Result<Rc<Code>, Error> {
         let key = format!("{kernel} {context}");
         if let Some(code) = self.all.borrow().get(&key) {
             return Ok(Rc::clone(code));
@@ -71,7 +76,7 @@ impl Codes {
     /// Compiles what was asked for and is not compiled yet: natively on all cores, in a browser one after the other, for wgpu
     /// does not have `createComputePipelineAsync`; the event loop goes on in between. `progress(done, total)` returns `false`
     /// to stop: what is left is compiled at its first use.
-    pub(super) async fn compile(
+    pub(in crate::gpu) async fn compile(
         &self,
         device: &Device,
         progress: &mut dyn FnMut(usize, usize) -> bool,
