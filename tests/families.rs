@@ -1,7 +1,7 @@
 //! Random models of every family, with random biases, heads and ropes, on both devices: what they say, and how likely it
 //! was, is what the forward pass of `fixtures/forward.py` computes.
 
-mod support;
+use crate::support;
 
 use paceline::decode::{Event, Generator, Options};
 use paceline::gguf::Format;

@@ -1,6 +1,6 @@
 //! Greedy speculative decoding on the CPU engine: bit for bit what plain decoding says.
 
-mod support;
+use crate::support;
 
 use std::rc::Rc;
 

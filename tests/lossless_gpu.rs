@@ -1,6 +1,6 @@
 //! Greedy speculative decoding on the GPU engine: bit for bit what plain decoding says on the same device.
 
-mod support;
+use crate::support;
 
 use std::rc::Rc;
 

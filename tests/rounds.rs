@@ -1,6 +1,6 @@
 //! What may be asked of a round is the same on both devices; what cannot be served is refused and breaks nothing.
 
-mod support;
+use crate::support;
 
 use paceline::decode::{Abilities, Generator, Options};
 use paceline::drafters::{self, DRAFTERS};
