@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::layout::{Layout, Order};
+use super::layout::{Codes, Layout, Order};
 
 /// In which order the products of a row are added up: what decides its bits, and how weights lie in memory. All kernels of a
 /// matrix have the same.
@@ -179,6 +179,10 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// Of the matrix that kernels are tested on, and timed where one choice must do for all: an MLP projection of a small model.
+    pub const SAMPLE: Self =
+        Self { layout: Layout { codes: Codes::Q4, group: 32, half_params: true }, columns: 576, rows: 1536 };
+
     /// How unlike two shapes are, in doublings.
     fn distance(&self, other: &Self) -> f64 {
         let doublings = |a: usize, b: usize| (a as f64 / b as f64).log2().abs();
@@ -228,7 +232,7 @@ pub struct Choice(Vec<(Shape, Kernels)>);
 impl Choice {
     /// `variant` for everything.
     pub fn of(variant: Variant) -> Self {
-        Self::default().with(super::self_test::SHAPE, Kernels::of(variant))
+        Self::default().with(Shape::SAMPLE, Kernels::of(variant))
     }
 
     /// With `kernels` for `shape`.
@@ -304,7 +308,6 @@ fn key(adapter: &str, shape: Shape) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::Codes;
     use super::*;
 
     fn shape(columns: usize, rows: usize) -> Shape {

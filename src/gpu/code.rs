@@ -4,8 +4,8 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::Error;
 use super::kernel::Templates;
-use super::{Device, Error};
 
 /// A kernel for some parameters.
 pub(super) struct Code {
@@ -16,11 +16,11 @@ pub(super) struct Code {
 }
 
 impl Code {
-    /// What it is compiled to; compiles it at its first use.
-    pub(super) fn pipeline(&self, device: &Device) -> &wgpu::ComputePipeline {
+    /// What it is compiled to; compiles and `count`s it at its first use.
+    pub(super) fn pipeline(&self, device: &wgpu::Device, count: impl FnOnce()) -> &wgpu::ComputePipeline {
         self.pipeline.get_or_init(|| {
-            device.count(|c| (c.objects, c.pipelines) = (c.objects + 2, c.pipelines + 1));
-            compile(&device.device, self.name, &self.source)
+            count();
+            compile(device, self.name, &self.source)
         })
     }
 }
@@ -70,20 +70,24 @@ impl Codes {
 
     /// Compiles what was asked for and is not compiled yet: natively on all cores, in a browser one after the other, for wgpu
     /// does not have `createComputePipelineAsync`; the event loop goes on in between. `progress(done, total)` returns `false`
-    /// to stop: what is left is compiled at its first use.
+    /// to stop: what is left is compiled at its first use. `count` is called for each.
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+    )]
     pub(super) async fn compile(
         &self,
-        device: &Device,
+        device: &wgpu::Device,
+        count: &dyn Fn(),
         progress: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<(), Error> {
         let waiting = |code: &&Rc<Code>| code.pipeline.get().is_none();
         let codes: Vec<Rc<Code>> = self.all.borrow().values().filter(waiting).cloned().collect();
         #[cfg(not(target_arch = "wasm32"))]
-        compile_all(device, &codes, progress);
+        compile_all(device, &codes, count, progress);
         #[cfg(target_arch = "wasm32")]
         for (done, code) in codes.iter().enumerate() {
-            let scope = device.device.push_error_scope(wgpu::ErrorFilter::Validation);
-            code.pipeline(device);
+            let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+            code.pipeline(device, count);
             // Comes when the browser has compiled it.
             if let Some(error) = scope.pop().await {
                 return Err(Error::Device(format!("{}: {error}", code.name)));
@@ -92,16 +96,21 @@ impl Codes {
                 break;
             }
         }
-        device.check()
+        Ok(())
     }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn compile_all(device: &Device, codes: &[Rc<Code>], progress: &mut dyn FnMut(usize, usize) -> bool) {
+fn compile_all(
+    device: &wgpu::Device,
+    codes: &[Rc<Code>],
+    count: &dyn Fn(),
+    progress: &mut dyn FnMut(usize, usize) -> bool,
+) {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     let sources: Vec<(&str, &str)> = codes.iter().map(|code| (code.name, code.source.as_str())).collect();
-    let (sources, next, made) = (&sources, &AtomicUsize::new(0), &device.device);
+    let (sources, next) = (&sources, &AtomicUsize::new(0));
     let (sender, receiver) = std::sync::mpsc::channel();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(sources.len());
     std::thread::scope(|scope| {
@@ -112,7 +121,7 @@ fn compile_all(device: &Device, codes: &[Rc<Code>], progress: &mut dyn FnMut(usi
                     let i = next.fetch_add(1, Ordering::Relaxed);
                     sources.get(i).map(|source| (i, source))
                 } {
-                    if sender.send((i, compile(made, name, source))).is_err() {
+                    if sender.send((i, compile(device, name, source))).is_err() {
                         break;
                     }
                 }
@@ -120,7 +129,7 @@ fn compile_all(device: &Device, codes: &[Rc<Code>], progress: &mut dyn FnMut(usi
         }
         drop(sender);
         for (done, (i, pipeline)) in receiver.into_iter().enumerate() {
-            device.count(|c| (c.objects, c.pipelines) = (c.objects + 2, c.pipelines + 1));
+            count();
             // Nobody else compiles meanwhile.
             let _ = codes[i].pipeline.set(pipeline);
             if !progress(done + 1, codes.len()) {

@@ -9,7 +9,7 @@ use web_time::Instant;
 use wgpu::util::DeviceExt as _;
 
 use super::Error;
-use super::code::Codes;
+use super::code::{Code, Codes};
 use crate::round::Counters;
 
 /// What to ask of the adapter.
@@ -208,6 +208,21 @@ impl Device {
     /// Writes words at word offset `at`.
     pub(super) fn write(&self, buffer: &wgpu::Buffer, at: u64, words: &[u32]) {
         self.queue.write_buffer(buffer, at * 4, bytemuck::cast_slice(words));
+    }
+
+    fn count_pipeline(&self) {
+        self.count(|c| (c.objects, c.pipelines) = (c.objects + 2, c.pipelines + 1));
+    }
+
+    /// What `code` is compiled to, at its first use.
+    pub(super) fn pipeline<'a>(&self, code: &'a Code) -> &'a wgpu::ComputePipeline {
+        code.pipeline(&self.device, || self.count_pipeline())
+    }
+
+    /// [Compiles](Codes::compile) all kernels that were asked for.
+    pub(super) async fn compile(&self, progress: &mut dyn FnMut(usize, usize) -> bool) -> Result<(), Error> {
+        self.codes.compile(&self.device, &|| self.count_pipeline(), progress).await?;
+        self.check()
     }
 
     /// A new command encoder.

@@ -61,7 +61,7 @@ impl Step {
             device.count(|c| c.objects += 1);
             device.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(self.kernel),
-                layout: &self.code.pipeline(device).get_bind_group_layout(0),
+                layout: &device.pipeline(&self.code).get_bind_group_layout(0),
                 entries: &entries,
             })
         })
@@ -74,7 +74,7 @@ impl Step {
 
     /// Encodes the dispatch into `pass`.
     pub(super) fn encode(&self, device: &Device, pass: &mut wgpu::ComputePass<'_>) {
-        pass.set_pipeline(self.code.pipeline(device));
+        pass.set_pipeline(device.pipeline(&self.code));
         pass.set_bind_group(0, self.bind_group(device), &[]);
         let [x, y, z] = self.workgroups;
         pass.dispatch_workgroups(x, y, z);

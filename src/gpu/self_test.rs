@@ -5,17 +5,13 @@ use bytemuck::Zeroable as _;
 use web_time::Instant;
 
 use super::choice::{Kernels, Shape};
-use super::layout::{Codes, Layout};
 use super::matrix::Matrix;
 use super::ops::{Epilogue, Matvec, Positions, padded};
 use super::plan::Plan;
 use super::{Choice, Device, Error, MAX_ROWS, Shapes, Tuning, timing, words};
 use crate::gguf::Format;
 
-/// The matrix that kernels are tested on, and timed where one choice must do for all: an MLP projection of a small model.
-pub(super) const SHAPE: Shape =
-    Shape { layout: Layout { codes: Codes::Q4, group: 32, half_params: true }, columns: 576, rows: 1536 };
-/// Its format.
+/// The format of the matrix that kernels are tested on.
 const FORMAT: Format = Format::Q4_0;
 /// Milliseconds of timing after which the matrices that are left get what the one most like them got.
 const BUDGET_MS: f64 = 1500.0;
@@ -29,7 +25,7 @@ pub async fn choose_kernels(device: &Device, tuning: &mut Tuning, shapes: &Shape
     let one_for_all = device.is_software() || shapes.is_empty();
     let began = Instant::now();
     let mut choice = Choice::default();
-    for (i, &shape) in if one_for_all { &[SHAPE] } else { &shapes[..] }.iter().enumerate() {
+    for (i, &shape) in if one_for_all { &[Shape::SAMPLE] } else { &shapes[..] }.iter().enumerate() {
         let kernels = match tuning.get(&adapter, shape) {
             Some(kernels) => kernels,
             None if i > 0 && began.elapsed().as_secs_f64() * 1000.0 > BUDGET_MS => choice.kernels(shape),
@@ -39,7 +35,7 @@ pub async fn choose_kernels(device: &Device, tuning: &mut Tuning, shapes: &Shape
         choice = choice.with(shape, kernels);
     }
     if one_for_all {
-        let kernels = choice.kernels(SHAPE);
+        let kernels = choice.kernels(Shape::SAMPLE);
         choice = shapes.into_iter().fold(choice, |choice, shape| choice.with(shape, kernels));
     }
     for kernels in choice.distinct() {
@@ -61,13 +57,13 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(device: &'a Device, kernels: Kernels) -> Result<Self, Error> {
-        let Shape { columns, rows, .. } = SHAPE;
+        let Shape { columns, rows, .. } = Shape::SAMPLE;
         // Any fixed, varied numbers do.
         let number = |i: usize| ((i % 1009 * 7919 % 1009) as f32 - 504.0) / 504.0;
         let bytes = FORMAT.quantize(&(0..rows * columns).map(number).collect::<Vec<_>>());
         let mut weights = vec![0.0; rows * columns];
         FORMAT.dequantize(&bytes, &mut weights);
-        let matrix = Matrix::new(device, "self-test", SHAPE, kernels, false)?;
+        let matrix = Matrix::new(device, "self-test", Shape::SAMPLE, kernels, false)?;
         matrix.write_rows(device, 0, FORMAT, &bytes);
         let inputs: Vec<f32> = (0..MAX_ROWS * padded(columns)).map(|i| number(i * 31 + 5)).collect();
         let x = device.storage_with("self-test", bytemuck::cast_slice(&inputs))?;
@@ -85,7 +81,7 @@ impl<'a> Bench<'a> {
             x_row,
             norm: None,
             y: &self.y,
-            y_stride: SHAPE.rows,
+            y_stride: Shape::SAMPLE.rows,
             bias: None,
             epilogue: Epilogue::Store,
             positions: Positions { state: &self.state, pass: &pass },
@@ -108,10 +104,10 @@ impl<'a> Bench<'a> {
         };
         let mut alone = Vec::new();
         for row in 0..5 {
-            alone.push(self.run(&self.plan(1, row)?, SHAPE.rows).await?);
+            alone.push(self.run(&self.plan(1, row)?, Shape::SAMPLE.rows).await?);
         }
         for (n, found) in alone[0].iter().enumerate() {
-            let row = &self.weights[n * SHAPE.columns..(n + 1) * SHAPE.columns];
+            let row = &self.weights[n * Shape::SAMPLE.columns..(n + 1) * Shape::SAMPLE.columns];
             let expected: f64 =
                 row.iter().zip(&self.inputs).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
             let found = f32::from_bits(*found);
@@ -120,8 +116,8 @@ impl<'a> Bench<'a> {
             }
         }
         for (rows, first) in [(2, 0), (2, 3), (4, 1), (3, 2), (5, 0)] {
-            let together = self.run(&self.plan(rows, first)?, rows * SHAPE.rows).await?;
-            for (row, found) in together.chunks(SHAPE.rows).enumerate() {
+            let together = self.run(&self.plan(rows, first)?, rows * Shape::SAMPLE.rows).await?;
+            for (row, found) in together.chunks(Shape::SAMPLE.rows).enumerate() {
                 if found != alone[first + row] {
                     return fail(format!("row {row} of {rows} is not what it is alone"));
                 }

@@ -33,7 +33,7 @@ impl Session {
                 draft.describe_sampler(&self.device, &self.shared, (mode, true), &laws)?;
             }
         }
-        self.device.codes.compile(&self.device, &mut progress).await?;
+        self.device.compile(&mut progress).await?;
         for (draft, pass) in passes {
             let runner = if draft { self.draft.as_ref() } else { Some(&self.target) };
             let plans = runner.into_iter().flat_map(|runner| runner.plans(pass, Mode::default()));

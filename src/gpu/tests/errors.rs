@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::device;
 use crate::gguf::Stream;
-use crate::gpu::self_test::SHAPE;
+use crate::gpu::choice::Shape;
 use crate::gpu::{
     Choice, Device, DeviceOptions, Error, Kernels, Model, Session, Shapes, Tuning, Variant, choose_kernels,
 };
@@ -62,7 +62,7 @@ fn a_driver_that_computes_wrongly_fails_the_self_test() {
         let broken = DeviceOptions { break_batch_invariance: true, ..DeviceOptions::default() };
         let broken = Device::open(broken).await.unwrap();
         let (mut tuning, shapes) = (Tuning::default(), Shapes::default());
-        tuning.set(&broken.adapter(), SHAPE, Kernels::of(Variant::ALL[0]));
+        tuning.set(&broken.adapter(), Shape::SAMPLE, Kernels::of(Variant::ALL[0]));
         let error = choose_kernels(&broken, &mut tuning, &shapes).await.unwrap_err();
         assert!(matches!(error, Error::SelfTest(_)), "{error}");
 
