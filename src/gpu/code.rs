@@ -71,9 +71,6 @@ impl Codes {
     /// Compiles what was asked for and is not compiled yet: natively on all cores, in a browser one after the other, for wgpu
     /// does not have `createComputePipelineAsync`; the event loop goes on in between. `progress(done, total)` returns `false`
     /// to stop: what is left is compiled at its first use. `count` is called for each.
-    #[cfg_attr(
-        not(target_arch = "wasm32"),
-    )]
     pub(super) async fn compile(
         &self,
         device: &wgpu::Device,
