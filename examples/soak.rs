@@ -89,6 +89,7 @@ fn options(random: &mut fastrand::Rng) -> anyhow::Result<Options> {
             ..Rules::default()
         },
         drafter: drafters::by_name(names[random.usize(..names.len())])?,
+        reproducible: false,
         in_flight: [None, Some(1), Some(2), Some(5)][random.usize(..4)],
     })
 }

@@ -31,6 +31,9 @@ pub enum Error {
     /// No device of that name.
     #[error("there is no device {0:?}; use auto, webgpu or cpu")]
     UnknownDevice(String),
+    /// No KV cache of that name.
+    #[error(transparent)]
+    CacheType(#[from] crate::model::UnknownCacheType),
     /// The draft's tokenizer is not the target's.
     #[error("the draft has another tokenizer than the target ({0}); use a draft made for this target")]
     TokenizerMismatch(String),
@@ -57,6 +60,7 @@ impl Error {
             Self::Drafter(e) => e.code(),
             Self::Verifier(e) => e.code(),
             Self::UnknownDevice(_) => "device-unknown",
+            Self::CacheType(_) => "kv-cache-unknown",
             Self::TokenizerMismatch(_) => "draft-tokenizer",
             Self::Draft(e) => e.code(),
         }

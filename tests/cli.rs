@@ -94,7 +94,7 @@ fn json_has_everything_that_was_promised() {
     let folder = Folder::new();
     let target = folder.file("target.gguf", &target().gguf());
     let result = json(&generate(&target, "--prompt the-heat --draft ngram --max-tokens 20 --json"));
-    for key in ["text", "token_ids", "prompt_ids", "finish_reason", "device", "stats"] {
+    for key in ["text", "token_ids", "prompt_ids", "finish_reason", "device", "stats", "memory"] {
         assert!(!result[key].is_null(), "{key}");
     }
     let count = ids(&result["token_ids"]).len();
@@ -639,6 +639,21 @@ fn drafts_of_another_language_are_refused() {
 }
 
 #[test]
+fn a_half_precision_cache_takes_half_the_memory() {
+    let folder = Folder::new();
+    let target = folder.file("target.gguf", &target().gguf());
+    let caches = |args: &str| {
+        let result = json(&generate(&target, &format!("--prompt the-heat --max-tokens 4 --json {args}")));
+        result["memory"]["target"]["caches"].as_u64().expect("bytes")
+    };
+    let half = caches("--kv-cache f16");
+    assert_eq!((caches(""), caches("--kv-cache f32")), (2 * half, 2 * half));
+    let output = generate(&target, "--prompt the-heat --kv-cache q8_0");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("use f32 or f16"), "{}", stderr(&output));
+}
+
+#[test]
 fn prompts_must_fit_the_context() {
     let folder = Folder::new();
     let target = folder.file("target.gguf", &target().gguf());
@@ -662,7 +677,8 @@ fn wrong_arguments_are_explained() {
     let folder = Folder::new();
     let target = folder.file("target.gguf", &target().gguf());
     let output = generate(&target, "--prompt a --draft eagle --json");
-    refused(&output, "drafter-unknown", &["eagle", "none, ngram, model"]);
+    let known = DRAFTERS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
+    refused(&output, "drafter-unknown", &["eagle", &known]);
     refused(&generate(&target, "--prompt a --draft model --json"), "draft-missing", &["load one"]);
     refused(&generate(&target, "--prompt a --draft no.gguf --json"), "source-io", &["no.gguf", "the draft"]);
     for args in ["", "--prompt a --chat b", "--prompt a --device tpu", "--prompt a --gamma -1"] {

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use paceline::cpu::{Cache, Level, Logits, Model, reference};
+use paceline::cpu::{Cache, Level, Logits, Model, Team, reference};
 use paceline::gguf::{Format, Stream};
 use paceline::model::{self, Role, Taps, tiny::Tiny};
 
@@ -141,10 +141,36 @@ fn every_instruction_set_gives_the_same_bits() {
     for (name, tiny) in models() {
         let mut model = load(&tiny.gguf(), 64);
         let tokens = tokens(41, tiny.vocab);
-        let fast = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
         model.set_level(Level::Scalar);
         let plain = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
-        assert!(fast == plain, "{name}: {:?} differs", Level::best());
+        for level in Level::all() {
+            model.set_level(level);
+            let fast = model.forward(&mut Cache::new(model.config(), 64), &tokens, 0, Logits::All);
+            assert!(fast == plain, "{name}: {level:?} differs");
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    for (name, tiny) in models() {
+        // So wide that products and attention of a single row are shared.
+        let tiny = Tiny { width: 256, heads: 8, kv_heads: 4, head_dim: 64, rope_dim: None, ff: 512, ..tiny };
+        let mut model = load(&tiny.gguf(), 160);
+        let tokens = tokens(160, tiny.vocab);
+        let passes = |model: &Model| {
+            let mut cache = Cache::new(model.config(), 160);
+            let mut logits = model.forward(&mut cache, &tokens[..100], 0, Logits::All);
+            for (at, rows) in [(100, 1), (101, 2), (103, 5), (108, 16), (124, 36)] {
+                logits.extend(model.forward(&mut cache, &tokens[at..at + rows], at, Logits::All));
+            }
+            logits
+        };
+        let alone = passes(&model);
+        for threads in [2, 3] {
+            model.set_team(Team::new(threads));
+            assert!(passes(&model) == alone, "{name}: {threads} threads differ");
+        }
     }
 }
 

@@ -1,5 +1,4 @@
 //! `paceline collect`, `distill` and `eval` from the outside: a run is killed, taken up and measured.
-#![cfg(all(feature = "learn", feature = "cli"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};

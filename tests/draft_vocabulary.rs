@@ -1,6 +1,6 @@
 //! Drafts whose vocabulary is longer or shorter than the target's: they run, and change no token.
 
-mod support;
+use crate::support;
 
 use paceline::decode::{Gamma, Generator, Options};
 use paceline::drafters;

@@ -1,7 +1,7 @@
 //! Generations that are dropped, at every step of every state, on an engine with another conversation in its cache:
 //! what comes next is what a fresh engine says.
 
-mod support;
+use crate::support;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

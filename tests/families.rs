@@ -1,14 +1,15 @@
 //! Random models of every family, with random biases, heads and ropes, on both devices: what they say, and how likely it
 //! was, is what the forward pass of `fixtures/forward.py` computes.
 
-mod support;
+use crate::support;
 
 use paceline::decode::{Event, Generator, Options};
 use paceline::gguf::Format;
-use paceline::model::Role;
+use paceline::load::Device;
 use paceline::model::tiny::{BIASES, Tiny};
+use paceline::model::{CacheType, Role};
 use paceline::round::Rules;
-use support::devices::{DEVICES, engine};
+use support::devices::{DEVICES, engine, engine_of};
 
 /// A line of `fixtures/forward.json`.
 #[derive(Debug, serde::Deserialize)]
@@ -105,4 +106,23 @@ fn every_family_says_what_the_papers_compute() {
             }
         }
     }
+}
+
+/// The first token's log-probability follows from a cache that is as long as the prompt.
+#[test]
+fn half_precision_caches_round_what_the_papers_compute() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("fixtures/forward.json")).expect("cases");
+    let mut rounded = 0;
+    for case in &cases {
+        let first = |kv_cache| {
+            let mut generator = Generator::new(engine_of(Device::Cpu, &case.tiny().gguf(), None, kv_cache));
+            said(&mut generator, case)[0]
+        };
+        let (single, half) = (first(CacheType::F32), first(CacheType::F16));
+        rounded += usize::from(single.1 != half.1);
+        if single.0 == half.0 {
+            assert!((single.1 - half.1).abs() < 2e-2, "{case:?}: {half:?}, not {single:?}");
+        }
+    }
+    assert!(rounded > cases.len() / 2, "{rounded} of {} are other numbers", cases.len());
 }

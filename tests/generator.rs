@@ -1,6 +1,6 @@
 //! The generator on a table model: it says what plain decoding says, whoever drafts and however it is interrupted.
 
-mod support;
+use crate::support;
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,9 +1,6 @@
 //! Broken files: whatever the bytes, reading ends in a typed error or a file, without a panic and in little memory.
 
-#[path = "support/memory.rs"]
-mod memory;
-
-use memory::peak;
+use crate::support::memory::peak;
 use paceline::gguf::{Error, Format, Header, Stream};
 use paceline::model::Model;
 use paceline::model::tiny::Tiny;

@@ -3,10 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "support/memory.rs"]
-mod memory;
-
-use memory::peak;
+use crate::support::memory::peak;
 use paceline::gguf::{Error, Format, Header, SplitError, Stream, Value, Writer, shard_name, split_name};
 use paceline::model::Model;
 use paceline::model::tiny::Tiny;

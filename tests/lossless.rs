@@ -1,6 +1,6 @@
 //! Greedy speculative decoding on the CPU engine: bit for bit what plain decoding says.
 
-mod support;
+use crate::support;
 
 use std::rc::Rc;
 
@@ -8,14 +8,20 @@ use paceline::cpu;
 use paceline::decode::{Gamma, Generator, Options};
 use paceline::drafters;
 use paceline::gguf::Stream;
-use paceline::model::{Draft, Model};
+use paceline::model::{CacheType, Draft, Model};
 use paceline::round::Engine as _;
 use paceline::sampling::argmax;
 use paceline::verify::{Block, Greedy, Verdict, Verifier};
 use support::generate;
-use support::lossless::{CAPACITY, Pair, assert_lossless, cases, differences, pairs, prompts};
+use support::lossless::{
+    CAPACITY, Pair, assert_lossless, by_turns, cases, differences, drafters, pairs, prompts,
+};
 
 fn engine(pair: &Pair) -> cpu::Session {
+    engine_of(pair, CacheType::F32)
+}
+
+fn engine_of(pair: &Pair, kv_cache: CacheType) -> cpu::Session {
     pollster::block_on(async {
         let mut stream = Stream::open(&pair.target[..]).await.expect("a header");
         let model = Model::describe(stream.header()).expect("a model");
@@ -24,13 +30,20 @@ fn engine(pair: &Pair) -> cpu::Session {
         let draft = Draft::describe(stream.header(), &model.config).expect("a draft");
         let draft = draft.beside(&model.config).expect("a draft for this target");
         let draft = cpu::Draft::load(&mut stream, &draft, &target, CAPACITY).await.expect("weights");
-        cpu::Session::new(Rc::new(target), Some(Rc::new(draft)), CAPACITY)
+        cpu::Session::with_kv_cache(Rc::new(target), Some(Rc::new(draft)), CAPACITY, kv_cache)
     })
 }
 
 #[test]
 fn drafters_do_not_change_a_token() {
     pairs().iter().for_each(|pair| assert_lossless(pair, &cases(), engine));
+}
+
+/// What was read and what was generated has the same bits in half precision, too.
+#[test]
+fn drafters_do_not_change_a_token_of_half_precision_caches() {
+    let cases: Vec<_> = drafters().into_iter().chain(by_turns()).collect();
+    pairs().iter().for_each(|pair| assert_lossless(pair, &cases, |pair| engine_of(pair, CacheType::F16)));
 }
 
 /// Accepts one token more than it may.

@@ -1,6 +1,6 @@
 //! Numbers that are none: refused while loading, or at the first row of logits that one decides by, on both devices alike.
 
-mod support;
+use crate::support;
 
 use paceline::Error;
 use paceline::decode::{Event, FinishReason, Gamma, Generator, Options};

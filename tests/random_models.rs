@@ -2,7 +2,7 @@
 //! float64 pass of `cpu/reference.rs`, which `families.rs` compares with one that is not ours. On the GPU they are what
 //! the CPU says.
 
-mod support;
+use crate::support;
 
 use paceline::cpu::{Cache, Logits, Model, reference};
 use paceline::decode::{Generator, Options};

@@ -1,6 +1,6 @@
 //! The model that Paceline is developed with, read from beginning to end.
 
-mod common;
+use crate::common;
 
 use paceline::gguf::{Format, Stream};
 use paceline::model::{Model, Role, RopeStyle};

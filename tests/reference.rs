@@ -3,7 +3,7 @@
 //! The reference was made once (`greedy_reference.json`: prompts, greedy ids, the three best log-probabilities of each
 //! step). Ids must agree wherever the reference prefers its choice by at least `MARGIN`; below that, rounding decides.
 
-mod common;
+use crate::common;
 
 use paceline::cpu::{Cache, Logits, Model};
 use paceline::gguf::Stream;

@@ -1,7 +1,7 @@
 //! Another draft model in the middle of a generation: not a token of the text changes, and what is proposed from then on is
 //! what the new draft proposes who was there from the beginning.
 
-mod support;
+use crate::support;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -1,6 +1,6 @@
 //! What may be asked of a round is the same on both devices; what cannot be served is refused and breaks nothing.
 
-mod support;
+use crate::support;
 
 use paceline::decode::{Abilities, Generator, Options};
 use paceline::drafters::{self, DRAFTERS};
@@ -101,7 +101,7 @@ fn engines_tell_what_can_be_asked_of_them() {
             (line["runs"].as_str(), line["needsDraft"].as_bool())
         };
         assert_eq!(line("model"), (Some("device"), Some(true)));
-        assert_eq!(line("ngram"), (Some("host"), Some(false)));
+        assert_eq!(line("ngram"), (Some("device"), Some(false)));
         let without = names(&abilities(None)["drafters"]);
         assert_eq!(without, drafters.into_iter().filter(|name| *name != "model").collect::<Vec<_>>());
     }

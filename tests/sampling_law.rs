@@ -1,7 +1,7 @@
 //! Speculative sampling is without loss: the text has the target's law. Proved by enumeration on table models, with
 //! the library's own verifiers, and counted with its own random numbers. Five ways to get it wrong are found out.
 
-mod support;
+use crate::support;
 
 use paceline::sampling::random::{Draw, Stream};
 use paceline::sampling::{ONE, Sampling, overlap};

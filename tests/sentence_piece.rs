@@ -1,7 +1,7 @@
 //! Models of every family with a SentencePiece tokenizer, from their files to text, on both devices: llama with such a
 //! tokenizer (TinyLlama, Mistral), gemma and phi.
 
-mod support;
+use crate::support;
 
 use paceline::decode::{Event, Generator, Options};
 use paceline::drafters;

@@ -1,6 +1,6 @@
 //! Targets that say fewer ids than they read, as pruned files do: what is proposed beyond their heads is never said.
 
-mod support;
+use crate::support;
 
 use paceline::decode::{Gamma, Generator, Options};
 use paceline::drafters;

@@ -9,7 +9,7 @@ export default defineConfig({
     target: 'es2022',
     assetsInlineLimit: 0,
     rolldownOptions: {
-      input: { index: 'index.html', sw: 'src/offline/sw.ts' },
+      input: { index: 'index.html', bench: 'bench.html', sw: 'src/offline/sw.ts' },
       output: { entryFileNames: chunk => (chunk.name === 'sw' ? WORKER : 'assets/[name]-[hash].js') },
     },
   },

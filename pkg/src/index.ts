@@ -45,7 +45,10 @@ export type {
   Lossy,
   Piece,
   Result,
+  SourcePlan,
+  SourcePromise,
   Stats,
+  StatsPlan,
   Token,
   Verify,
 } from './types/generate.js';
@@ -55,9 +58,11 @@ export type {
   DrafterInfo,
   EngineInfo,
   FileSource,
+  KvCache,
   LoadOptions,
   LoadProgress,
   MemoryInfo,
   ModelInfo,
+  ModelMemory,
   Source,
 } from './types/load.js';

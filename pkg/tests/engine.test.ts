@@ -33,7 +33,22 @@ describe('load', () => {
     expect(engine.info).toEqual(INFO);
     expect(progress[0]).toEqual({ part: 'target', phase: 'load', loaded: 10, total: 10 });
     expect(progress.at(-1)?.part).toBe('draft');
-    expect(await engine.memory()).toEqual({ wasm: 65536 });
+    expect(await engine.memory()).toEqual({
+      wasm: 65536,
+      target: { weights: 1000, caches: 100, states: 10, scratch: 1 },
+    });
+    const session = await engine.session();
+    const { target } = await engine.memory();
+    expect(target, 'weights are shared').toEqual({ weights: 1000, caches: 200, states: 20, scratch: 2 });
+    await session.close();
+    expect((await engine.memory()).target.caches).toBe(100);
+  });
+
+  test('what was found out is asked for when it was loaded and after each generation', async () => {
+    const { backend, engine } = await setUp();
+    expect(backend.engine?.told).toBe(1);
+    await engine.generate('ab').result;
+    await vi.waitFor(() => expect(backend.engine?.told).toBe(2));
   });
 
   test('a file that cannot be used is a typed error, and the worker ends', async () => {

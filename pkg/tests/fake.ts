@@ -7,6 +7,7 @@ import type {
   Backend,
   BackendEngine,
   BackendGenerateOptions,
+  SequenceMemory,
   StepEvent,
 } from '../src/engine/worker/backend.js';
 import { serve } from '../src/engine/worker/serve.js';
@@ -68,11 +69,12 @@ export const STATS: Stats = {
   tested: 0,
   targetPasses: 0,
   blockEfficiency: 1,
-  pausedRounds: 0,
+  plan: { plain: { rounds: 0, tokens: 0, ms: 0 } },
   roundsInFlight: 1,
   dispatches: 0,
   submits: 0,
   readbacks: 0,
+  pages: 0,
   objects: 0,
   prefillMs: 0,
   draftMs: 0,
@@ -106,8 +108,10 @@ export const INFO: EngineInfo = {
   adapter: 'toy',
   software: false,
   variant: '',
+  kernels: {},
   warnings: [],
   capacity: 64,
+  kvCache: 'f32',
   maxGamma: 4,
   ...KNOWN,
   hasChatTemplate: true,
@@ -142,7 +146,7 @@ export class FakeBackend implements Backend {
           }
           loaded += value.length;
           this.bytes += value.length;
-          onProgress({ part, loaded, total });
+          onProgress({ part, phase: 'load', loaded, total });
         }
       }
     }
@@ -167,6 +171,8 @@ export class FakeEngine implements BackendEngine {
   #max = 0;
   #stepping = false;
   steps = 0;
+  /** How often it was asked what it found out. */
+  told = 0;
   freed = false;
   /** What `start` was given last. */
   options: BackendGenerateOptions = {};
@@ -186,8 +192,13 @@ export class FakeEngine implements BackendEngine {
     return this.#info;
   }
 
-  tuning(): Record<string, string> {
+  tuning(): Record<string, unknown> {
+    this.told += 1;
     return {};
+  }
+
+  memory(): SequenceMemory {
+    return { target: { weights: 1000, caches: 100, states: 10, scratch: 1 } };
   }
 
   session(): BackendEngine {

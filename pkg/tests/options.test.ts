@@ -533,6 +533,7 @@ describe('load', () => {
     ['draft', null, 'source-invalid'],
     ['draft', {}, 'source-invalid'],
     ['device', 'gpu', 'device-unknown'],
+    ['kvCache', 'q8_0', 'kv-cache-unknown'],
     ['device', 5, 'invalid-option'],
     ['capacity', 0, 'invalid-option'],
     ['capacity', -1, 'invalid-option'],

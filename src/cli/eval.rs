@@ -222,7 +222,10 @@ fn measure_clock(
     let options = LoadOptions {
         device: args.device,
         capacity: Some(args.capacity),
+        // As the figures in the drafts' cards were measured.
+        threads: Some(1),
         tuning: if args.device == Device::Cpu { Default::default() } else { tuning::read() },
+        ..LoadOptions::default()
     };
     let target = args.target.open().map_err(Error::from)?;
     let draft = draft.open().map_err(Error::from)?;

@@ -1,13 +1,15 @@
 //! `paceline generate`: a prompt in, text out.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use paceline::Error;
-use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Stats};
+use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Paused, Promise, SourcePlan, Stats};
 use paceline::drafters::{self, DRAFTERS, Drafter};
 use paceline::load::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
-use paceline::round::Engine as _;
+use paceline::model::CacheType;
+use paceline::round::{Engine as _, MemoryUse};
 use paceline::text::{Message, TextStream};
 
 use super::model_files::ModelFiles;
@@ -37,7 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 256)]
     max_tokens: usize,
     /// Tokens to propose a round: a number up to 15, or `auto`, what pays best here, plain decoding where nothing does
-    /// [default: auto; with --temperature and --seed, which `auto` would not reproduce, 10 for ngram, 4 for a model].
+    /// [default: auto]. With --temperature and --seed, which must give the same text again, `auto` is 10 for ngram and 4 for a
+    /// model.
     #[arg(long, value_name = "N|auto", value_parser = parse_gamma)]
     gamma: Option<Gamma>,
     #[command(flatten)]
@@ -48,9 +51,15 @@ pub struct Args {
     /// Where to run: `webgpu`, `cpu`, or `auto`: the GPU if there is one that is not software.
     #[arg(long, default_value = "auto")]
     device: Device,
+    /// Threads on the CPU; the text is the same whatever their number [default: as many as run at once, up to 8].
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// Longest context in tokens, prompt and answer together; never more than the model's own.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CAPACITY)]
     capacity: usize,
+    /// Numbers of the KV caches: f32, or f16, which halves their memory and rounds what they hold: another text may come out.
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    kv_cache: CacheType,
     /// Print one JSON object at the end instead of the text as it comes.
     #[arg(long)]
     pub json: bool,
@@ -89,6 +98,8 @@ struct Output<'a> {
     adapter: &'a str,
     drafter: &'a str,
     stats: Stats,
+    /// When it ended, in bytes.
+    memory: MemoryUse,
 }
 
 /// Runs the command.
@@ -100,12 +111,14 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let (rules, reproducible) = args.sampling.rules(loaded.tokenizer.stop_ids()).map_err(Error::from)?;
     let options = Options {
         max_tokens: args.max_tokens,
-        gamma: args.gamma.unwrap_or(if reproducible { Gamma::Default } else { Gamma::Auto }),
+        gamma: args.gamma.unwrap_or(Gamma::Auto),
         drafter,
         rules,
+        reproducible,
         in_flight: args.in_flight,
     };
     let mut generator = Generator::new(loaded.engine);
+    loaded.tuning.rounds(&loaded.pair).into_iter().for_each(|known| generator.recall(known));
     generator.start(&prompt, options).map_err(Error::from)?;
 
     let in_chat = args.prompt.chat.is_some();
@@ -136,8 +149,11 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     };
     tell(stream.finish())?;
 
+    let mut learnt = loaded.tuning;
+    learnt.remember(&loaded.pair, generator.knowledge());
+    tuning::write(&learnt);
     let stats = generator.stats();
-    let info = generator.engine().info();
+    let (info, memory) = (generator.engine().info(), generator.engine().memory());
     if !args.json {
         tell("\n".into())?;
         eprintln!("{}", summary(&stats, name, info.device, finish_reason));
@@ -155,6 +171,7 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
         adapter,
         drafter: name,
         stats,
+        memory,
     })
 }
 
@@ -194,9 +211,20 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
     let load = async || -> Result<Loaded, Error> {
         let target = progress.open(&args.target)?;
         let draft = draft.map(|files| progress.open(files)).transpose().map_err(Error::of_draft)?;
-        let options =
-            LoadOptions { device: args.device, capacity: Some(args.capacity), tuning: tuning::read() };
-        let loaded = load::load_shards(target, draft, &options).await?;
+        let options = LoadOptions {
+            device: args.device,
+            capacity: Some(args.capacity),
+            threads: args.threads.map(NonZeroUsize::get),
+            kv_cache: args.kv_cache,
+            tuning: tuning::read(),
+        };
+        let mut loaded = load::load_shards(target, draft, &options).await?;
+        let compiling = Progress::of_kernels();
+        let compiled = |done, total| {
+            compiling.reach_of(done, total);
+            true
+        };
+        loaded.engine.compile(compiled).await?;
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);
         }
@@ -234,11 +262,34 @@ fn summary(stats: &Stats, drafter: &str, device: &str, reason: FinishReason) -> 
             stats.accepted, stats.drafted, stats.block_efficiency
         );
     }
-    if let Some(promise) = stats.paused {
+    let plan = &stats.plan;
+    let sources = [("lookup", plan.lookup), ("draft", plan.draft)];
+    for (name, source) in sources.into_iter().filter_map(|(name, source)| Some((name, source?))) {
+        line += &format!("\n{name}: {}", explained(&source));
+    }
+    line
+}
+
+/// What a source of tokens promised, cost and brought, in a line.
+fn explained(source: &SourcePlan) -> String {
+    let rounds = source.rounds as f64;
+    let mut line = match source.rounds {
+        0 => "used in no round".into(),
+        n => format!(
+            "used in {n} rounds, {:.2} tokens in {:.1} ms each",
+            source.tokens as f64 / rounds,
+            source.ms / rounds
+        ),
+    };
+    if let Some(Promise { gamma, tokens, ms, speed }) = source.promise {
         line += &format!(
-            "\nspeculation was paused in {} of {} rounds: it promised {promise:.2} times the speed of plain decoding",
-            stats.paused_rounds, stats.rounds
+            "; with {gamma} proposed it last promised {tokens:.2} in {ms:.1} ms, {speed:.2} times the plain speed"
         );
     }
+    line += match source.paused {
+        None => "",
+        Some(Paused::Promise) => "; paused, as that is not enough",
+        Some(Paused::Losses) => "; paused, as it lost more time than it may",
+    };
     line
 }

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use paceline::Error;
 use paceline::gguf::{Array, Header, Shard, Stream, Tensor, Value};
 use paceline::model::{Attention, Config, Model};
 use paceline::text::{self, Tokenizer};
+use paceline::{Error, gpu};
 use serde_json::{Value as Json, json};
 
 use super::model_files::ModelFiles;
+use super::tuning;
 
 /// Show a GGUF file's header, hyper-parameters and tensors.
 #[derive(clap::Args)]
 pub struct Args {
     /// The file; of a split model any of its files, or a pattern in quotes.
     file: ModelFiles,
+    /// Also show the kernels that were chosen for the model's matrices on the GPU; those not yet timed are timed.
+    #[arg(long, value_name = "webgpu", value_parser = ["webgpu"])]
+    device: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -31,6 +35,14 @@ struct Contents {
     shards: Vec<Shard>,
     model: Result<Model, paceline::model::Error>,
     tokenizer: Result<Tokenizer, text::Error>,
+    gpu: Option<Kernels>,
+}
+
+/// The kernels of an adapter for a model's matrices.
+struct Kernels {
+    adapter: String,
+    /// By format and shape, for 1, 2, up to 4 and up to 8 rows.
+    by_shape: BTreeMap<String, String>,
 }
 
 /// Runs the command.
@@ -38,12 +50,29 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (header, shards) = read(&args.file).with_context(|| args.file.display().to_string())?;
     let model = Model::describe(&header);
     let tokenizer = Tokenizer::from_metadata(&header.metadata);
-    let contents = Contents { header, shards, model, tokenizer };
+    let gpu = match &model {
+        Ok(model) if args.device.is_some() => Some(pollster::block_on(kernels(&header, model))?),
+        _ => None,
+    };
+    let contents = Contents { header, shards, model, tokenizer, gpu };
     if args.json {
         return super::print_json(&as_json(&contents));
     }
     io::stdout().write_all(as_text(&contents).as_bytes())?;
     Ok(())
+}
+
+/// What is remembered or found out for `model` on the GPU.
+async fn kernels(header: &Header, model: &Model) -> Result<Kernels, Error> {
+    let device = gpu::Device::open(gpu::DeviceOptions::default()).await?;
+    let before = tuning::read();
+    let mut tuning = before.clone();
+    let choice =
+        gpu::choose_kernels(&device, &mut tuning.kernels, &gpu::Model::shapes(header, model)).await?;
+    if tuning != before {
+        tuning::write(&tuning);
+    }
+    Ok(Kernels { adapter: device.adapter(), by_shape: choice.by_shape() })
 }
 
 fn read(files: &ModelFiles) -> Result<(Header, Vec<Shard>), Error> {
@@ -97,7 +126,7 @@ fn hyper_parameters(config: &Config) -> Vec<(&'static str, Json)> {
 }
 
 fn as_json(contents: &Contents) -> Json {
-    let Contents { header, shards, model, tokenizer } = contents;
+    let Contents { header, shards, model, tokenizer, gpu } = contents;
     let formats: serde_json::Map<String, Json> = formats(header)
         .into_iter()
         .map(|(name, (tensors, bytes))| (name.into(), json!({"tensors": tensors, "bytes": bytes})))
@@ -129,7 +158,9 @@ fn as_json(contents: &Contents) -> Json {
         }),
         Err(error) => json!({"problem": {"code": error.code(), "message": error.to_string()}}),
     };
+    let gpu = gpu.as_ref().map(|gpu| json!({"adapter": gpu.adapter, "kernels": gpu.by_shape}));
     json!({
+        "webgpu": gpu,
         "version": header.version,
         "alignment": header.alignment,
         "data_offset": header.data_offset,
@@ -144,7 +175,7 @@ fn as_json(contents: &Contents) -> Json {
 }
 
 fn as_text(contents: &Contents) -> String {
-    let Contents { header, shards, model, tokenizer } = contents;
+    let Contents { header, shards, model, tokenizer, gpu } = contents;
     let mut lines = vec![format!(
         "GGUF version {}, {} metadata keys, {} tensors, data at byte {} aligned to {}",
         header.version,
@@ -181,6 +212,10 @@ fn as_text(contents: &Contents) -> String {
             lines.extend(tokenizer.warnings().iter().map(|warning| format!("  {:<14}{warning}", "warning")));
         }
         Err(error) => lines.push(format!("  Paceline cannot read this tokenizer: {error}")),
+    }
+    if let Some(Kernels { adapter, by_shape }) = gpu {
+        lines.push(format!("\nKernels on {adapter}, for 1, 2, up to 4 and up to 8 rows"));
+        lines.extend(by_shape.iter().map(|(shape, kernels)| format!("  {shape:<24}{kernels}")));
     }
     lines.push("\nFormats".into());
     for (name, (tensors, bytes)) in formats(header) {

@@ -14,6 +14,11 @@ impl Progress {
         Self::new(what, 0, "{msg} [{bar:30}] {bytes} of {total_bytes} ({bytes_per_sec})")
     }
 
+    /// A bar for the kernels of a GPU.
+    pub fn of_kernels() -> Self {
+        Self::new("compiling kernels", 0, "{msg} [{bar:30}] {pos} of {len}")
+    }
+
     /// A bar for the prompt's tokens.
     pub fn of_prompt(tokens: usize) -> Self {
         Self::new("reading the prompt", tokens as u64, "{msg} [{bar:30}] {pos} of {len} tokens")
@@ -35,6 +40,12 @@ impl Progress {
         let bar = ProgressBar::new(length).with_message(what);
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self(bar)
+    }
+
+    /// Moves the bar to `done` of `total`.
+    pub fn reach_of(&self, done: usize, total: usize) {
+        self.0.set_length(total as u64);
+        self.reach(done);
     }
 
     /// Moves the bar to `done`.

@@ -1,8 +1,9 @@
-//! What earlier starts found out about adapters, kept in the user's cache folder. Losing it costs a short timing.
+//! What earlier starts found out about adapters and about rounds on them, kept in the user's cache folder. Losing it costs some
+//! time.
 
 use std::path::PathBuf;
 
-use paceline::gpu::Tuning;
+use paceline::load::Tuning;
 
 use super::output;
 

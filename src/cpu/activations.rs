@@ -41,6 +41,11 @@ impl Activations {
         dispatch(level, Quantize { x, groups: &mut self.groups });
     }
 
+    /// Memory that they take.
+    pub fn bytes(&self) -> usize {
+        self.groups.capacity() * size_of::<Group>()
+    }
+
     /// The groups of one row.
     pub fn row(&self, row: usize) -> &[Group] {
         &self.groups[row * self.row_groups..][..self.row_groups]

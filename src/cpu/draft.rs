@@ -8,8 +8,8 @@ use super::layer::prepare;
 use super::matrix::Matrix;
 use super::model::{Input, Logits, Model};
 use super::ops::fuse::fuse;
-use super::ops::matvec::matvec;
-use super::{Cache, activations::Activations};
+use super::ops::matvec::matvecs;
+use super::{Cache, Team, activations::Activations};
 use crate::model::{self, Taps};
 use crate::round::Fit;
 
@@ -37,6 +37,11 @@ impl Draft {
     /// A plain model as a draft: token-fed, its head predicts the first ids.
     pub fn plain(model: Model) -> Self {
         Self { model, fuse: None, ids: None, taps: None, of: None }
+    }
+
+    /// As [`Model::set_team`].
+    pub fn set_team(&mut self, team: Team) {
+        self.model.set_team(team);
     }
 
     /// Hyper-parameters.
@@ -104,6 +109,14 @@ impl Draft {
     pub fn bytes(&self) -> usize {
         self.model.bytes() - self.model.embedding.bytes()
             + self.fuse.as_ref().map_or(0, |fuse| fuse.matrix.bytes())
+    }
+
+    /// As that of [`Model`], without what is the target's.
+    pub(super) fn all_bytes(&self) -> usize {
+        let embedding = &self.model.embedding;
+        let of_target = self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, embedding));
+        let fuse = self.fuse.as_ref().map_or(0, |fuse| fuse.matrix.bytes());
+        self.model.all_bytes() + fuse - if of_target { embedding.bytes() } else { 0 }
     }
 
     /// Runs `tokens` at positions `start..start + tokens.len()`. `states[i]` (rows as wide as its [`taps`](Self::taps)) is
@@ -174,7 +187,7 @@ impl Draft {
         let mut x = vec![0.0; tokens.len() * weights.matrix.rows()];
         let mut quantized = Activations::default();
         prepare(level, &mut quantized, &inputs, &[&weights.matrix]);
-        matvec(level, &weights.matrix, &inputs, &quantized, &mut x);
+        matvecs(self.model.team(), level, [(&weights.matrix, &mut x)], &inputs, &quantized);
         x
     }
 }

@@ -3,14 +3,18 @@
 use super::activations::Activations;
 use super::cache::Cache;
 use super::matrix::Matrix;
-use super::ops::attention::{attend, scores_len};
+use super::ops::attention::{attend, scratch_len};
 use super::ops::gate::gate;
-use super::ops::matvec::matvec;
+use super::ops::matvec::matvecs;
 use super::ops::norm::{rms_norm, rms_norm_in_place};
 use super::ops::rope::rotate;
 use super::scratch::{Scratch, take};
 use super::simd::Level;
+use super::team::{Shared, Team};
 use crate::model::{self, Attention, Config, Mixer, Mlp};
+
+/// Positions times elements of queries from which on attention is shared: tens of microseconds.
+const WORTH_SHARING: usize = 1 << 15;
 
 /// A layer's weights.
 pub(super) struct Layer {
@@ -53,6 +57,7 @@ pub(super) struct Place {
 pub(super) struct Pass<'a> {
     pub config: &'a Config,
     pub level: Level,
+    pub team: &'a Team,
     /// Of each rope of the plan, `[cos, sin]` for each position and rotated pair.
     pub ropes: &'a [Vec<[f32; 2]>],
     /// One a row.
@@ -74,12 +79,26 @@ impl Pass<'_> {
 }
 
 impl Projection {
-    fn apply(&self, pass: &Pass<'_>, x: &[f32], quantized: &Activations, out: &mut [f32]) {
-        matvec(pass.level, &self.matrix, x, quantized, out);
+    /// What follows the product with its matrix.
+    fn finish(&self, pass: &Pass<'_>, out: &mut [f32]) {
         add_bias(out, self.bias.as_deref());
         if let Some(norm) = &self.norm {
             rms_norm_in_place(pass.level, out, norm, pass.config.rms_eps);
         }
+    }
+}
+
+/// Each of the products of `x`, all at once.
+fn project<const N: usize>(
+    pass: &Pass<'_>,
+    mut projections: [(&Projection, &mut [f32]); N],
+    x: &[f32],
+    quantized: &Activations,
+) {
+    let products = projections.each_mut().map(|(projection, out)| (&projection.matrix, &mut **out));
+    matvecs(pass.team, pass.level, products, x, quantized);
+    for (projection, out) in projections {
+        projection.finish(pass, out);
     }
 }
 
@@ -144,31 +163,34 @@ impl Layer {
         rms_norm(level, &s.hidden[..rows * width], &self.attention_norm, config.rms_eps, normed);
         let k = take(&mut s.k, rows * kv_width);
         let v = take(&mut s.v, rows * kv_width);
+        let alive = rows - live;
+        let q = take(&mut s.q, alive * q_width);
         prepare(level, &mut s.quantized, normed, &[&self.q.matrix, &self.k.matrix, &self.v.matrix]);
-        self.k.apply(pass, normed, &s.quantized, k);
-        self.v.apply(pass, normed, &s.quantized, v);
+        if live == 0 {
+            project(pass, [(&self.k, k), (&self.v, v), (&self.q, q)], normed, &s.quantized);
+        } else {
+            project(pass, [(&self.k, k), (&self.v, v)], normed, &s.quantized);
+        }
         pass.rope(attention, k, 0);
         let written = k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width));
         for (place, (k, v)) in places.iter().zip(written) {
             caches[place.cache].write(index, place.position, k, v);
         }
-        if live == rows {
+        if alive == 0 {
             return;
         }
 
-        let alive = rows - live;
         let normed = &mut normed[live * width..];
         if live > 0 {
             prepare(level, &mut s.quantized, normed, &[&self.q.matrix]);
+            project(pass, [(&self.q, q)], normed, &s.quantized);
         }
-        let q = take(&mut s.q, alive * q_width);
-        self.q.apply(pass, normed, &s.quantized, q);
         pass.rope(attention, q, live);
         let context = take(&mut s.context, alive * q_width);
-        read_cache(attention, pass, index, live, caches, q, &mut s.scores, context);
+        read_cache(attention, pass, index, live, caches, q, &mut s.attention, context);
 
         prepare(level, &mut s.quantized, context, &[&self.attention_output.matrix]);
-        self.attention_output.apply(pass, context, &s.quantized, normed);
+        project(pass, [(&self.attention_output, normed)], context, &s.quantized);
         let hidden = &mut s.hidden[live * width..rows * width];
         add_branch(pass, hidden, normed, self.attention_post_norm.as_ref());
     }
@@ -184,11 +206,10 @@ impl Layer {
         prepare(level, &mut s.quantized, normed, &[&self.gate.matrix, &self.up.matrix]);
         let inner = take(&mut s.gate, alive * ff);
         let up = take(&mut s.up, alive * ff);
-        self.gate.apply(pass, normed, &s.quantized, inner);
-        self.up.apply(pass, normed, &s.quantized, up);
+        project(pass, [(&self.gate, inner), (&self.up, up)], normed, &s.quantized);
         gate(level, activation, inner, up);
         prepare(level, &mut s.quantized, inner, &[&self.down.matrix]);
-        self.down.apply(pass, inner, &s.quantized, normed);
+        project(pass, [(&self.down, normed)], inner, &s.quantized);
         add_branch(pass, hidden, normed, self.mlp_post_norm.as_ref());
     }
 }
@@ -202,21 +223,31 @@ fn read_cache(
     live: usize,
     caches: &[&mut Cache],
     q: &[f32],
-    scores: &mut Vec<f32>,
+    scratch: &mut Vec<f32>,
     out: &mut [f32],
 ) {
     let shared = attention.heads / attention.kv_heads;
     let group = shared * attention.head_dim;
     let width = attention.q_width();
-    let longest = pass.places.iter().map(|place| place.position + 1).max().unwrap_or(0);
-    let scores = take(scores, scores_len(shared, longest));
-    for kv_head in 0..attention.kv_heads {
-        let rows = q.chunks_exact(width).zip(out.chunks_exact_mut(width));
-        for (place, (q, out)) in pass.places[live..].iter().zip(rows) {
-            let head = caches[place.cache].head(layer, kv_head);
-            let range = kv_head * group..(kv_head + 1) * group;
-            let (q, out) = (&q[range.clone()], &mut out[range]);
-            attend(pass.level, attention, head, place.position, q, scores, out);
-        }
+    let places = &pass.places[live..];
+    let longest = places.iter().map(|place| place.position + 1).max().unwrap_or(0);
+    let room = scratch_len(attention, shared, longest);
+    let scratch = Shared::new(take(scratch, pass.team.threads() * room));
+    let out = Shared::new(out);
+    // One key/value head after the other, as its keys and values are then nearest.
+    let one = |part: usize, member: usize| {
+        let (kv_head, row) = (part / places.len(), part % places.len());
+        let (place, begin) = (places[row], row * width + kv_head * group);
+        let head = caches[place.cache].head(layer, kv_head);
+        // SAFETY: no other part has this row's heads, and a member does one part at a time.
+        let (scratch, out) =
+            unsafe { (scratch.slice(member * room..(member + 1) * room), out.slice(begin..begin + group)) };
+        attend(pass.level, attention, head, place.position, &q[begin..begin + group], scratch, out);
+    };
+    let parts = attention.kv_heads * places.len();
+    if parts * group * longest < WORTH_SHARING {
+        (0..parts).for_each(|part| one(part, 0));
+    } else {
+        pass.team.run(parts, &one);
     }
 }

@@ -9,6 +9,7 @@ use super::layer::{Layer, Projection};
 use super::matrix::Matrix;
 use super::model::{Head, Model};
 use super::simd::Level;
+use super::team::Team;
 use crate::gguf::{Error, Stream, Tensor, Window};
 use crate::model::draft::{Input, Origin};
 use crate::model::{self, Config, Mixer, Norms, Role, Rope, Slot};
@@ -202,6 +203,7 @@ impl Model {
         };
         Ok(Self {
             level: Level::best(),
+            team: Team::alone(),
             embedding,
             head,
             ropes: config.plan.ropes.iter().map(&mut table).collect(),

@@ -6,12 +6,13 @@ use super::Cache;
 use super::layer::{Layer, Pass, Place, add_bias, prepare};
 use super::matrix::Matrix;
 use super::ops::embed::embed;
-use super::ops::matvec::matvec;
+use super::ops::matvec::matvecs;
 use super::ops::norm::rms_norm;
 use super::ops::softcap::softcap;
 use super::scratch::take;
 use super::simd::Level;
 use super::tapped::States;
+use super::team::Team;
 use crate::model::Config;
 
 /// Rows that go through the layers together. More share the weights' way from memory, fewer stay in the caches.
@@ -59,6 +60,7 @@ impl Input<'_> {
 pub struct Model {
     pub(super) config: Config,
     pub(super) level: Level,
+    pub(super) team: Team,
     /// Shared with the drafts that read it.
     pub(super) embedding: Arc<Matrix>,
     pub(super) head: Head,
@@ -93,6 +95,16 @@ impl Model {
         self.level = level;
     }
 
+    /// The threads that it runs on: the caller alone, unless others were [given](Self::set_team).
+    pub fn team(&self) -> &Team {
+        &self.team
+    }
+
+    /// Makes it run on other threads; results stay bitwise the same.
+    pub fn set_team(&mut self, team: Team) {
+        self.team = team;
+    }
+
     /// Memory of the weight matrices.
     pub fn bytes(&self) -> usize {
         let layer = |l: &Layer| {
@@ -101,6 +113,11 @@ impl Model {
         };
         let outside = self.embedding.bytes() + self.head.matrix.as_ref().map_or(0, Matrix::bytes);
         outside + self.layers.iter().map(layer).sum::<usize>()
+    }
+
+    /// Memory of the weight matrices, and of the tables of rotations.
+    pub(super) fn all_bytes(&self) -> usize {
+        self.bytes() + self.ropes.iter().map(|table| size_of_val(table.as_slice())).sum::<usize>()
     }
 
     /// Whether the head adds a number to each logit.
@@ -150,7 +167,8 @@ impl Model {
     /// Batch-invariant: a row's logits are bitwise the same whatever other rows are in the pass.
     ///
     /// # Panics
-    /// When the positions do not fit the cache, a token id the vocabulary or the cache the model: callers check first.
+    /// When the positions do not fit the cache, a token id the vocabulary or the cache the model, or there is no memory for
+    /// the positions: callers check first, and [reserve](Cache::reserve) them.
     pub fn forward(&self, cache: &mut Cache, tokens: &[u32], start: usize, which: Logits) -> Vec<f32> {
         self.forward_chunks(cache, Input::Tokens(tokens), start, which, None)
     }
@@ -202,10 +220,12 @@ impl Model {
     ) {
         let (config, level, rows) = (&self.config, self.level, places.len());
         for Place { cache, position } in places {
-            let cache = &caches[*cache];
+            let cache = &mut caches[*cache];
             let fits = *position < cache.capacity() && *position < self.capacity;
             assert!(fits, "position {position} is beyond the capacity");
             assert!(cache.fits(config), "a cache of another model");
+            let there = cache.reserve(position + 1);
+            assert!(there.is_ok(), "no memory for position {position}");
         }
         // Passes own the scratch memory, so that the caches can be borrowed beside it.
         let Some(owner) = caches.first_mut() else { return };
@@ -222,7 +242,7 @@ impl Model {
                 }
             }
         }
-        let pass = Pass { config, level, ropes: &self.ropes, places };
+        let pass = Pass { config, level, team: &self.team, ropes: &self.ropes, places };
         let begin = states.as_mut().map_or(0, |states| states.extend(rows - live));
         for (index, layer) in self.layers.iter().enumerate() {
             let needed = if index + 1 == self.layers.len() { live } else { 0 };
@@ -237,7 +257,7 @@ impl Model {
             rms_norm(level, hidden, &self.output_norm, config.rms_eps, normed);
             let head = self.head();
             prepare(level, &mut scratch.quantized, normed, &[head]);
-            matvec(level, head, normed, &scratch.quantized, logits);
+            matvecs(&self.team, level, [(head, &mut *logits)], normed, &scratch.quantized);
             add_bias(logits, self.head.bias.as_deref());
             softcap(config.plan.logit_softcap, logits);
         }

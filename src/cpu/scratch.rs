@@ -21,10 +21,18 @@ pub(super) struct Scratch {
     pub gate: Vec<f32>,
     /// Up-projection of the MLP.
     pub up: Vec<f32>,
-    /// Scores of the query heads that share a key/value head.
-    pub scores: Vec<f32>,
+    /// Of [`attend`](super::ops::attention::attend).
+    pub attention: Vec<f32>,
     /// The input of the next products, quantized.
     pub quantized: Activations,
+}
+
+impl Scratch {
+    pub fn bytes(&self) -> usize {
+        let Self { hidden, normed, q, k, v, context, gate, up, attention, quantized } = self;
+        let rows = [hidden, normed, q, k, v, context, gate, up, attention];
+        rows.map(|buffer| buffer.capacity() * size_of::<f32>()).iter().sum::<usize>() + quantized.bytes()
+    }
 }
 
 /// The first `len` values of `buffer`, which grows where needed. Their content is left over from earlier.

@@ -1,11 +1,13 @@
 //! Every operation against its float64 reference, against other instruction sets, and against itself row by row.
 
-use super::ops::attention::{attend, scores_len};
-use super::ops::matvec::{matvec, multiply};
+use super::ops::attention::{attend, scratch_len};
+use super::ops::matvec::{matvec, matvecs, multiply};
 use super::ops::{gate, norm, rope};
-use super::{Cache, Level, Matrix, activations::Activations, reference};
+use super::{Cache, Level, Matrix, PAGE, Team, activations::Activations, reference};
 use crate::gguf::format::{FORMATS, Spec};
-use crate::model::{Activation, Attention, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES};
+use crate::model::{
+    Activation, Attention, CacheType, Config, Layer, Plan, Rope, RopeStyle, family::FAMILIES,
+};
 
 fn random(seed: u64, len: usize) -> Vec<f32> {
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -14,11 +16,11 @@ fn random(seed: u64, len: usize) -> Vec<f32> {
 
 /// Instruction sets of this machine.
 fn levels() -> Vec<Level> {
-    let best = Level::best();
-    if best == Level::Scalar {
+    let levels = Level::all();
+    if levels == [Level::Scalar] {
         eprintln!("no SIMD on this machine: only plain Rust is tested");
     }
-    vec![Level::Scalar, best]
+    levels
 }
 
 fn run(level: Level, matrix: &Matrix, x: &[f32]) -> Vec<f32> {
@@ -97,6 +99,32 @@ fn windows_may_cut_anywhere() {
         }
         let x = random(5, columns);
         assert_eq!(multiply(&whole, &x), multiply(&cut, &x), "{}", spec.name);
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let teams = [2, 3, 5].map(Team::new);
+    for spec in &FORMATS {
+        let columns = widths(spec)[1].next_multiple_of(spec.block_len * 2);
+        // Large enough to be cut into parts even as one row, and rows that fill no panel.
+        let sizes = [(300_000 / columns) | 1, (90_000 / columns) | 1];
+        let matrices = sizes.map(|rows| matrix(spec, rows, columns).0);
+        for rows in [1, 2, 5, 9, 33] {
+            let x = random(17, rows * columns);
+            let expected = matrices.each_ref().map(|matrix| run(Level::best(), matrix, &x));
+            let mut quantized = Activations::default();
+            if matrices[0].is_quantized() {
+                quantized.quantize(Level::best(), &x, columns);
+            }
+            for team in &teams {
+                let mut out = sizes.map(|n| vec![f32::NAN; rows * n]);
+                let [a, b] = &mut out;
+                let products = [(&matrices[0], &mut a[..]), (&matrices[1], &mut b[..])];
+                matvecs(team, Level::best(), products, &x, &quantized);
+                assert!(out == expected, "{}: {rows} rows, {team:?}", spec.name);
+            }
+        }
     }
 }
 
@@ -207,6 +235,12 @@ fn gates_match_the_reference() {
 
 #[test]
 fn attention_matches_the_reference() {
+    CacheType::ALL.into_iter().for_each(attention_matches);
+}
+
+fn attention_matches(kv_cache: CacheType) {
+    /// More than two pages.
+    const CONTEXT: usize = 2 * PAGE + 9;
     let usual = |heads, kv_heads, dim| Attention::new(heads, kv_heads, dim);
     for attention in [
         usual(3, 1, 64),
@@ -230,21 +264,26 @@ fn attention_matches_the_reference() {
             plan: Plan::uniform(2, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
         };
         let kv_width = kv_heads * dim;
-        let mut cache = Cache::new(&config, 37);
-        let (k, v, q) = (random(1, 37 * kv_width), random(2, 37 * kv_width), random(3, heads * dim));
+        let mut cache = Cache::new(&config, CONTEXT).of_type(kv_cache);
+        cache.reserve(CONTEXT).expect("memory");
+        let (mut k, mut v, q) =
+            (random(1, CONTEXT * kv_width), random(2, CONTEXT * kv_width), random(3, heads * dim));
+        if kv_cache == CacheType::F16 {
+            k.iter_mut().chain(&mut v).for_each(|x| *x = half::f16::from_f32(*x).to_f32());
+        }
         for (position, (k, v)) in k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width)).enumerate() {
             cache.write(1, position, k, v);
         }
-        for len in [1, 7, 8, 9, 37] {
+        for len in [1, 7, 8, 9, 37, 64, 65, CONTEXT] {
             let expected = reference::attention(&q, &k[..len * kv_width], &v[..len * kv_width], &attention);
             let mut results = levels().into_iter().map(|level| {
                 let mut out = vec![0.0; heads * dim];
                 let shared = heads / kv_heads;
-                let mut scores = vec![f32::NAN; scores_len(shared, len)];
+                let mut scratch = vec![f32::NAN; scratch_len(&attention, shared, len)];
                 for (kv, (q, out)) in
                     q.chunks_exact(shared * dim).zip(out.chunks_exact_mut(shared * dim)).enumerate()
                 {
-                    attend(level, &attention, cache.head(1, kv), len - 1, q, &mut scores, out);
+                    attend(level, &attention, cache.head(1, kv), len - 1, q, &mut scratch, out);
                 }
                 out
             });

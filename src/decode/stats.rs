@@ -1,5 +1,6 @@
 //! What a generation cost, and what speculation was worth (`docs/algorithms.md`: what is measured).
 
+use super::plan::Plan;
 use crate::round::{Counters, Outcome};
 use crate::sampling::ONE;
 
@@ -33,10 +34,8 @@ pub struct Stats {
     /// from and the target's; at temperature 0 the share of tokens that are not the most likely one.
     /// `None` without lenience, where it is 0.
     pub total_variation: Option<f64>,
-    /// Rounds that speculation was left out of because it did not pay.
-    pub paused_rounds: usize,
-    /// Speed that speculation promises compared with plain decoding, while it is paused: less than 1.
-    pub paused: Option<f64>,
+    /// What each source of tokens promised, cost and brought.
+    pub plan: Plan,
     /// Most rounds in flight.
     pub rounds_in_flight: usize,
     /// Dispatches encoded (GPU).
@@ -47,6 +46,8 @@ pub struct Stats {
     pub readbacks: u64,
     /// GPU objects created.
     pub objects: u64,
+    /// Pages added to KV caches, of the target and of the draft model.
+    pub pages: u64,
     /// Reading the prompt.
     pub prefill_ms: f64,
     /// Drafting; 0 on a GPU without timestamps, where it counts as verifying.
@@ -99,6 +100,7 @@ impl Stats {
             submits: now.submits - before.submits,
             readbacks: now.readbacks - before.readbacks,
             objects: now.objects - before.objects,
+            pages: now.pages - before.pages,
             ..*self
         }
     }

@@ -1,5 +1,5 @@
 //! Several drafters, the first of which that has something to say proposes (the horizontal cascade of arXiv 2312.11462): a
-//! lookup costs nothing, so it is asked before a model.
+//! lookup costs nothing, so it is asked before a model. Between those two the engine decides ([`Proposal::or`]).
 
 use super::{Drafter, Limits, Runs};
 use crate::round::{Outcome, Proposal};
@@ -44,7 +44,7 @@ impl Drafter for Chain {
 
     fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal {
         let proposals = self.drafters.iter_mut().map(|drafter| drafter.propose(context, limits));
-        proposals.into_iter().find(|proposal| !proposal.is_empty()).unwrap_or(Proposal::none())
+        proposals.fold(Proposal::none(), Proposal::or)
     }
 
     fn observe(&mut self, outcome: &Outcome) {
@@ -60,11 +60,18 @@ mod tests {
     #[test]
     fn the_first_that_proposes_is_heard() {
         let mut chain = by_name("ngram+model").unwrap();
-        assert!(chain.needs_draft_model() && chain.reads_context() && chain.runs() == Runs::Device);
+        assert!(chain.needs_draft_model() && !chain.reads_context() && chain.runs() == Runs::Device);
+        let mut propose = |tokens, draft| chain.propose(&[1, 2, 3, 1, 2], Limits { tokens, draft });
+        assert_eq!(propose(10, 3), Proposal::Device { lookup: 10, model: 3 });
+        assert_eq!(propose(0, 3), Proposal::model(3));
+        assert_eq!(propose(10, 0), Proposal::lookup(10));
+        assert!(propose(0, 0).is_empty());
+        // Nothing is asked of a lookup behind a model, which always has something to say.
         let limits = Limits { tokens: 10, draft: 3 };
-        assert_eq!(chain.propose(&[1, 2, 3, 1, 2], limits), Proposal::chain(vec![3, 1]));
-        assert_eq!(chain.propose(&[1, 2, 3, 4], limits), Proposal::model(3));
-        assert_eq!(chain.propose(&[1, 2, 3, 4], Limits { draft: 0, ..limits }), Proposal::none());
+        assert_eq!(by_name("model+ngram").unwrap().propose(&[1, 2, 3], limits), Proposal::model(3));
+        let found = Proposal::chain(vec![7]);
+        assert_eq!(found.clone().or(Proposal::model(3)), found);
+        assert_eq!(Proposal::none().or(found.clone()), found);
         assert!(by_name("ngram+nobody").is_err());
     }
 }

@@ -5,11 +5,13 @@
 //! backends make of it; [`Model`] is the drafter that asks the engine for the loaded one.)
 
 mod chain;
+mod lookup;
 mod model;
 mod ngram;
 mod none;
 
 pub use chain::Chain;
+pub use lookup::{Lookup, MAX_MATCH, MIN_MATCH};
 pub use model::Model;
 pub use ngram::NGram;
 pub use none::NoDrafter;
@@ -19,7 +21,7 @@ use crate::round::{Outcome, Proposal};
 /// Most tokens that a proposal is worth, by who makes it: they are right more or less often, and cost more or less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Tokens found on the host.
+    /// Tokens found in the context.
     pub tokens: usize,
     /// Tokens of the draft model.
     pub draft: usize,

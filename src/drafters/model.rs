@@ -34,6 +34,6 @@ impl Drafter for Model {
     }
 
     fn propose(&mut self, _context: &[u32], limits: Limits) -> Proposal {
-        if limits.draft == 0 { Proposal::none() } else { Proposal::model(limits.draft) }
+        Proposal::model(limits.draft)
     }
 }

@@ -8,7 +8,7 @@
 
 use minijinja::{Value, context};
 
-use crate::model::Attention;
+use crate::model::{Attention, CacheType};
 
 /// Positions of a chunk: what one workgroup of attention reads at a time, and what its sums are merged by. Part of the order of
 /// reductions: another number is other bits.
@@ -24,9 +24,9 @@ pub(super) struct CacheLayout {
 }
 
 impl CacheLayout {
-    pub(super) fn new(attention: &Attention, half: bool) -> Self {
+    pub(super) fn new(attention: &Attention, kind: CacheType) -> Self {
         let &Attention { kv_heads, head_dim, .. } = attention;
-        Self { kv_heads, head_dim, half }
+        Self { kv_heads, head_dim, half: kind == CacheType::F16 }
     }
 
     /// Words of a quad.

@@ -3,6 +3,8 @@
 //! Formats come down to five code widths and two parameter widths; a fused tensor of several formats takes a layout
 //! that holds all of them without loss.
 
+use std::fmt;
+
 use crate::gguf::Format;
 use crate::gguf::format::Codec;
 
@@ -10,7 +12,7 @@ use crate::gguf::format::Codec;
 pub(super) const BLOCK: usize = 32;
 
 /// Width of a stored weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Codes {
     F32,
     F16,
@@ -38,13 +40,27 @@ impl Order {
 }
 
 /// A layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Layout {
     pub codes: Codes,
     /// Weights that share a scale and a min (codes `Q4` and `Q8` only).
     pub group: usize,
     /// Whether scale and min are halves in one word, or two words.
     pub half_params: bool,
+}
+
+/// Such as `q4/32h`: 4-bit codes in groups of 32 with parameters of half precision.
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let halves = if self.half_params { "h" } else { "" };
+        match self.codes {
+            Codes::F32 => f.write_str("f32"),
+            Codes::F16 => f.write_str("f16"),
+            Codes::Bf16 => f.write_str("bf16"),
+            Codes::Q4 => write!(f, "q4/{}{halves}", self.group),
+            Codes::Q8 => write!(f, "q8/{}{halves}", self.group),
+        }
+    }
 }
 
 impl Layout {
@@ -101,6 +117,11 @@ impl Layout {
     /// Groups of a block.
     pub(super) fn groups(self) -> usize {
         BLOCK / self.group
+    }
+
+    /// Bytes of a row with its parameters.
+    pub(super) fn row_bytes(self, columns: usize) -> usize {
+        columns.div_ceil(BLOCK) * 4 * (self.quads() * 4 + self.groups() * self.params_words())
     }
 
     pub(super) fn file(self) -> &'static str {

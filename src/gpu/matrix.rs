@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::choice::{Kernels, Shape};
 use super::layout::{BLOCK, Layout, Order};
 use super::{Device, Error};
 use crate::gguf::Format;
@@ -9,7 +10,8 @@ use crate::gguf::Format;
 /// `rows` outputs of `columns` inputs each.
 pub(super) struct Matrix {
     pub layout: Layout,
-    pub order: Order,
+    /// What multiplies it.
+    pub kernels: Kernels,
     pub rows: usize,
     pub columns: usize,
     pub parts: Vec<Part>,
@@ -36,9 +38,8 @@ impl Matrix {
     pub(super) fn new(
         device: &Device,
         what: &str,
-        layout: Layout,
-        order: Order,
-        [columns, rows]: [usize; 2],
+        Shape { layout, columns, rows }: Shape,
+        kernels: Kernels,
         may_split: bool,
     ) -> Result<Self, Error> {
         let blocks = columns.div_ceil(BLOCK);
@@ -58,7 +59,12 @@ impl Matrix {
             };
             parts.push(Part { first_row, rows, codes, params });
         }
-        Ok(Self { layout, order, rows, columns, parts })
+        Ok(Self { layout, kernels, rows, columns, parts })
+    }
+
+    /// Where its words lie: as its kernels want them.
+    pub(super) fn order(&self) -> Order {
+        self.kernels.reduction().order()
     }
 
     /// Blocks of a row.
@@ -110,7 +116,7 @@ impl Matrix {
         rows: usize,
     ) {
         let row_words = words.len() / rows;
-        match self.order {
+        match self.order() {
             Order::RowMajor => device.write(buffer, (to * row_words) as u64, words),
             Order::WordMajor => {
                 for at in 0..row_words {

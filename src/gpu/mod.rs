@@ -21,9 +21,10 @@ mod self_test;
 mod session;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod words;
 
-pub use choice::{Choice, Tuning, Variant};
+pub use choice::{Choice, Kernels, Reduction, Shapes, Tuning, Variant};
 pub use device::{Device, DeviceOptions};
 pub use error::Error;
 pub use model::Model;
@@ -31,4 +32,4 @@ pub use plan::Cost;
 pub use self_test::choose_kernels;
 #[cfg(any(test, feature = "rigs"))]
 pub use session::Timing;
-pub use session::{MAX_IN_FLIGHT, MAX_ROWS, ROW_COUNTS, Session};
+pub use session::{MAX_IN_FLIGHT, MAX_ROWS, Session};

@@ -2,13 +2,17 @@
 
 mod builder;
 mod draft;
+mod tensors;
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use builder::{Builder, Target};
+use tensors::Tensors;
 
+use super::choice::Shapes;
 use super::matrix::Matrix;
+use super::ops::Bias;
 use super::{Choice, Device, Error};
 use crate::gguf;
 use crate::model::{self, Config, Role, Taps};
@@ -47,6 +51,8 @@ pub(super) struct Fuse {
 pub(super) struct Ids {
     /// Draft id of each target id.
     pub draft_id: wgpu::Buffer,
+    /// Target id of each draft id, ascending.
+    pub target_id: wgpu::Buffer,
     /// Target ids.
     pub vocab: usize,
 }
@@ -55,11 +61,22 @@ pub(super) struct Ids {
 #[derive(Clone)]
 pub(super) struct Projection {
     pub matrix: Rc<Matrix>,
-    pub bias: Option<wgpu::Buffer>,
+    pub bias: Option<Bias>,
+}
+
+impl Projection {
+    /// Its numbers, where they have a buffer of their own.
+    fn own_bias(&self) -> Option<&wgpu::Buffer> {
+        match &self.bias {
+            Some(Bias::Own(bias)) => Some(bias),
+            Some(Bias::BehindGain) | None => None,
+        }
+    }
 }
 
 pub(super) struct Layer {
     pub plan: model::Layer,
+    /// The gain of the norm in front, and q's, k's and v's biases behind it.
     pub attention_gain: wgpu::Buffer,
     /// Rows of q, then k, then v.
     pub qkv: Projection,
@@ -68,6 +85,7 @@ pub(super) struct Layer {
     pub attention_output: Projection,
     /// Of what attention adds, where the plan norms that.
     pub attention_post_gain: Option<wgpu::Buffer>,
+    /// As [`Self::attention_gain`].
     pub mlp_gain: wgpu::Buffer,
     /// Rows of the gate, then of the up projection.
     pub gate_up: Projection,
@@ -77,6 +95,12 @@ pub(super) struct Layer {
 }
 
 impl Model {
+    /// The shapes of the matrices of the model that `description` describes: what kernels are to be chosen for.
+    pub fn shapes(header: &gguf::Header, description: &model::Model) -> Shapes {
+        let model::Model { config, slots } = description;
+        Tensors { header, config, slots }.shapes()
+    }
+
     /// Loads the tensors of `stream`, whose header `description` describes, for contexts of `capacity` positions.
     pub async fn load<S: ByteSource>(
         device: &Rc<Device>,
@@ -86,7 +110,8 @@ impl Model {
         capacity: usize,
     ) -> Result<Self, Error> {
         let model::Model { config, slots } = description;
-        let mut builder = Builder::new(device, stream.header(), config, slots, choice)?;
+        let tensors = Tensors { header: stream.header(), config, slots };
+        let mut builder = Builder::new(device, tensors, &choice)?;
         let embedding = builder.matrix(None, &[Role::TokenEmbedding], true)?;
         let head = builder.head(config.tied.then_some(&embedding))?;
         let model = builder.allocate(embedding, head, capacity)?;
@@ -148,8 +173,8 @@ impl Model {
     }
 
     /// The kernels that the weights are laid out for.
-    pub fn choice(&self) -> Choice {
-        self.choice
+    pub fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     /// Bytes of weights in GPU memory.
@@ -158,5 +183,29 @@ impl Model {
         let head = &self.head.matrix;
         let head = if Rc::ptr_eq(head, &self.embedding) { 0 } else { head.bytes() };
         layers.map(|p| p.matrix.bytes()).sum::<u64>() + self.embedding.bytes() + head
+    }
+
+    /// Bytes of all that it holds: [`Self::bytes`], less an embedding of the target's, and vectors and tables.
+    pub(super) fn all_bytes(&self) -> u64 {
+        let of_target = self.of.as_ref().is_some_and(|of| Rc::ptr_eq(of, &self.embedding));
+        let embedding = if of_target { self.embedding.bytes() } else { 0 };
+        let fuse = self.fuse.as_ref();
+        let vectors = self.layers.iter().flat_map(|layer| {
+            let Layer { attention_gain, mlp_gain, head_gains, attention_post_gain, mlp_post_gain, .. } =
+                layer;
+            let biases = [&layer.qkv, &layer.attention_output, &layer.gate_up, &layer.down];
+            let gains = [head_gains, attention_post_gain, mlp_post_gain].into_iter().flatten();
+            gains.chain([attention_gain, mlp_gain]).chain(biases.into_iter().filter_map(|p| p.own_bias()))
+        });
+        let fused = fuse.into_iter().flat_map(|fuse| {
+            [&fuse.embedding_gain, &fuse.hidden_gain].into_iter().chain(fuse.projection.own_bias())
+        });
+        let others = [&self.output_gain].into_iter().chain(self.head.own_bias()).chain(&self.rotations);
+        let others = others
+            .chain(self.ids.iter().flat_map(|ids| [&ids.draft_id, &ids.target_id]))
+            .chain(vectors)
+            .chain(fused);
+        let fusing = fuse.map_or(0, |fuse| fuse.projection.matrix.bytes());
+        self.bytes() - embedding + fusing + others.map(wgpu::Buffer::size).sum::<u64>()
     }
 }

@@ -1,5 +1,9 @@
 //! Plans: static lists of dispatches over buffers that never change.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use super::device::Code;
 use super::{Device, Error};
 
 /// What a dispatch must at least move and compute.
@@ -18,13 +22,15 @@ pub(super) struct Step {
     pub kernel: &'static str,
     #[cfg_attr(not(any(test, feature = "rigs")), allow(dead_code, reason = "for benches"))]
     pub cost: Cost,
-    pipeline: wgpu::ComputePipeline,
-    bind_group: wgpu::BindGroup,
+    code: Rc<Code>,
+    buffers: Vec<(u32, wgpu::Buffer)>,
+    bind_group: OnceCell<wgpu::BindGroup>,
     workgroups: [u32; 3],
 }
 
 impl Step {
-    /// Binds `buffers` (binding number, buffer) to `kernel` rendered with `context`.
+    /// Binds `buffers` (binding number, buffer) to `kernel` rendered with `context`. Nothing is compiled or made before
+    /// [`Plan::make`] or the first dispatch.
     pub(super) fn new<const N: usize>(
         device: &Device,
         kernel: &'static str,
@@ -32,23 +38,32 @@ impl Step {
         buffers: &[(u32, &wgpu::Buffer)],
         workgroups: [usize; N],
     ) -> Result<Self, Error> {
-        let pipeline = device.pipeline(kernel, context)?;
-        let entries: Vec<_> = buffers
-            .iter()
-            .map(|&(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-            .collect();
-        device.count(|c| c.objects += 1);
-        let bind_group = device.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(kernel),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
         Ok(Self {
             kernel,
             cost: Cost::default(),
-            pipeline,
-            bind_group,
+            code: device.codes.get(kernel, context)?,
+            buffers: buffers.iter().map(|&(binding, buffer)| (binding, buffer.clone())).collect(),
+            bind_group: OnceCell::new(),
             workgroups: std::array::from_fn(|i| workgroups.get(i).map_or(1, |n| *n as u32)),
+        })
+    }
+
+    fn bind_group(&self, device: &Device) -> &wgpu::BindGroup {
+        self.bind_group.get_or_init(|| {
+            let entries: Vec<_> = self
+                .buffers
+                .iter()
+                .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                    binding: *binding,
+                    resource: buffer.as_entire_binding(),
+                })
+                .collect();
+            device.count(|c| c.objects += 1);
+            device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(self.kernel),
+                layout: &self.code.pipeline(device).get_bind_group_layout(0),
+                entries: &entries,
+            })
         })
     }
 
@@ -58,9 +73,9 @@ impl Step {
     }
 
     /// Encodes the dispatch into `pass`.
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.bind_group, &[]);
+    pub(super) fn encode(&self, device: &Device, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(self.code.pipeline(device));
+        pass.set_bind_group(0, self.bind_group(device), &[]);
         let [x, y, z] = self.workgroups;
         pass.dispatch_workgroups(x, y, z);
     }
@@ -73,10 +88,17 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Makes what encoding needs.
+    pub(super) fn make(&self, device: &Device) {
+        for step in &self.steps {
+            step.bind_group(device);
+        }
+    }
+
     /// Encodes every step into `pass`; each sees what the ones before it wrote.
     pub(super) fn encode(&self, device: &Device, pass: &mut wgpu::ComputePass<'_>) {
         for step in &self.steps {
-            step.encode(pass);
+            step.encode(device, pass);
         }
         device.count(|c| c.dispatches += self.steps.len() as u64);
     }

@@ -8,6 +8,7 @@ use super::words::{self, MAX_ROWS};
 use super::{Device, Error};
 use crate::round::{self, Rules};
 use crate::sampling::{MAX_BIAS, MAX_PENALTY_WINDOW};
+use crate::verify;
 
 /// Logits of a slice: what one workgroup reduces.
 const SLICE: usize = 4096;
@@ -43,6 +44,11 @@ pub(super) struct Law {
 }
 
 impl Mode {
+    /// Whether a draft's token is its greatest logit, whatever that is.
+    pub(super) fn picks(self) -> bool {
+        self.law.is_none() && !self.adjusts && !self.confident
+    }
+
     /// What `rules` ask for.
     ///
     /// # Errors
@@ -60,6 +66,21 @@ impl Mode {
             logprobs: rules.logprobs,
             law: law.transpose()?,
         })
+    }
+
+    /// Modes that together have every kernel of every mode.
+    pub(super) fn all() -> Vec<Self> {
+        let lenient: Vec<&str> = verify::KINDS.iter().map(|kind| kind.kernel()).collect();
+        let token_wise = verify::token_wise().kernel;
+        let with = |lenience, law| Self { adjusts: true, confident: true, lenience, logprobs: true, law };
+        let greedy = [Self::default(), with(None, None), with(lenient.first().copied(), None)];
+        let laws = verify::VERIFIERS.iter().filter_map(|spec| spec.kernel).flat_map(|verifier| {
+            let kinds = lenient.iter().copied().filter(move |_| Some(verifier) == token_wise).map(Some);
+            let law = |truncates| Some(Law { truncates, verifier });
+            let plain = [with(None, law(false)), with(None, law(true))];
+            plain.into_iter().chain(kinds.map(move |kind| with(kind, law(true))))
+        });
+        greedy.into_iter().chain(laws).collect()
     }
 }
 
@@ -85,13 +106,17 @@ impl Laws {
             rows: buffer("a law's rows", vocab * MAX_ROWS)?,
         })
     }
+
+    pub(super) fn buffers(&self) -> [&wgpu::Buffer; 5] {
+        let Self { masses, sums, cuts, floors, rows } = self;
+        [masses, sums, cuts, floors, rows]
+    }
 }
 
 /// As the buffers of a session (`session/runner.rs`).
 impl Drop for Laws {
     fn drop(&mut self) {
-        let Self { masses, sums, cuts, floors, rows } = self;
-        [masses, sums, cuts, floors, rows].into_iter().for_each(|buffer| buffer.destroy());
+        self.buffers().into_iter().for_each(wgpu::Buffer::destroy);
     }
 }
 
@@ -114,9 +139,8 @@ pub(super) struct Commit<'a> {
 pub(super) struct Tail<'a> {
     pub device: &'a Device,
     pub vocab: usize,
-    /// Rows with logits, and the pass's row of the first.
+    /// Rows with logits, the first of the pass.
     pub rows: usize,
-    pub x_row: usize,
     pub positions: Positions<'a>,
     pub logits: &'a wgpu::Buffer,
     pub best: &'a wgpu::Buffer,
@@ -186,7 +210,7 @@ impl Tail<'_> {
     }
 
     fn adjust(&self) -> Result<Step, Error> {
-        let shape = self.device.uniform(&[self.vocab as u32, self.x_row as u32]);
+        let shape = self.device.uniform(&[self.vocab as u32]);
         let buffers = [
             (0, &shape),
             (1, self.logits),
@@ -201,7 +225,8 @@ impl Tail<'_> {
 
     fn argmax(&self) -> Result<Step, Error> {
         let shape = self.shape();
-        let buffers = [(0, &shape), (1, self.logits), (2, self.best)];
+        let Positions { state, pass } = self.positions;
+        let buffers = [(0, &shape), (1, self.logits), (2, self.best), (7, state), (8, pass)];
         let step = self.step("argmax.wgsl", context! {}, &buffers, [slices(self.vocab), self.rows])?;
         Ok(step.costing("argmax", (self.vocab * self.rows * 4) as u64, 0))
     }
@@ -285,7 +310,7 @@ impl Tail<'_> {
         if lenient {
             buffers.push((5, self.logits));
         }
-        self.step("accept.wgsl", context! { M => self.rows, lenient }, &buffers, [1, 1])
+        self.step("accept.wgsl", context! { lenient }, &buffers, [1, 1])
     }
 
     /// Says how likely the committed tokens were.
@@ -304,7 +329,7 @@ impl Tail<'_> {
         let row_shape = self.shape();
         let mut settling = vec![(0, &row_shape), (7, self.positions.state), (8, self.positions.pass)];
         settling.extend(settle);
-        let settle = self.step("settle.wgsl", context! { M => self.rows }, &settling, [1, 1])?;
+        let settle = self.step("settle.wgsl", context! {}, &settling, [1, 1])?;
 
         let (rows, width) = draft_rows.unwrap_or((&laws.rows, self.vocab));
         let shape = self.device.uniform(&[self.vocab as u32, slices(self.vocab) as u32, width as u32]);

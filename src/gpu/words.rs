@@ -44,15 +44,20 @@ pub(super) struct State {
     pub cursor: u32,
     pub drafted: u32,
     pub point_mass: u32,
+    pub lookup: u32,
+    pub model: u32,
     pub limit: u32,
     pub epoch: u32,
     /// Low and high word.
     pub seed: [u32; 2],
     pub halted: [u32; 2],
+    pub read: u32,
+    pub found: u32,
+    pub own: u32,
 }
 
 impl State {
-    /// Words that the host says in every round: `drafted` and `point_mass`.
+    /// What the host says of a proposal: `drafted`, `point_mass`, `lookup` and `model`.
     pub(super) const PROPOSAL: Range<usize> = offset_of!(Self, drafted) / 4..offset_of!(Self, limit) / 4;
 }
 
@@ -63,9 +68,18 @@ pub(super) const FAULT: u32 = 4;
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 pub(super) struct Pass {
-    pub draft: u32,
-    pub back: u32,
+    /// [`Kind`]
+    pub kind: u32,
     pub capacity: u32,
+}
+
+/// What a pass is for, in the order of `pass.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Fill,
+    Verify,
+    CatchUp,
+    Draft,
 }
 
 /// What a round did.
@@ -77,6 +91,8 @@ pub(super) struct Result {
     pub length: u32,
     pub halted: u32,
     pub drafted: u32,
+    pub point_mass: u32,
+    pub found: u32,
     pub epoch: u32,
     pub tokens: [u32; MAX_ROWS],
     pub overlaps: [u32; MAX_ROWS],
@@ -204,10 +220,14 @@ mod tests {
         let same = |name: &str, file: &str, members: Vec<Member>, size: usize| {
             assert_eq!(in_wgsl(file, name), (members, size), "{name} here (right) and in {file} (left)");
         };
-        let members = members!(State: length, cursor, drafted, point_mass, limit, epoch, seed, halted);
+        let members = members!(
+            State: length, cursor, drafted, point_mass, lookup, model, limit, epoch, seed, halted, read, found, own
+        );
         same("State", "state.wgsl", members, size_of::<State>());
-        same("Pass", "pass.wgsl", members!(Pass: draft, back, capacity), size_of::<Pass>());
-        let members = members!(Result: accepted, committed, length, halted, drafted, epoch, tokens, overlaps, excess, logprobs);
+        same("Pass", "pass.wgsl", members!(Pass: kind, capacity), size_of::<Pass>());
+        let members = members!(
+            Result: accepted, committed, length, halted, drafted, point_mass, found, epoch, tokens, overlaps, excess, logprobs
+        );
         same("Result", "result.wgsl", members, size_of::<Result>());
         let members = members!(
             Sampling: inverse_temperature, top_k, top_p, min_p, repeat, presence, frequency, window, biases, stops, confidence,
@@ -217,18 +237,25 @@ mod tests {
     }
 
     #[test]
-    fn the_fault_is_that_of_the_kernels() {
-        let source = Templates::new().unwrap().render("state.wgsl", &lengths()).unwrap();
+    fn the_constants_are_those_of_the_kernels() {
+        let source = Templates::new().unwrap().render("pass.wgsl", &lengths()).unwrap();
         let module = naga::front::wgsl::parse_str(&source).unwrap();
-        let (_, fault) = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some("FAULT")).unwrap();
-        let value = &module.global_expressions[fault.init];
-        assert_eq!(*value, naga::Expression::Literal(naga::Literal::U32(FAULT)));
+        let same = |name: &str, expected: u32| {
+            let (_, found) = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(name)).unwrap();
+            let value = &module.global_expressions[found.init];
+            assert_eq!(*value, naga::Expression::Literal(naga::Literal::U32(expected)), "{name}");
+        };
+        same("FAULT", FAULT);
+        let kinds = [Kind::Fill, Kind::Verify, Kind::CatchUp, Kind::Draft];
+        for (name, kind) in ["FILLS", "VERIFIES", "CATCHES_UP", "DRAFTS"].into_iter().zip(kinds) {
+            same(name, kind as u32);
+        }
     }
 
     #[test]
-    fn what_a_round_says_of_its_proposal_is_two_words() {
-        let state = State { drafted: 7, point_mass: 1, ..Zeroable::zeroed() };
-        assert_eq!(of(&state)[State::PROPOSAL], [7, 1]);
+    fn what_a_round_says_of_its_proposal_is_four_words() {
+        let state = State { drafted: 7, point_mass: 1, lookup: 2, model: 3, ..Zeroable::zeroed() };
+        assert_eq!(of(&state)[State::PROPOSAL], [7, 1, 2, 3]);
         assert_eq!(read::<State>(of(&state)), state);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::round::{self, Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
-use crate::{Error, cpu, gpu, model, verify};
+use crate::round::{self, Counters, Engine, EngineInfo, MemoryUse, Outcome, Proposal, Rules};
+use crate::{Error, cpu, gpu, model, source, verify};
 
 /// The engine that was loaded.
 #[allow(clippy::large_enum_variant, reason = "there is one of them, and it is not moved about")]
@@ -66,6 +66,10 @@ impl Engine for AnyEngine {
         delegate!(self, e => e.counters())
     }
 
+    fn memory(&self) -> MemoryUse {
+        delegate!(self, e => e.memory())
+    }
+
     fn len(&self) -> usize {
         delegate!(self, e => e.len())
     }
@@ -116,6 +120,23 @@ impl Engine for AnyEngine {
 }
 
 impl AnyEngine {
+    /// Compiles what generations can need, so that none of them waits for it: nothing on the CPU. `progress(done, total)` counts
+    /// kernels and returns `false` to abort.
+    ///
+    /// # Errors
+    /// [`crate::source::Error::Aborted`]; what the device does not compile.
+    pub async fn compile(&mut self, mut progress: impl FnMut(usize, usize) -> bool) -> Result<(), Error> {
+        let Self::Gpu(engine) = self else { return Ok(()) };
+        let mut goes_on = true;
+        engine
+            .compile(|done, total| {
+                goes_on = progress(done, total);
+                goes_on
+            })
+            .await?;
+        if goes_on { Ok(()) } else { Err(source::Error::Aborted.into()) }
+    }
+
     /// Another, empty sequence on the same weights: it has caches of its own.
     ///
     /// # Errors

@@ -1,13 +1,15 @@
 //! From bytes to an engine: opens the files, checks that they fit together, then loads the weights.
 
 mod any;
+mod tuning;
 
 use std::rc::Rc;
 
 pub use any::{AnyDraft, AnyEngine};
+pub use tuning::Tuning;
 
 use crate::gguf::{Header, Stream};
-use crate::model::{self, Config, Draft, Model};
+use crate::model::{self, CacheType, Config, Draft, Model};
 use crate::round::{self, Engine};
 use crate::source::ByteSource;
 use crate::text::{self, ChatTemplate, Message, Tokenizer};
@@ -49,8 +51,12 @@ pub struct LoadOptions {
     pub device: Device,
     /// Longest context in tokens; `None` is [`DEFAULT_CAPACITY`]. Never more than the target was trained for.
     pub capacity: Option<usize>,
-    /// What earlier starts found out about adapters ([`Loaded::tuning`]).
-    pub tuning: gpu::Tuning,
+    /// Threads on the CPU; `None` is [`cpu::team::default_threads`]. The same text comes out whatever their number.
+    pub threads: Option<usize>,
+    /// In what the KV caches of target and draft keep their numbers.
+    pub kv_cache: CacheType,
+    /// What earlier starts found out ([`Loaded::tuning`]).
+    pub tuning: Tuning,
 }
 
 /// What a file's header says about the model in it.
@@ -64,10 +70,14 @@ pub struct About {
 
 /// What was loaded.
 pub struct Loaded {
-    /// Target and draft, ready to decode.
+    /// Target and draft, ready to decode; what a generation needs is compiled when it is first needed, or by
+    /// [`AnyEngine::compile`] before.
     pub engine: AnyEngine,
-    /// What is known about adapters now: keep it for the next load.
-    pub tuning: gpu::Tuning,
+    /// What is known about adapters now: keep it for the next load. What a generator then learns
+    /// ([`Generator::knowledge`](crate::decode::Generator::knowledge)) belongs to [`pair`](Self::pair) in it.
+    pub tuning: Tuning,
+    /// The name of target and draft on this device, for this version of the engine.
+    pub pair: String,
     /// Their tokenizer.
     pub tokenizer: Tokenizer,
     /// The target's chat template. Its absence is an error only for those who want to chat.
@@ -97,18 +107,24 @@ impl Loaded {
 struct Opened<S, M> {
     stream: Stream<S>,
     model: M,
-    tokenizer: Tokenizer,
 }
 
 impl<S: ByteSource, M> Opened<S, M> {
     async fn open(
         sources: Vec<S>,
         describe: impl FnOnce(&Header) -> Result<M, model::Error>,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Tokenizer), Error> {
         let stream = Stream::open_shards(sources).await?;
         let model = describe(stream.header())?;
         let tokenizer = Tokenizer::from_metadata(&stream.header().metadata)?;
-        Ok(Self { stream, model, tokenizer })
+        Ok((Self { stream, model }, tokenizer))
+    }
+
+    /// What tells its model from others: a name, and how many bytes the weights have.
+    fn identity(&self) -> String {
+        let header = self.stream.header();
+        let bytes: u64 = header.tensors.iter().map(|tensor| tensor.bytes()).sum();
+        format!("{} ({bytes} bytes)", header.metadata.label("general.name"))
     }
 
     fn about(&self, config: impl FnOnce(&M) -> &Config) -> About {
@@ -121,8 +137,8 @@ impl<S: ByteSource> Opened<S, Draft> {
     /// Opens a draft that proposes for `target` in the language of `tokenizer`.
     async fn open_for(sources: Vec<S>, target: &Config, tokenizer: &Tokenizer) -> Result<Self, Error> {
         let describe = |header: &Header| Draft::describe(header, target);
-        let draft = Self::open(sources, describe).await.map_err(Error::of_draft)?;
-        draft.tokenizer.compatible(tokenizer).map_err(Error::TokenizerMismatch)?;
+        let (draft, own) = Self::open(sources, describe).await.map_err(Error::of_draft)?;
+        own.compatible(tokenizer).map_err(Error::TokenizerMismatch)?;
         let model = draft.model.beside(target).map_err(round::Error::DraftMismatch)?;
         Ok(Self { model, ..draft })
     }
@@ -134,20 +150,22 @@ impl<S: ByteSource> Opened<S, Draft> {
 
     async fn load_cpu(&mut self, target: &cpu::Model, capacity: usize) -> Result<Rc<cpu::Draft>, Error> {
         let loading = cpu::Draft::load(&mut self.stream, &self.model, target, capacity);
-        Ok(Rc::new(loading.await.map_err(Error::of_draft)?))
+        let mut draft = loading.await.map_err(Error::of_draft)?;
+        draft.set_team(target.team().clone());
+        Ok(Rc::new(draft))
     }
 }
 
 impl<S: ByteSource> Opened<S, Model> {
     /// What a user should know about how the file was understood.
-    fn warnings(&self) -> Vec<String> {
-        let (tokens, rows) = (self.tokenizer.vocab_size(), self.model.config.vocab);
+    fn warnings(&self, tokenizer: &Tokenizer) -> Vec<String> {
+        let (tokens, rows) = (tokenizer.vocab_size(), self.model.config.vocab);
         let beyond = format!(
             "the tokenizer has {tokens} tokens and the model's embedding {rows} rows: a text with a token from {rows} on is \
              refused, and none is ever generated"
         );
         let beyond = (tokens > rows).then_some(beyond);
-        self.tokenizer.warnings().iter().cloned().chain(beyond).collect()
+        tokenizer.warnings().iter().cloned().chain(beyond).collect()
     }
 
     async fn load_gpu<D: ByteSource>(
@@ -155,28 +173,34 @@ impl<S: ByteSource> Opened<S, Model> {
         draft: Option<&mut Opened<D, Draft>>,
         device: &Rc<gpu::Device>,
         tuning: &mut gpu::Tuning,
-        capacity: usize,
+        (capacity, kv_cache): (usize, CacheType),
     ) -> Result<gpu::Session, Error> {
-        let choice = gpu::choose_kernels(device, tuning).await?;
+        let mut shapes = gpu::Model::shapes(self.stream.header(), &self.model);
+        if let Some(draft) = &draft {
+            shapes = shapes.and(gpu::Model::draft_shapes(draft.stream.header(), &draft.model));
+        }
+        let choice = gpu::choose_kernels(device, tuning, &shapes).await?;
         let target = gpu::Model::load(device, &mut self.stream, &self.model, choice, capacity).await?;
         let small = match draft {
             None => None,
             Some(draft) => Some(draft.load_gpu(&target).await?),
         };
-        Ok(gpu::Session::new(Rc::new(target), small)?)
+        Ok(gpu::Session::with_kv_cache(Rc::new(target), small, kv_cache)?)
     }
 
     async fn load_cpu<D: ByteSource>(
         &mut self,
         draft: Option<&mut Opened<D, Draft>>,
-        capacity: usize,
+        (capacity, kv_cache): (usize, CacheType),
+        team: cpu::Team,
     ) -> Result<cpu::Session, Error> {
-        let target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
+        let mut target = cpu::Model::load(&mut self.stream, &self.model, capacity).await?;
+        target.set_team(team);
         let small = match draft {
             None => None,
             Some(draft) => Some(draft.load_cpu(&target, capacity).await?),
         };
-        Ok(cpu::Session::new(Rc::new(target), small, capacity))
+        Ok(cpu::Session::with_kv_cache(Rc::new(target), small, capacity, kv_cache))
     }
 }
 
@@ -205,27 +229,34 @@ pub async fn load_shards<T: ByteSource, D: ByteSource>(
     draft: Option<Vec<D>>,
     options: &LoadOptions,
 ) -> Result<Loaded, Error> {
-    let mut target = Opened::open(target, Model::describe).await?;
+    let (mut target, tokenizer) = Opened::open(target, Model::describe).await?;
     let mut draft = match draft {
-        Some(sources) => Some(Opened::open_for(sources, &target.model.config, &target.tokenizer).await?),
+        Some(sources) => Some(Opened::open_for(sources, &target.model.config, &tokenizer).await?),
         None => None,
     };
     let capacity = options.capacity.unwrap_or(DEFAULT_CAPACITY).min(target.model.config.context);
+    let caches = (capacity, options.kv_cache);
 
     let mut tuning = options.tuning.clone();
     let (gpu, fallback) = open_gpu(options.device).await?;
     let engine = match gpu {
         Some(device) => {
-            AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning, capacity).await?)
+            AnyEngine::Gpu(target.load_gpu(draft.as_mut(), &device, &mut tuning.kernels, caches).await?)
         }
-        None => AnyEngine::Cpu(target.load_cpu(draft.as_mut(), capacity).await?),
+        None => {
+            let team = cpu::Team::new(options.threads.unwrap_or_else(cpu::team::default_threads));
+            AnyEngine::Cpu(target.load_cpu(draft.as_mut(), caches, team).await?)
+        }
     };
     let template = ChatTemplate::from_metadata(&target.stream.header().metadata);
+    let info = engine.info();
+    let (device, drafts) =
+        (format!("{} {}", info.device, info.adapter), draft.as_ref().map(Opened::identity));
+    let pair = tuning::pair(&device, &target.identity(), drafts.as_deref());
     let about = target.about(|model| &model.config);
     let draft = draft.map(|draft| draft.about(|draft| &draft.config));
-    let warnings = target.warnings();
-    let tokenizer = target.tokenizer;
-    Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, fallback, warnings })
+    let warnings = target.warnings(&tokenizer);
+    Ok(Loaded { engine, tokenizer, template, target: about, draft, tuning, pair, fallback, warnings })
 }
 
 /// Loads a draft for the target of `engine`, whose tokenizer is `tokenizer`: for [`Engine::replace_draft`].

@@ -3,6 +3,7 @@
 //!
 //! A family is one file of [`family`] that turns a header into a [`Plan`], and one line of [`family::FAMILIES`].
 
+mod cache_type;
 mod config;
 pub mod draft;
 pub mod family;
@@ -19,6 +20,7 @@ mod tests;
 #[cfg(any(test, feature = "rigs"))]
 pub mod tiny;
 
+pub use cache_type::{CacheType, UnknownCacheType};
 pub use config::Config;
 pub use draft::Draft;
 pub use plan::{Activation, Attention, Layer, Mixer, Mlp, Norms, Plan};

@@ -1,6 +1,6 @@
 //! What may be asked of an engine.
 
-use super::{DeviceDrafter, Engine, Error, Proposal, Rules};
+use super::{Engine, Error, Proposal, Rules};
 use crate::model::Taps;
 use crate::sampling::MAX_STOPS;
 
@@ -111,8 +111,8 @@ pub fn admit(engine: &impl Engine, mut proposal: Proposal) -> Result<Proposal, E
     }
     match &proposal {
         Proposal::Tokens(tree) if !tree.is_chain() => return Err(Error::ProposalTree),
-        Proposal::Device { drafter: DeviceDrafter::Model, .. } => check_draft(engine)?,
-        Proposal::Tokens(_) => {}
+        Proposal::Device { model: 1.., .. } => check_draft(engine)?,
+        Proposal::Device { .. } | Proposal::Tokens(_) => {}
     }
     proposal.truncate((capacity - length - 1).min(engine.max_proposal()));
     Ok(proposal)

@@ -1,7 +1,9 @@
 //! What a backend gives the decoder: a sequence that grows a round at a time.
 
-use super::{Counters, Error, Outcome, Proposal, Rules};
-use crate::model::Config;
+use std::collections::BTreeMap;
+
+use super::{Counters, Error, MemoryUse, Outcome, Proposal, Rules};
+use crate::model::{CacheType, Config};
 use crate::verify;
 
 /// What the engine runs on.
@@ -13,8 +15,16 @@ pub struct EngineInfo {
     pub adapter: String,
     /// Whether the adapter is a software one.
     pub software: bool,
-    /// The matvec variant in use (GPU).
+    /// The matvec variants in use, the most frequent first (GPU).
     pub variant: String,
+    /// Threads that passes run on, the caller among them; 0 on a GPU. Not told in the browser, where it is always one.
+    #[serde(skip)]
+    pub threads: usize,
+    /// In what its KV caches keep their numbers.
+    #[serde(rename = "kvCache")]
+    pub kv_cache: CacheType,
+    /// The matvec variants of each matrix, by its format and shape, for 1, 2, up to 4 and up to 8 rows (GPU).
+    pub kernels: BTreeMap<String, String>,
 }
 
 /// One sequence on one device: a target, its KV cache, and maybe a draft model with its own.
@@ -44,11 +54,17 @@ pub trait Engine {
     }
     /// Work so far.
     fn counters(&self) -> Counters;
+    /// Memory in use on the device.
+    fn memory(&self) -> MemoryUse;
     /// Tokens in the context, as far as rounds have been collected.
     fn len(&self) -> usize;
     /// Whether the context is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// The time in milliseconds, by a clock that never goes back: the machine's own, unless time is simulated.
+    fn now_ms(&self) -> f64 {
+        super::now_ms()
     }
     /// Milliseconds that a result takes back to the host beyond the work itself.
     fn latency_ms(&self) -> f64 {

@@ -71,6 +71,15 @@ pub enum Error {
         /// Tokens that the faulty row predicts from.
         tokens: usize,
     },
+    /// No memory for the text to grow into.
+    #[error(
+        "there is no memory for a context of {tokens} tokens; shorten the prompt, free another engine, or load with a KV cache \
+         of f16 or a smaller model"
+    )]
+    OutOfMemory {
+        /// Tokens of context that were to be.
+        tokens: usize,
+    },
     /// A step without a generation.
     #[error("no generation is under way, or it failed; start one first")]
     NotStarted,
@@ -91,6 +100,7 @@ impl Error {
             Self::ProposalTree => "proposal-tree",
             Self::ProposalParents => "proposal-parents",
             Self::Numerics { .. } => "model-numerics",
+            Self::OutOfMemory { .. } => "memory-full",
             Self::NotStarted => "not-started",
         }
     }

@@ -4,6 +4,7 @@
 //! ([`admit`], [`check_rules`] and others), so that every backend refuses the same with the same words.
 
 mod checks;
+mod clock;
 mod counters;
 mod engine;
 mod error;
@@ -13,12 +14,15 @@ mod proposal;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use checks::{Fit, admit, check_draft, check_fit, check_growth, check_prompt, check_rules};
+pub use clock::now_ms;
 pub use counters::Counters;
 pub use engine::{Engine, EngineInfo};
 pub use error::Error;
 pub use memory::Memory;
-pub use outcome::Outcome;
-pub use proposal::{DeviceDrafter, Proposal, Tree};
+pub use outcome::{Outcome, Source};
+pub use proposal::{Proposal, Tree};
 pub use rules::Rules;
+pub use usage::{MemoryUse, ModelMemory};

@@ -1,11 +1,28 @@
 //! What came of a round.
 
+/// Who proposed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Nobody: a plain round, or one whose drafters had nothing to say.
+    #[default]
+    Nobody,
+    /// The caller.
+    Host,
+    /// The engine's lookup.
+    Lookup,
+    /// The draft model.
+    Model,
+}
+
 /// What a round did.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Committed tokens: the accepted prefix of the proposal, then one token of the target's own; cut behind a stop
     /// token and at the limit. None in a round that was submitted before the end became known.
     pub tokens: Vec<u32>,
+    /// Who proposed.
+    pub source: Source,
     /// Proposed tokens.
     pub drafted: usize,
     /// Accepted ones among `tokens`.

@@ -2,24 +2,18 @@
 
 use super::Error;
 
-/// A drafter that runs on the engine's device, next to the weights and caches that it needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DeviceDrafter {
-    /// The loaded draft model, token by token.
-    Model,
-}
-
 /// Who proposes the tokens of a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proposal {
-    /// These tokens, found on the host. Without any a round is one plain step of the target.
+    /// These tokens, found by the caller. Without any a round is one plain step of the target.
     Tokens(Tree),
-    /// A drafter on the device.
+    /// The engine's drafters, next to the tokens, weights and caches that they need: what the lookup finds, else what the draft
+    /// model says. Either may propose less than it is asked for.
     Device {
-        /// Which.
-        drafter: DeviceDrafter,
-        /// Steps of it; it may stop earlier.
-        steps: usize,
+        /// Most tokens wanted of the lookup (`drafters::Lookup` is its rule); 0: it is not asked.
+        lookup: usize,
+        /// Most steps wanted of the loaded draft model; 0: it is not asked.
+        model: usize,
     },
 }
 
@@ -42,16 +36,33 @@ impl Proposal {
         Tree::new(tokens, parents).map(Self::Tokens)
     }
 
-    /// So many steps of the loaded draft model.
+    /// At most so many steps of the loaded draft model.
     pub fn model(steps: usize) -> Self {
-        Self::Device { drafter: DeviceDrafter::Model, steps }
+        Self::Device { lookup: 0, model: steps }
     }
 
-    /// Tokens that it is meant to have; a drafter on the device may stop earlier.
+    /// At most so many tokens that followed the longest earlier match of the context's end.
+    pub fn lookup(tokens: usize) -> Self {
+        Self::Device { lookup: tokens, model: 0 }
+    }
+
+    /// This one, and `other` where it proposes nothing. Of two tries only a lookup before the model is one the engine can make:
+    /// otherwise this one stands, if it wants anything.
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Device { lookup, model: 0 }, Self::Device { lookup: 0, model }) => {
+                Self::Device { lookup, model }
+            }
+            (this, other) if this.is_empty() => other,
+            (this, _) => this,
+        }
+    }
+
+    /// Most tokens that it can have.
     pub fn len(&self) -> usize {
         match self {
             Self::Tokens(tree) => tree.tokens.len(),
-            Self::Device { steps, .. } => *steps,
+            Self::Device { lookup, model } => *lookup.max(model),
         }
     }
 
@@ -67,7 +78,9 @@ impl Proposal {
                 tree.tokens.truncate(len);
                 tree.parents.truncate(len);
             }
-            Self::Device { steps, .. } => *steps = len.min(*steps),
+            Self::Device { lookup, model } => {
+                [*lookup, *model] = [*lookup, *model].map(|wanted| wanted.min(len))
+            }
         }
     }
 }

@@ -81,6 +81,9 @@ impl Engine for Asked {
         Counters::default()
     }
 
+    fn memory(&self) -> MemoryUse {
+        MemoryUse::default()
+    }
     fn len(&self) -> usize {
         self.len
     }

@@ -1,6 +1,6 @@
 //! Loading, and the handle that JavaScript holds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
@@ -13,8 +13,9 @@ use super::value::{
 };
 use crate::decode::{Abilities, Event, Gamma, Generator, Options};
 use crate::drafters;
-use crate::load::{self, AnyEngine, Loaded};
-use crate::round::Engine as _;
+use crate::load::{self, AnyEngine, Loaded, Tuning};
+use crate::model::CacheType;
+use crate::round::{Engine as _, MemoryUse};
 use crate::source::Observed;
 use crate::text::{ChatTemplate, Message, TextStream, Tokenizer};
 
@@ -38,7 +39,9 @@ struct Shared {
     /// Or the error for those who want to chat.
     template: Result<ChatTemplate, JsValue>,
     info: JsValue,
-    tuning: JsValue,
+    /// What is known, and the name of the models in it.
+    tuning: RefCell<Tuning>,
+    pair: String,
 }
 
 /// A sequence on a loaded engine. Calls may come while a step is awaited, except for `start`, `step` and `session`.
@@ -48,6 +51,8 @@ pub struct PacelineEngine {
     /// Away while a step is under way.
     generator: RefCell<Option<Generator<AnyEngine>>>,
     text: RefCell<TextStream>,
+    /// When the last step ended.
+    memory: Cell<MemoryUse>,
 }
 
 #[wasm_bindgen]
@@ -58,14 +63,22 @@ impl PacelineEngine {
         self.shared.info.clone()
     }
 
-    /// What start-up timing found out: the next load's `options.tuning`.
+    /// What start-up timing and generations found out, this sequence's the latest: the next load's `options.tuning`.
     #[wasm_bindgen(unchecked_return_type = "Tuning")]
-    pub fn tuning(&self) -> JsValue {
-        self.shared.tuning.clone()
+    pub fn tuning(&self) -> Result<JsValue, JsValue> {
+        self.remember();
+        Ok(to_js(&*self.shared.tuning.borrow())?)
+    }
+
+    /// Memory in use.
+    #[wasm_bindgen(unchecked_return_type = "SequenceMemory")]
+    pub fn memory(&self) -> Result<JsValue, JsValue> {
+        Ok(to_js(&self.memory.get())?)
     }
 
     /// Another, empty sequence on the same weights.
     pub fn session(&self) -> Result<PacelineEngine, JsValue> {
+        self.remember();
         let generator = self.generator.borrow();
         let generator = generator.as_ref().ok_or(Error::Busy)?;
         let engine = generator.engine().another().map_err(Error::from)?;
@@ -115,6 +128,7 @@ impl PacelineEngine {
         let mut generator = self.generator.take().ok_or(Error::Busy)?;
         let event = generator.step().await;
         let stats = Stats(generator.stats());
+        self.memory.set(generator.engine().memory());
         self.generator.replace(Some(generator));
         let event = match event.map_err(Error::from)? {
             Event::Prefill { done, total } => StepEvent::Prefill { done, total },
@@ -159,13 +173,20 @@ impl PacelineEngine {
         let options = load::LoadOptions {
             device: options.device.parse()?,
             capacity: options.capacity,
+            threads: None,
+            kv_cache: cache_type(options.kv_cache.as_deref())?,
             tuning: options.tuning.unwrap_or_default(),
         };
         let target = observe(target, "target", on_progress, signal)?;
         let draft = draft.map(|draft| observe(draft, "draft", on_progress, signal)).transpose()?;
-        let loaded = load::load_shards(target, draft, &options).await?;
+        let mut loaded = load::load_shards(target, draft, &options).await?;
+        let compiled = |done: usize, total: usize| {
+            tell(on_progress, "target", "compile", done as u64, Some(total as u64));
+            !signal.aborted()
+        };
+        loaded.engine.compile(compiled).await?;
 
-        let Loaded { engine, tokenizer, template, target, draft, tuning, fallback, warnings } = loaded;
+        let Loaded { engine, tokenizer, template, target, draft, tuning, pair, fallback, warnings } = loaded;
         let info = Info {
             version: env!("CARGO_PKG_VERSION"),
             engine: engine.info(),
@@ -182,13 +203,25 @@ impl PacelineEngine {
             tokenizer,
             template: template.map_err(|error| Error::from(error).into()),
             info: to_js(&info)?,
-            tuning: to_js(&tuning)?,
+            tuning: RefCell::new(tuning),
+            pair,
         };
         Ok(Self::new(Rc::new(shared), engine))
     }
 
     fn new(shared: Rc<Shared>, engine: AnyEngine) -> Self {
-        Self { shared, generator: RefCell::new(Some(Generator::new(engine))), text: RefCell::default() }
+        let memory = Cell::new(engine.memory());
+        let mut generator = Generator::new(engine);
+        let known = shared.tuning.borrow().rounds(&shared.pair).copied();
+        known.iter().for_each(|known| generator.recall(known));
+        Self { shared, generator: RefCell::new(Some(generator)), text: RefCell::default(), memory }
+    }
+
+    /// Keeps what the generations of this sequence found out, unless a step is under way.
+    fn remember(&self) {
+        if let Some(generator) = &*self.generator.borrow() {
+            self.shared.tuning.borrow_mut().remember(&self.shared.pair, generator.knowledge());
+        }
     }
 
     fn render_messages(&self, messages: &[Message]) -> Result<String, JsValue> {
@@ -199,7 +232,6 @@ impl PacelineEngine {
     fn start_ids(&self, prompt: &[u32], options: GenerateOptions) -> Result<(), Error> {
         let mut generator = self.generator.borrow_mut();
         let generator = generator.as_mut().ok_or(Error::Busy)?;
-        let length = if options.reproducible() { Gamma::Default } else { Gamma::Auto };
         let drafter = if generator.engine().has_draft() { "ngram+model" } else { "ngram" };
         let defaults = Options::default();
         // No more than the context holds ever come; sums with the prompt stay within 32 bits.
@@ -209,13 +241,32 @@ impl PacelineEngine {
             prompt,
             Options {
                 max_tokens: options.max_tokens.unwrap_or(defaults.max_tokens).min(capacity),
-                gamma: options.gamma.map_or(length, Gamma::from),
+                gamma: options.gamma.as_ref().map_or(Gamma::Auto, Gamma::from),
                 drafter: drafters::by_name(options.drafter.as_deref().unwrap_or(drafter))?,
                 rules,
+                reproducible: options.reproducible(),
                 in_flight: options.in_flight,
             },
         )?;
         Ok(())
+    }
+}
+
+/// The cache type of that name, or the default.
+fn cache_type(name: Option<&str>) -> Result<CacheType, Error> {
+    Ok(name.map_or(Ok(CacheType::default()), str::parse).map_err(crate::Error::from)?)
+}
+
+fn tell(
+    on_progress: &js_sys::Function,
+    part: &'static str,
+    phase: &'static str,
+    loaded: u64,
+    total: Option<u64>,
+) {
+    if let Ok(progress) = to_js(&Progress { part, phase, loaded, total }) {
+        // A callback that throws does not spoil the load.
+        let _ = on_progress.call1(&JsValue::NULL, &progress);
     }
 }
 
@@ -230,10 +281,7 @@ fn observe(
     let sources = files.iter().map(open).collect::<Result<Vec<_>, _>>().map_err(crate::Error::from)?;
     let (on_progress, signal) = (on_progress.clone(), signal.clone());
     let tell = move |loaded, total| {
-        if let Ok(progress) = to_js(&Progress { part, loaded, total }) {
-            // A callback that throws does not spoil the load.
-            let _ = on_progress.call1(&JsValue::NULL, &progress);
-        }
+        tell(&on_progress, part, "load", loaded, total);
         !signal.aborted()
     };
     Ok(Observed::all(sources, Box::new(tell) as Box<dyn FnMut(u64, Option<u64>) -> bool>))

@@ -16,7 +16,7 @@ use wasm_bindgen::prelude::*;
 use crate::gpu;
 
 #[wasm_bindgen(typescript_custom_section)]
-const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, StepEvent, Tuning } from './engine/worker/backend.js';
+const TYPES: &str = "import type { BackendGenerateOptions, BackendLoadOptions, SequenceMemory, StepEvent, Tuning } from './engine/worker/backend.js';
 import type { ByteStream } from './bytes/stream.js';
 import type { Prompt } from './wire/protocol.js';
 import type { ChatMessage } from './types/generate.js';

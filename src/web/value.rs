@@ -5,8 +5,7 @@ use wasm_bindgen::JsValue;
 
 use super::error::Error;
 use crate::decode::{self, FinishReason};
-use crate::gpu;
-use crate::load::About;
+use crate::load::{About, Tuning};
 use crate::model::Config;
 use crate::round::{EngineInfo, Rules};
 use crate::sampling::Sampling;
@@ -19,7 +18,8 @@ use crate::verify::{self, Lenience};
 pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
-    pub tuning: Option<gpu::Tuning>,
+    pub kv_cache: Option<String>,
+    pub tuning: Option<Tuning>,
 }
 
 /// `BackendGenerateOptions`. What is absent has the default of the command line.
@@ -101,10 +101,10 @@ pub(super) enum NamedGamma {
     Auto,
 }
 
-impl From<Gamma> for decode::Gamma {
-    fn from(gamma: Gamma) -> Self {
+impl From<&Gamma> for decode::Gamma {
+    fn from(gamma: &Gamma) -> Self {
         match gamma {
-            Gamma::Tokens(tokens) => Self::Fixed(tokens),
+            Gamma::Tokens(tokens) => Self::Fixed(*tokens),
             Gamma::Named(NamedGamma::Auto) => Self::Auto,
         }
     }
@@ -123,6 +123,7 @@ pub(super) enum Prompt {
 #[derive(Serialize)]
 pub(super) struct Progress {
     pub part: &'static str,
+    pub phase: &'static str,
     pub loaded: u64,
     pub total: Option<u64>,
 }
@@ -199,13 +200,13 @@ struct StatsNames {
     alpha_emp: Option<f64>,
     alpha_tf: Option<f64>,
     total_variation: Option<f64>,
-    paused_rounds: usize,
-    paused: Option<f64>,
+    plan: decode::Plan,
     rounds_in_flight: usize,
     dispatches: u64,
     submits: u64,
     readbacks: u64,
     objects: u64,
+    pages: u64,
     prefill_ms: f64,
     draft_ms: f64,
     verify_ms: f64,

@@ -237,6 +237,8 @@ for (const device of ['cpu', 'webgpu']) {
       for (let i = 0; i < 10; i++) {
         await abort(i + 0.123456789012345);
       }
+      // And the caches as long as they can get: they grow with the text.
+      await engine.chat([{ role: 'user', content: 'turn 10.123456789012345' }], { maxTokens: 400 }).result;
       const before = (await engine.memory()).wasm;
       const names = [];
       // Some end before their abort comes, more of them on a fast machine.

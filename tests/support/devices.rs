@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use paceline::gpu::Tuning;
-use paceline::load::{AnyEngine, Device, LoadOptions, Loaded, load, load_shards};
+use paceline::load::{AnyEngine, Device, LoadOptions, Loaded, Tuning, load, load_shards};
+use paceline::model::CacheType;
 
 /// Every device that a model must say the same on.
 pub const DEVICES: [Device; 2] = [Device::Cpu, Device::WebGpu];
@@ -39,6 +39,15 @@ fn kept(loaded: Result<Loaded, paceline::Error>) -> Loaded {
     let loaded = loaded.expect("a model and a device: run `cargo xtask setup`");
     TUNING.set(loaded.tuning.clone());
     loaded
+}
+
+/// As [`engine`], with caches of `kv_cache`.
+///
+/// # Panics
+/// As [`loaded`].
+pub fn engine_of(device: Device, target: &[u8], draft: Option<&[u8]>, kv_cache: CacheType) -> AnyEngine {
+    let options = LoadOptions { kv_cache, ..options(device) };
+    kept(pollster::block_on(load(target, draft, &options))).engine
 }
 
 /// The engine alone.

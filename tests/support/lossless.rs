@@ -4,7 +4,7 @@
 //! rejections and long accepted blocks are frequent.
 
 use paceline::decode::{Gamma, Generator, Options};
-use paceline::drafters::{self, DRAFTERS, Drafter, Limits, NGram};
+use paceline::drafters::{self, DRAFTERS, Drafter, Limits, Lookup};
 use paceline::gguf::Format;
 use paceline::model::draft::{Input, Origin};
 use paceline::model::family::FAMILIES;
@@ -112,26 +112,34 @@ pub fn cases() -> Vec<Case> {
     drafters().into_iter().chain(SETTINGS).collect()
 }
 
-/// Model, n-gram and nobody by turns, at length 7.
-pub fn alternating() -> Case {
-    let [case, ..] = SETTINGS;
-    case
+/// Model, lookup and nobody by turns: asked by the host, and on the device with rounds in flight.
+pub fn by_turns() -> [Case; 2] {
+    let [alternating, relay, ..] = SETTINGS;
+    [alternating, relay]
 }
 
-const SETTINGS: [Case; 5] = [
+const SETTINGS: [Case; 8] = [
     Case {
         name: "alternating",
         make: || Box::<Alternating>::default(),
         gamma: Gamma::Fixed(7),
         in_flight: None,
     },
-    Case { name: "eager ngram", make: || Box::new(NGram::new(1)), gamma: Gamma::Fixed(15), in_flight: None },
+    Case { name: "relay", make: || Box::<Relay>::default(), gamma: Gamma::Default, in_flight: Some(8) },
     Case {
-        name: "chain",
-        make: || drafters::by_name("ngram+model").expect("two drafters"),
-        gamma: Gamma::Auto,
+        name: "eager host",
+        make: || Box::new(HostLookup(Lookup::new(1))),
+        gamma: Gamma::Fixed(15),
         in_flight: None,
     },
+    Case { name: "ngram, depth 8", make: || by_name("ngram"), gamma: Gamma::Fixed(15), in_flight: Some(8) },
+    Case {
+        name: "ngram+model, depth 8",
+        make: || by_name("ngram+model"),
+        gamma: Gamma::Fixed(6),
+        in_flight: Some(8),
+    },
+    Case { name: "chain", make: || by_name("ngram+model"), gamma: Gamma::Auto, in_flight: None },
     Case {
         name: "model, gamma 1",
         make: || Box::new(drafters::Model),
@@ -187,11 +195,33 @@ pub fn assert_lossless<E: Engine>(pair: &Pair, cases: &[Case], make: impl Fn(&Pa
     }
 }
 
-/// Model, n-gram and nobody in turn: a draft model that lags behind must catch up.
+fn by_name(name: &str) -> Box<dyn Drafter> {
+    drafters::by_name(name).expect("a drafter")
+}
+
+/// A lookup in the caller's own copy of the context.
+struct HostLookup(Lookup);
+
+impl Drafter for HostLookup {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn default_limits(&self) -> Limits {
+        Limits { tokens: 10, draft: 0 }
+    }
+
+    fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal {
+        Proposal::chain(self.0.find(context, limits.tokens))
+    }
+}
+
+/// Model, lookup and nobody in turn: a draft model that lags behind must catch up. The host looks up itself, so one round at a
+/// time is in flight.
 #[derive(Default)]
 struct Alternating {
     rounds: usize,
-    ngram: NGram,
+    lookup: Lookup,
 }
 
 impl Drafter for Alternating {
@@ -211,8 +241,42 @@ impl Drafter for Alternating {
         self.rounds += 1;
         match self.rounds % 4 {
             0 => Proposal::none(),
-            1 | 2 => self.ngram.propose(context, limits),
+            1 | 2 => Proposal::chain(self.lookup.find(context, limits.tokens)),
             _ => Proposal::model(limits.draft),
+        }
+    }
+}
+
+/// The same on the device, with rounds in flight.
+#[derive(Default)]
+struct Relay {
+    rounds: usize,
+}
+
+impl Drafter for Relay {
+    fn name(&self) -> &'static str {
+        "relay"
+    }
+
+    fn default_limits(&self) -> Limits {
+        Limits { tokens: 10, draft: 4 }
+    }
+
+    fn needs_draft_model(&self) -> bool {
+        true
+    }
+
+    fn reads_context(&self) -> bool {
+        false
+    }
+
+    fn propose(&mut self, _context: &[u32], Limits { tokens: lookup, draft: model }: Limits) -> Proposal {
+        self.rounds += 1;
+        match self.rounds % 7 {
+            0 | 3 => Proposal::none(),
+            1 | 4 => Proposal::lookup(lookup),
+            2 => Proposal::model(model),
+            _ => Proposal::Device { lookup, model },
         }
     }
 }

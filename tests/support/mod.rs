@@ -1,10 +1,10 @@
 //! What several integration tests need.
-#![allow(dead_code, reason = "each test uses some of it")]
 
 pub mod devices;
 pub mod edit;
 pub mod law;
 pub mod lossless;
+pub mod memory;
 pub mod slow;
 pub mod table;
 

@@ -1,7 +1,7 @@
 //! An engine that waits once before and once after each piece of work, so that a generation can be dropped there.
 
 use paceline::model::Config;
-use paceline::round::{Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
+use paceline::round::{Counters, Engine, EngineInfo, MemoryUse, Outcome, Proposal, Rules};
 use paceline::verify;
 
 /// Waits at every await.
@@ -58,6 +58,10 @@ impl<E: Engine> Engine for Slow<E> {
 
     fn counters(&self) -> Counters {
         self.0.counters()
+    }
+
+    fn memory(&self) -> MemoryUse {
+        self.0.memory()
     }
 
     fn len(&self) -> usize {

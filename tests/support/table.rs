@@ -4,15 +4,16 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use paceline::Error;
+use paceline::drafters::Lookup;
 use paceline::model::family::FAMILIES;
 use paceline::model::{Attention, Config, Layer, Plan, Rope, RopeStyle};
-use paceline::round::{Counters, Engine, EngineInfo, Outcome, Proposal, Rules};
+use paceline::round::{Counters, Engine, EngineInfo, MemoryUse, Outcome, Proposal, Rules};
 
 use super::slow::wait;
 
 pub const VOCAB: u32 = 13;
 
-/// The target: deterministic, and repetitive enough for n-grams.
+/// The target: deterministic, and repetitive enough for lookups.
 pub fn next(context: &[u32]) -> u32 {
     let last = context[context.len() - 1];
     let before = context.len().checked_sub(2).map_or(0, |i| context[i]);
@@ -125,6 +126,10 @@ impl Engine for TableEngine {
         Counters { submits: self.rounds, dispatches: 3 * self.rounds, ..Counters::default() }
     }
 
+    fn memory(&self) -> MemoryUse {
+        MemoryUse::default()
+    }
+
     fn len(&self) -> usize {
         self.context.len()
     }
@@ -180,13 +185,16 @@ impl Engine for TableEngine {
                 assert!(tree.is_chain());
                 proposed.extend_from_slice(tree.tokens());
             }
-            Proposal::Device { steps, .. } => {
-                assert!(self.has_draft);
-                let mut context = self.context.clone();
-                for _ in 0..steps {
-                    context.push(draft(&context));
+            Proposal::Device { lookup, model } => {
+                assert!(self.has_draft || model == 0);
+                proposed = Lookup::default().find(&self.context, lookup);
+                if proposed.is_empty() {
+                    let mut context = self.context.clone();
+                    for _ in 0..model {
+                        context.push(draft(&context));
+                    }
+                    proposed.extend_from_slice(&context[self.context.len()..]);
                 }
-                proposed.extend_from_slice(&context[self.context.len()..]);
             }
         }
         assert!(proposed.len() <= self.max_proposal());

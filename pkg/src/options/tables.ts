@@ -135,6 +135,7 @@ export const LOAD: Table<LoadOptions> = {
   draft: elsewhere,
   device: oneOf(['auto', 'webgpu', 'cpu'], 'device-unknown'),
   capacity: whole(2, MOST),
+  kvCache: oneOf(['f32', 'f16'], 'kv-cache-unknown'),
   cache: such(
     'true, false or a ModelStore',
     value =>

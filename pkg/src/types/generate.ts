@@ -45,9 +45,9 @@ export interface GenerateOptions {
   /** Who proposes (see `info.drafters`); `ngram+model` where a draft model is loaded, `ngram` otherwise. */
   drafter?: Drafter | undefined;
   /**
-   * Tokens to propose a round, never more than `info.maxGamma`; or `auto`, what pays best here, plain decoding where
-   * nothing does. By default `auto`, except that a `seed` above temperature 0 takes the drafter's own number: `auto`
-   * depends on timings, so it would give another sample every time.
+   * Tokens to propose a round, never more than `info.maxGamma`; or `auto`, the default: what pays best here, from whoever
+   * it pays to ask, plain decoding where nothing does. `auto` depends on timings, so with a `seed` above temperature 0,
+   * which must give the same text again, it is the drafter's own number instead: 10 for `ngram`, 4 for `model`.
    */
   gamma?: number | 'auto' | undefined;
   /** The draft model stops before a token when its most likely one has less than this probability; 0 by default. */
@@ -84,7 +84,7 @@ export interface GenerateOptions {
   logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
   /**
    * Key of the random numbers, another one every time by default. The same seed gives the same text on the same device
-   * with the same options, where `gamma` is not `auto`.
+   * with the same options.
    */
   seed?: number | bigint | undefined;
   /** Ends the text before the first of these strings. The text never has any of it. */
@@ -128,6 +128,45 @@ export interface Piece {
   stats: Stats;
 }
 
+/** What a source of tokens promised, cost and brought. */
+export interface SourcePlan {
+  /** Rounds that it proposed in. */
+  rounds: number;
+  /** Tokens that those brought, the target's own among them. */
+  tokens: number;
+  /** Milliseconds that they took. */
+  ms: number;
+  /** What it last promised, where `gamma` is `auto`; `undefined` where nobody asked. */
+  promise?: SourcePromise | undefined;
+  /**
+   * Why it is not used now: it promises less than plain decoding (`promise`), or it lost more time than it may (`losses`).
+   * It is tried again now and then. `undefined` where it is used, or has nothing to say.
+   */
+  paused?: 'promise' | 'losses' | undefined;
+}
+
+/** What a round of a source promises. */
+export interface SourcePromise {
+  /** Tokens to propose. */
+  gamma: number;
+  /** Tokens that the round is expected to bring. */
+  tokens: number;
+  /** Milliseconds that it is expected to take. */
+  ms: number;
+  /** Its speed compared with plain decoding at its best. */
+  speed: number;
+}
+
+/** The sources of a generation. */
+export interface StatsPlan {
+  /** Rounds in which nothing was proposed. */
+  plain: SourcePlan;
+  /** Text that occurred before; `undefined` where no drafter looks for it. */
+  lookup?: SourcePlan | undefined;
+  /** The draft model; `undefined` where no drafter asks it. */
+  draft?: SourcePlan | undefined;
+}
+
 /** What a generation cost, and what speculation was worth. Times are in milliseconds. */
 export interface Stats {
   /** Tokens of the prompt. */
@@ -160,10 +199,8 @@ export interface Stats {
    * and the target's; at temperature 0 the share of tokens that are not the most likely one. Without it `undefined`: 0.
    */
   totalVariation?: number | undefined;
-  /** Rounds that speculation was left out of because it did not pay. */
-  pausedRounds: number;
-  /** While speculation is paused: the speed that it promises compared with plain decoding, less than 1. */
-  paused?: number | undefined;
+  /** What each source of tokens promised, cost and brought. */
+  plan: StatsPlan;
   /** Most rounds that were in flight. */
   roundsInFlight: number;
   /** GPU dispatches. This and the next three count the device's work, that of other sessions meanwhile included. */
@@ -174,6 +211,8 @@ export interface Stats {
   readbacks: number;
   /** GPU objects created. */
   objects: number;
+  /** Pages added to KV caches, of the target and of the draft model. */
+  pages: number;
   /** Reading the prompt. */
   prefillMs: number;
   /** Drafting, part of `decodeMs`; 0 where it cannot be told apart. */

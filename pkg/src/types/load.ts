@@ -19,6 +19,9 @@ export type Source = FileSource | { stored: string } | readonly FileSource[];
 /** Where the models run. `auto` takes WebGPU, or the CPU where there is none or only a software adapter. */
 export type Device = 'auto' | 'webgpu' | 'cpu';
 
+/** What the KV caches keep their numbers in: single or half precision. */
+export type KvCache = 'f32' | 'f16';
+
 /** How to load. */
 export interface LoadOptions {
   /** The model whose text comes out: a GGUF file. */
@@ -29,6 +32,11 @@ export interface LoadOptions {
   device?: Device | undefined;
   /** Positions of the KV cache: the longest prompt and answer together, in tokens. */
   capacity?: number | undefined;
+  /**
+   * Numbers of the KV caches; `f32` by default. `f16` halves their memory and rounds what they hold, so that another text may
+   * come out than with `f32`; drafting changes nothing about it, as always.
+   */
+  kvCache?: KvCache | undefined;
   /**
    * Where files that are fetched from an address are kept, so that the next visit works without a network: the default
    * store, or one of your own (a `ModelStore`), or none (`false`). A file that does not fit into the default store is loaded all the
@@ -47,11 +55,14 @@ export interface LoadOptions {
 export interface LoadProgress {
   /** Which file. */
   part: 'target' | 'draft';
-  /** Whether it is on its way into the store, or into the engine. */
-  phase: 'download' | 'load';
-  /** Bytes read. */
+  /**
+   * Whether it is on its way into the store, or into the engine; or whether the GPU's kernels are being compiled, those of the
+   * draft with those of the target.
+   */
+  phase: 'download' | 'load' | 'compile';
+  /** Bytes read; kernels compiled. */
   loaded: number;
-  /** Bytes in all; `undefined` where the source does not say. */
+  /** Bytes or kernels in all; `undefined` where the source does not say. */
   total: number | undefined;
 }
 
@@ -97,8 +108,16 @@ export interface EngineInfo {
   adapter: string;
   /** Whether the adapter is a software one. */
   software: boolean;
-  /** Which matrix-vector kernels run: start-up timing chooses them, and the worker remembers them for each adapter. */
+  /**
+   * Which matrix-vector kernels run, the most frequent first: timing at the first load chooses them, and the worker remembers
+   * them for each adapter.
+   */
   variant: string;
+  /**
+   * The kernels of each matrix, by its format and shape (`q4/32h 576x1536`: columns, rows), for 1, 2, up to 4 and up to 8 rows
+   * of activations; empty on the CPU.
+   */
+  kernels: Record<string, string>;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
   /** What to know about how the target's file was understood: a sentence for each thing that it leaves out. */
@@ -112,6 +131,8 @@ export interface EngineInfo {
   notStored?: string | undefined;
   /** Positions of the KV cache. */
   capacity: number;
+  /** Numbers of the KV caches. */
+  kvCache: KvCache;
   /** Most tokens that a round can propose. */
   maxGamma: number;
   /** Who can propose tokens here: the names that `drafter` takes. */
@@ -128,8 +149,24 @@ export interface EngineInfo {
   draft?: ModelInfo | undefined;
 }
 
-/** Bytes in use. */
+/** Bytes that a model takes on the device that it runs on, by what they are for. */
+export interface ModelMemory {
+  /** Weights, and tables that follow from the file. What a draft shares with its target counts with the target. */
+  weights: number;
+  /** KV caches, those of sessions too: they grow with the texts, a page at a time. */
+  caches: number;
+  /** What a draft model reads of its target: it grows with the texts. */
+  states: number;
+  /** Activations, logits and other room to work in. */
+  scratch: number;
+}
+
+/** Bytes in use, as they were when the last step of a generation ended. On the CPU they are part of `wasm`. */
 export interface MemoryInfo {
+  /** The target. */
+  target: ModelMemory;
+  /** The draft model, where one is loaded. */
+  draft?: ModelMemory | undefined;
   /** The wasm module's memory. It never shrinks, so this is its peak too. */
   wasm: number;
 }

@@ -7,7 +7,7 @@
  */
 
 import type { ChatMessage, GenerateOptions, Piece, Result } from '../types/generate.js';
-import type { Device, EngineInfo, LoadProgress, MemoryInfo } from '../types/load.js';
+import type { Device, EngineInfo, KvCache, LoadProgress, MemoryInfo } from '../types/load.js';
 import type { ErrorMessage } from './errors.js';
 
 /** Where a file comes from, in a form that can be posted. */
@@ -49,6 +49,7 @@ export interface Operations {
       draft?: SourceMessage | undefined;
       device: Device;
       capacity?: number | undefined;
+      kvCache?: KvCache | undefined;
       /** The lock that the worker holds for as long as it lives. */
       alive: string;
     };

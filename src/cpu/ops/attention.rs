@@ -7,31 +7,36 @@
 use std::ops::Range;
 
 use super::softcap::softcap;
-use crate::cpu::Head;
 use crate::cpu::math::{exp, sum};
 use crate::cpu::simd::{Lanes, Level, Op, dispatch, each};
+use crate::cpu::{Head, PAGE};
 use crate::model::Attention;
 
 /// `out[h] = softmax(scale * q[h] . keys) . values` over the positions that a row at `position` sees, its own the last, for
-/// each of the query heads in `q`. `scores` is scratch of [`scores_len`] values.
+/// each of the query heads in `q`. `scratch` has [`scratch_len`] values.
 pub fn attend(
     level: Level,
     attention: &Attention,
     head: Head<'_>,
     position: usize,
     q: &[f32],
-    scores: &mut [f32],
+    scratch: &mut [f32],
     out: &mut [f32],
 ) {
     let (first, len) = (attention.first_seen(position), position + 1);
     // Keys come in groups of eight positions.
     let base = first / 8 * 8;
-    dispatch(level, Attend { attention, head, base, before: first - base, len: len - base, q, scores, out });
+    let (room, scores) = scratch.split_at_mut(8 * Head::room(attention.head_dim));
+    let room = room.as_chunks_mut().0;
+    dispatch(
+        level,
+        Attend { attention, head, base, before: first - base, len: len - base, q, room, scores, out },
+    );
 }
 
 /// Scratch that [`attend`] needs for `heads` query heads over `len` positions.
-pub fn scores_len(heads: usize, len: usize) -> usize {
-    heads * len.next_multiple_of(8)
+pub fn scratch_len(attention: &Attention, heads: usize, len: usize) -> usize {
+    8 * Head::room(attention.head_dim) + heads * len.next_multiple_of(8)
 }
 
 /// Positions count from `base`: the first `before` of `len` are not seen.
@@ -42,6 +47,8 @@ struct Attend<'a> {
     before: usize,
     len: usize,
     q: &'a [f32],
+    /// For pages in single precision.
+    room: &'a mut [[f32; 8]],
     scores: &'a mut [f32],
     out: &'a mut [f32],
 }
@@ -77,19 +84,22 @@ impl Attend<'_> {
         let scores = &mut self.scores[..H * padded];
         let scale = self.attention.scale;
 
-        for (at, keys) in self.head.keys[self.base / 8 * dim..].chunks_exact(dim).take(padded / 8).enumerate()
-        {
-            let mut acc = [lanes.splat(0.0); H];
-            for (d, key) in keys.iter().enumerate() {
-                let key = lanes.load(key);
+        for (page, seen) in pages(self.base..self.base + padded) {
+            let keys = self.head.keys(page, self.room)[seen.start / 8 * dim..].chunks_exact(dim);
+            for (i, keys) in keys.take(seen.len() / 8).enumerate() {
+                let at = page * PAGE + seen.start + 8 * i - self.base;
+                let mut acc = [lanes.splat(0.0); H];
+                for (d, key) in keys.iter().enumerate() {
+                    let key = lanes.load(key);
+                    each!(H, |h| {
+                        acc[h] = lanes.add(acc[h], lanes.mul(key, lanes.splat(q[h][d])));
+                    });
+                }
                 each!(H, |h| {
-                    acc[h] = lanes.add(acc[h], lanes.mul(key, lanes.splat(q[h][d])));
+                    let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(scale)));
+                    scores[h * padded + at..][..8].copy_from_slice(&values);
                 });
             }
-            each!(H, |h| {
-                let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(scale)));
-                scores[h * padded + 8 * at..][..8].copy_from_slice(&values);
-            });
         }
 
         softcap(self.attention.softcap, scores);
@@ -99,17 +109,20 @@ impl Attend<'_> {
             *inverse = 1.0 / softmax_numerators(lanes, scores, self.before..self.len);
         }
 
-        let mut p = [[].as_slice(); H];
-        each!(H, |h| {
-            p[h] = &scores[h * padded..][self.before..self.len];
-        });
-        for (j, values) in self.head.values.chunks_exact(self.head.capacity).enumerate() {
+        for j in 0..dim.div_ceil(8) {
             let mut acc = [lanes.splat(0.0); H];
-            for (i, value) in values[self.base..][self.before..self.len].iter().enumerate() {
-                let value = lanes.load(value);
+            for (page, seen) in pages(self.base + self.before..self.base + self.len) {
+                let first = page * PAGE + seen.start - self.base;
+                let mut p = [[].as_slice(); H];
                 each!(H, |h| {
-                    acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][i])));
+                    p[h] = &scores[h * padded + first..][..seen.len()];
                 });
+                for (i, value) in self.head.values(page, j, self.room)[seen].iter().enumerate() {
+                    let value = lanes.load(value);
+                    each!(H, |h| {
+                        acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][i])));
+                    });
+                }
             }
             each!(H, |h| {
                 let values = lanes.to_array(lanes.mul(acc[h], lanes.splat(inverse[h])));
@@ -119,6 +132,14 @@ impl Attend<'_> {
         }
         H
     }
+}
+
+/// The pages that `positions` are on, in order, and which of each page's positions those are.
+fn pages(positions: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
+    (positions.start / PAGE..positions.end.div_ceil(PAGE)).map(move |page| {
+        let first = page * PAGE;
+        (page, positions.start.max(first) - first..positions.end.min(first + PAGE) - first)
+    })
 }
 
 /// Replaces the scores of what is `seen` by `e^(score - max)`, the rest by 0, and returns the sum.

@@ -4,7 +4,8 @@ use std::ops::{Deref, Range};
 
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Draft, Logits};
-use crate::round::Memory;
+use crate::model::CacheType;
+use crate::round::{Error, Memory, ModelMemory};
 
 /// A draft, and what it has read of a text.
 pub struct DraftReader<D> {
@@ -23,9 +24,43 @@ impl<D: Deref<Target = Draft>> DraftReader<D> {
         Self { draft, cache, read: 0, own: Vec::new() }
     }
 
+    /// The same, which keeps its keys and values in `kv_cache`.
+    pub fn with_kv_cache(mut self, kv_cache: CacheType) -> Self {
+        self.cache = self.cache.of_type(kv_cache);
+        self
+    }
+
     /// The draft.
     pub fn draft(&self) -> &D {
         &self.draft
+    }
+
+    /// Sees to memory for the first `len` tokens.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        self.cache.reserve(len)
+    }
+
+    /// Gives back the memory that the first `len` tokens do not need.
+    pub fn release(&mut self, len: usize) {
+        self.cache.release(len);
+    }
+
+    /// Memory in use.
+    pub fn memory(&self) -> ModelMemory {
+        ModelMemory {
+            weights: self.draft.all_bytes() as u64,
+            caches: self.cache.bytes() as u64,
+            states: size_of_val(self.own.as_slice()) as u64,
+            scratch: self.cache.scratch.bytes() as u64,
+        }
+    }
+
+    /// What it remembers its text in.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Reads on to the end of `text`, without logits; `states` are the target's there.

@@ -19,8 +19,11 @@ pub use states::States;
 pub use target::TargetReader;
 
 use super::{Draft, Logits, Model};
-use crate::model::Config;
-use crate::round::{self, Counters, Engine, EngineInfo, Error, Memory, Outcome, Proposal, Rules};
+use crate::drafters::Lookup;
+use crate::model::{CacheType, Config};
+use crate::round::{
+    self, Counters, Engine, EngineInfo, Error, Memory, MemoryUse, Outcome, Proposal, Rules, Source,
+};
 use crate::sampling::log_probability;
 use crate::sampling::random::{Draws, Philox};
 use crate::verify::{Greedy, Rows, Verdict, Verifier};
@@ -35,8 +38,10 @@ const VERIFY_ROWS: usize = 16;
 pub struct Session {
     target: TargetReader<Rc<Model>>,
     draft: Option<DraftReader<Rc<Draft>>>,
+    lookup: Lookup,
     greedy: Box<dyn Verifier>,
     capacity: usize,
+    kv_cache: CacheType,
     context: Vec<u32>,
     rules: Rules,
     /// Tokens of context that end the rounds.
@@ -44,6 +49,8 @@ pub struct Session {
     /// Rounds since the rules were set.
     epoch: u32,
     submitted: Option<Proposal>,
+    /// Pages that drafts had added which others have replaced.
+    replaced_pages: u64,
 }
 
 impl Session {
@@ -51,10 +58,22 @@ impl Session {
     ///
     /// The draft must have been loaded for this target, as it runs [beside](crate::model::Draft::beside) it.
     pub fn new(target: Rc<Model>, draft: Option<Rc<Draft>>, capacity: usize) -> Self {
+        Self::with_kv_cache(target, draft, capacity, CacheType::default())
+    }
+
+    /// As [`Self::new`], with KV caches of `kv_cache`.
+    pub fn with_kv_cache(
+        target: Rc<Model>,
+        draft: Option<Rc<Draft>>,
+        capacity: usize,
+        kv_cache: CacheType,
+    ) -> Self {
         let taps = draft.as_ref().and_then(|draft| draft.taps().cloned());
         Self {
-            target: TargetReader::new(target, capacity, taps),
-            draft: draft.map(|draft| DraftReader::new(draft, capacity)),
+            target: TargetReader::new(target, capacity, taps).with_kv_cache(kv_cache),
+            draft: draft.map(|draft| DraftReader::new(draft, capacity).with_kv_cache(kv_cache)),
+            kv_cache,
+            lookup: Lookup::default(),
             greedy: Box::new(Greedy),
             capacity,
             context: Vec::new(),
@@ -62,6 +81,7 @@ impl Session {
             limit: capacity,
             epoch: 0,
             submitted: None,
+            replaced_pages: 0,
         }
     }
 
@@ -79,7 +99,7 @@ impl Session {
     /// Another, empty sequence on the same weights.
     pub fn another(&self) -> Self {
         let draft = self.draft.as_ref().map(|reader| Rc::clone(reader.draft()));
-        Self::new(Rc::clone(self.target.model()), draft, self.capacity)
+        Self::with_kv_cache(Rc::clone(self.target.model()), draft, self.capacity, self.kv_cache)
     }
 
     /// Forgets what target and draft have read beyond the first `len` tokens.
@@ -88,6 +108,12 @@ impl Session {
         if let Some(draft) = &mut self.draft {
             draft.truncate(len);
         }
+    }
+
+    /// Sees to memory for `len` tokens of context.
+    fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        self.target.reserve(len)?;
+        self.draft.as_mut().map_or(Ok(()), |draft| draft.reserve(len))
     }
 
     /// Has both models read all of the context but the last token.
@@ -104,14 +130,22 @@ impl Session {
     }
 
     fn propose(&mut self, proposal: Proposal) -> Result<Drafted, Error> {
-        let draws = self.draws();
-        match proposal {
-            Proposal::Tokens(tree) => Ok(Drafted { tokens: tree.tokens().to_vec(), rows: Vec::new() }),
-            Proposal::Device { drafter: round::DeviceDrafter::Model, steps } => {
-                let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
-                Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, steps))
+        let (lookup, model) = match proposal {
+            Proposal::Tokens(tree) => return Ok(Drafted::found(tree.tokens().to_vec(), Source::Host)),
+            Proposal::Device { lookup, model } => (lookup, model),
+        };
+        if lookup > 0 {
+            let found = self.lookup.find(&self.context, lookup);
+            if !found.is_empty() {
+                return Ok(Drafted::found(found, Source::Lookup));
             }
         }
+        if model == 0 {
+            return Ok(Drafted::default());
+        }
+        let draws = self.draws();
+        let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
+        Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, model))
     }
 
     /// Verifies against the target's adjusted logits.
@@ -128,6 +162,7 @@ impl Session {
 
     fn round(&mut self, proposal: Proposal) -> Result<Outcome, Error> {
         let (length, width) = (self.context.len(), self.config().head_vocab);
+        self.reserve(length + proposal.len())?;
         let began = Instant::now();
         let mut drafted = self.propose(proposal)?;
         let verifying = Instant::now();
@@ -159,6 +194,7 @@ impl Session {
         self.epoch += 1;
         self.keep_read(self.context.len() - 1);
         Ok(Outcome {
+            source: if drafted.tokens.is_empty() { Source::Nobody } else { drafted.source },
             drafted: drafted.tokens.len(),
             accepted: verdict.accepted.min(tokens.len()),
             tokens,
@@ -176,8 +212,9 @@ impl Engine for Session {
     type Draft = Rc<Draft>;
 
     fn info(&self) -> EngineInfo {
-        let adapter = self.target.model().level().name().into();
-        EngineInfo { device: "cpu", adapter, ..EngineInfo::default() }
+        let target = self.target.model();
+        let (adapter, threads) = (target.level().name().into(), target.team().threads());
+        EngineInfo { device: "cpu", adapter, threads, kv_cache: self.kv_cache, ..EngineInfo::default() }
     }
 
     fn config(&self) -> &Config {
@@ -197,7 +234,14 @@ impl Engine for Session {
     }
 
     fn counters(&self) -> Counters {
-        Counters::default()
+        let draft = self.draft.as_ref().map_or(0, |draft| draft.cache().pages_added());
+        let pages = self.target.cache().pages_added() + draft + self.replaced_pages;
+        Counters { pages, ..Counters::default() }
+    }
+
+    fn memory(&self) -> MemoryUse {
+        let target = self.target.memory();
+        MemoryUse { target, draft: self.draft.as_ref().map(DraftReader::memory) }
     }
 
     fn len(&self) -> usize {
@@ -212,11 +256,16 @@ impl Engine for Session {
         self.submitted = None;
         self.context.truncate(len);
         self.keep_read(len.saturating_sub(1));
+        self.target.release(len);
+        if let Some(draft) = &mut self.draft {
+            draft.release(len);
+        }
         Ok(())
     }
 
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
         round::check_growth(self, tokens.len())?;
+        self.reserve(self.context.len() + tokens.len())?;
         self.context.extend_from_slice(tokens);
         self.fill();
         Ok(())
@@ -233,8 +282,11 @@ impl Engine for Session {
     async fn replace_draft(&mut self, draft: Rc<Draft>) -> Result<(), Error> {
         assert_eq!(self.in_flight(), 0, "a generation is under way");
         round::check_fit(self, &draft.fit(self.target.model()))?;
+        let mut reader = DraftReader::new(Rc::clone(&draft), self.capacity).with_kv_cache(self.kv_cache);
+        reader.reserve(self.context.len())?;
         self.target.keep_states(draft.taps().cloned());
-        self.draft = Some(DraftReader::new(draft, self.capacity));
+        let replaced = self.draft.replace(reader);
+        self.replaced_pages += replaced.map_or(0, |draft| draft.cache().pages_added());
         self.fill();
         Ok(())
     }

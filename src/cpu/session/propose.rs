@@ -1,10 +1,10 @@
-//! What the draft model proposes.
+//! What the host or the lookup found, or the draft model proposes.
 
 use std::rc::Rc;
 
 use super::{DraftReader, FILL_ROWS, TargetReader};
 use crate::cpu::{Draft, Logits, Model};
-use crate::round::Rules;
+use crate::round::{Rules, Source};
 use crate::sampling::random::{Draw, Draws, Stream};
 use crate::sampling::{ONE, UNSAYABLE, adjust, argmax, probabilities, sound};
 use crate::verify::Choices as _;
@@ -14,9 +14,15 @@ use crate::verify::Choices as _;
 pub(super) struct Drafted {
     pub tokens: Vec<u32>,
     pub rows: Vec<Vec<u32>>,
+    pub source: Source,
 }
 
 impl Drafted {
+    /// Tokens that no draft has drawn.
+    pub(super) fn found(tokens: Vec<u32>, source: Source) -> Self {
+        Self { tokens, rows: Vec::new(), source }
+    }
+
     /// At most `steps` tokens of the draft model's own behind `context`. It lags behind the context, so its first pass has
     /// several rows: after a round that accepted everything it has not read the last accepted token, and where it reads the
     /// target's states it reads all accepted tokens again, with theirs in place of its own.
@@ -31,7 +37,7 @@ impl Drafted {
         let Rules { sampling, confidence, .. } = rules;
         let vocab = target.model().config().vocab;
         draft.fill(&context[..context.len().saturating_sub(FILL_ROWS)], target.states());
-        let mut drafted = Self::default();
+        let mut drafted = Self { source: Source::Model, ..Self::default() };
         let mut history = context.to_vec();
         while drafted.tokens.len() < steps {
             let mut logits = match drafted.tokens.last() {

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use crate::cpu::PAGE;
 use crate::model::Taps;
-use crate::round::Memory;
+use crate::round::{Error, Memory};
 
 /// A model's states at the first positions of a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,27 @@ impl States {
     /// What a state is.
     pub fn taps(&self) -> &Taps {
         &self.taps
+    }
+
+    /// Sees to memory for those of the first `positions` positions, some more at a time.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn reserve(&mut self, positions: usize) -> Result<(), Error> {
+        let needed = positions.saturating_sub(self.first).next_multiple_of(PAGE) * self.taps.width();
+        let more = needed.saturating_sub(self.values.len());
+        self.values.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { tokens: positions })
+    }
+
+    /// Gives back the memory that those of the first `positions` positions do not need.
+    pub fn release(&mut self, positions: usize) {
+        let needed = positions.saturating_sub(self.first).next_multiple_of(PAGE) * self.taps.width();
+        self.values.shrink_to(needed);
+    }
+
+    /// Memory that they take.
+    pub fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<f32>()
     }
 
     /// Appends those of the next positions, whole rows.

@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use super::{FILL_ROWS, States};
 use crate::cpu::{Cache, Logits, Model};
-use crate::model::Taps;
-use crate::round::Memory;
+use crate::model::{CacheType, Taps};
+use crate::round::{Error, Memory, ModelMemory};
 
 /// A target, and what it has read of a text.
 pub struct TargetReader<M> {
@@ -23,6 +23,12 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         let cache = Cache::new(model.config(), capacity);
         let states = taps.map(States::new);
         Self { model, cache, read: 0, states }
+    }
+
+    /// The same, which keeps its keys and values in `kv_cache`.
+    pub fn with_kv_cache(mut self, kv_cache: CacheType) -> Self {
+        self.cache = self.cache.of_type(kv_cache);
+        self
     }
 
     /// The model.
@@ -95,6 +101,38 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
             }
         }
         output.logits
+    }
+
+    /// Sees to memory for the first `len` tokens.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn reserve(&mut self, len: usize) -> Result<(), Error> {
+        self.cache.reserve(len)?;
+        self.states.as_mut().map_or(Ok(()), |states| states.reserve(len))
+    }
+
+    /// Gives back the memory that the first `len` tokens do not need.
+    pub fn release(&mut self, len: usize) {
+        self.cache.release(len);
+        if let Some(states) = &mut self.states {
+            states.release(len);
+        }
+    }
+
+    /// Memory in use.
+    pub fn memory(&self) -> ModelMemory {
+        ModelMemory {
+            weights: self.model.all_bytes() as u64,
+            caches: self.cache.bytes() as u64,
+            states: self.states.as_ref().map_or(0, States::bytes) as u64,
+            scratch: self.cache.scratch.bytes() as u64,
+        }
+    }
+
+    /// What it remembers its text in.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Lets go of the states before `position`, where it keeps any.

@@ -1,14 +1,14 @@
-//! x86-64 with AVX2 and F16C: one 256-bit register a vector.
+//! x86-64 with AVX2 and F16C, and where there is AVX-VNNI with that: one 256-bit register a vector.
 
 use std::arch::x86_64::*;
 
 use super::{Block, Lanes, Op};
 
-/// Proof that the machine has AVX2 and F16C: only [`Avx2::detect`] makes one.
+/// Proof that the machine has AVX2 and F16C, and AVX-VNNI where `VNNI` says so: only `detect` makes one.
 #[derive(Clone, Copy)]
-pub struct Avx2(());
+pub struct Avx2<const VNNI: bool>(());
 
-impl Avx2 {
+impl Avx2<false> {
     /// The proof, where the machine has both.
     pub fn detect() -> Option<Self> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c")).then_some(Self(()))
@@ -18,7 +18,24 @@ impl Avx2 {
     pub fn run<O: Op>(self, op: O) -> O::Output {
         #[target_feature(enable = "avx2,f16c")]
         fn inside<O: Op>(op: O) -> O::Output {
-            op.run(Avx2(()))
+            op.run(Avx2::<false>(()))
+        }
+        // SAFETY: `self` proves that the machine has these features.
+        unsafe { inside(op) }
+    }
+}
+
+impl Avx2<true> {
+    /// The proof, where the machine has all three.
+    pub fn detect() -> Option<Self> {
+        (Avx2::<false>::detect().is_some() && is_x86_feature_detected!("avxvnni")).then_some(Self(()))
+    }
+
+    /// Runs `op` compiled for AVX2 and AVX-VNNI.
+    pub fn run<O: Op>(self, op: O) -> O::Output {
+        #[target_feature(enable = "avx2,f16c,avxvnni")]
+        fn inside<O: Op>(op: O) -> O::Output {
+            op.run(Avx2::<true>(()))
         }
         // SAFETY: `self` proves that the machine has these features.
         unsafe { inside(op) }
@@ -33,7 +50,7 @@ fn bits(x: &[u16; 8]) -> __m128i {
 }
 
 // SAFETY of every block below: `self` proves that the machine has the features that the intrinsic needs.
-impl Lanes for Avx2 {
+impl<const VNNI: bool> Lanes for Avx2<VNNI> {
     type I = __m256i;
     type F = __m256;
 
@@ -65,6 +82,16 @@ impl Lanes for Avx2 {
     fn dot16(self, a: Self::I, b: Self::I) -> Self::I {
         // SAFETY: see above.
         unsafe { _mm256_madd_epi16(a, b) }
+    }
+
+    #[inline(always)]
+    fn add_dot16(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I {
+        if VNNI {
+            // SAFETY: see above.
+            unsafe { _mm256_dpwssd_avx_epi32(sum, a, b) }
+        } else {
+            self.add_i(sum, self.dot16(a, b))
+        }
     }
 
     #[inline(always)]

@@ -56,6 +56,11 @@ pub trait Lanes: Copy {
     fn shr16<const N: i32>(self, a: Self::I) -> Self::I;
     /// `a[2i] * b[2i] + a[2i + 1] * b[2i + 1]` of the i16 elements, in lane `i`.
     fn dot16(self, a: Self::I, b: Self::I) -> Self::I;
+    /// `sum + dot16(a, b)`, wrapping.
+    #[inline(always)]
+    fn add_dot16(self, sum: Self::I, a: Self::I, b: Self::I) -> Self::I {
+        self.add_i(sum, self.dot16(a, b))
+    }
     /// Wrapping sum.
     fn add_i(self, a: Self::I, b: Self::I) -> Self::I;
     /// Wrapping product.
@@ -90,6 +95,9 @@ pub enum Level {
     /// x86-64 with AVX2 and F16C.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// The same with AVX-VNNI, whose instruction multiplies and adds up pairs of i16 at once.
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
     /// WebAssembly with simd128, chosen when the module is compiled.
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128,
@@ -105,11 +113,19 @@ impl Level {
     /// The best that this machine has.
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     pub fn best() -> Self {
+        Self::all().pop().unwrap_or(Self::Scalar)
+    }
+
+    /// Those that this machine has, the best one last.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::Scalar];
         #[cfg(target_arch = "x86_64")]
-        if avx2::Avx2::detect().is_some() {
-            return Self::Avx2;
+        {
+            all.extend(avx2::Avx2::<false>::detect().map(|_| Self::Avx2));
+            all.extend(avx2::Avx2::<true>::detect().map(|_| Self::Vnni));
         }
-        Self::Scalar
+        all
     }
 
     /// Its name, as shown to users.
@@ -119,6 +135,8 @@ impl Level {
             Self::Scalar => "scalar",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni => "AVX-VNNI",
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Simd128 => "WebAssembly SIMD",
         }
@@ -128,7 +146,7 @@ impl Level {
     pub(super) fn tile(self, rows: usize) -> usize {
         match (self, rows) {
             #[cfg(target_arch = "x86_64")]
-            (Self::Avx2, 8..) => 8,
+            (Self::Avx2 | Self::Vnni, 8..) => 8,
             (_, 5) => 3,
             (_, 4..) => 4,
             _ => rows,
@@ -140,8 +158,18 @@ impl Level {
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub fn dispatch<O: Op>(level: Level, op: O) -> O::Output {
     #[cfg(target_arch = "x86_64")]
-    if let (Level::Avx2, Some(lanes)) = (level, avx2::Avx2::detect()) {
-        return lanes.run(op);
+    match level {
+        Level::Scalar => {}
+        Level::Avx2 => {
+            if let Some(lanes) = avx2::Avx2::<false>::detect() {
+                return lanes.run(op);
+            }
+        }
+        Level::Vnni => {
+            if let Some(lanes) = avx2::Avx2::<true>::detect() {
+                return lanes.run(op);
+            }
+        }
     }
     let _ = level;
     op.run(scalar::Scalar)

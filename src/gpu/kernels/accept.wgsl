@@ -26,7 +26,7 @@ var<workgroup> predicted: array<u32, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) m: u32) {
-  if (m < {{ M }}u) {
+  if (m <= state.drafted) {
     predicted[m] = predicted_id(m);
   }
   workgroupBarrier();

@@ -6,7 +6,6 @@
 {% include "sampling.wgsl" %}
 struct Shape {
   vocab: u32,
-  x_row: u32, // the pass's row that logits row 0 belongs to
 }
 const WINDOW = {{ max_window }}u;
 @group(0) @binding(0) var<uniform> shape: Shape;
@@ -23,8 +22,8 @@ fn bias_of(id: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (idle()) { return; }
-  let last = position(id.y + shape.x_row);
+  if (id.y >= live()) { return; }
+  let last = position(id.y);
   let window = min(sampling.window, last + 1u);
   let row = id.y * shape.vocab;
   if (id.x >= WINDOW) {

@@ -3,6 +3,7 @@
 // Dispatch: (slices, M), workgroup 64; a slice has {{ slice }} logits.
 // A slice with a fault has the index FAULTY, one without a finite logit NOTHING.
 {% include "best.wgsl" %}
+{% include "pass.wgsl" %}
 {% include "sound.wgsl" %}
 @group(0) @binding(1) var<storage, read> logits: array<u32>; // bits of f32
 @group(0) @binding(2) var<storage, read_write> best: array<Best>;
@@ -14,6 +15,7 @@ fn better(a: Best, b: Best) -> bool {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  if (group.y >= live()) { return; }
   let end = min((group.x + 1u) * {{ slice }}u, shape.vocab);
   var mine = Best(-3.4e38, NOTHING);
   var fault = false;

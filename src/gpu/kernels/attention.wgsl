@@ -64,7 +64,7 @@ fn product(sum: f32, a: vec4<f32>, b: vec4<f32>) -> f32 {
   return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, sum))));
 }
 {%- if softcap %}
-fn capped(score: f32) -> f32 { return shape.softcap * tanh(clamp(score / shape.softcap, -15.0, 15.0)); }
+fn capped(score: f32) -> f32 { return attend.softcap * tanh(clamp(score / attend.softcap, -15.0, 15.0)); }
 {%- endif %}
 {#- Whether query t and quad c of this invocation are no other's. #}
 {%- macro mine(t, c) -%}
@@ -95,16 +95,20 @@ fn capped(score: f32) -> f32 { return shape.softcap * tanh(clamp(score / shape.s
 
 @compute @workgroup_size({{ workgroup }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  if (idle()) { return; }
   let head = group.x * {{ heads }}u;
   let m = group.y * {{ rows }}u;
-  let kv_head = head / shape.heads_per_kv;
+  if (m >= live()) { return; }
+  let kv_head = head / attend.heads_per_kv;
 {%- for r in range(rows) %}
   let sight{{ r }} = sight_of(m + {{ r }}u);
 {%- endfor %}
   // What some row sees, and what all of them see.
-  let some = vec2<u32>(sight0.x, sight{{ rows - 1 }}.y);
-  let all = vec2<u32>(sight{{ rows - 1 }}.x, sight0.y);
+  var some = sight0;
+  var all = sight0;
+{%- for r in range(1, rows) %}
+  some = vec2<u32>(min(some.x, sight{{ r }}.x), max(some.y, sight{{ r }}.y));
+  all = vec2<u32>(max(all.x, sight{{ r }}.x), min(all.y, sight{{ r }}.y));
+{%- endfor %}
   // The quads and the queries whose values this invocation sums, and what each query sees.
 {%- for c in range(columns) %}
   let quad{{ c }} = {{ "local % QUADS" if parts > 1 else "min(local + " ~ c * workgroup ~ "u, QUADS - 1u)" }};
@@ -124,15 +128,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     {%- endfor %}
   {%- endif %}
 {%- endfor %}
-  for (var chunk = some.x / CHUNK{% if split %} + group.z{% endif %}; chunk * CHUNK < some.y; chunk += {% if split %}shape.splits{% else %}1u{% endif %}) {
+  for (var chunk = some.x / CHUNK{% if split %} + group.z{% endif %}; chunk * CHUNK < some.y; chunk += {% if split %}attend.splits{% else %}1u{% endif %}) {
     let first = chunk * CHUNK;
     let key = local * {{ keys }}u;
 {%- for n in range(queries) %}
-    let q{{ n }} = (m + {{ n // heads }}u) * shape.q_stride + (head + {{ n % heads }}u) * QUADS;
+    let q{{ n }} = (m + {{ n // heads }}u) * attend.q_stride + (head + {{ n % heads }}u) * QUADS;
     var score{{ n }} = {{ "f32" if keys == 1 else "vec4<f32>" }}();
 {%- endfor %}
     if (first + key < some.y) {
-      let key_at = keys_at(shape.kv_heads, chunk, kv_head) + key;
+      let key_at = keys_at(attend.kv_heads, chunk, kv_head) + key;
       for (var i = 0u; i < QUADS; i++) {
         // Keys that no row sees are read, inside the cache, and masked below.
         let at = key_at + i * CHUNK;
@@ -152,9 +156,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       }
     }
 {%- for n in range(queries) %}
-    score{{ n }} *= shape.scale;
+    score{{ n }} *= attend.scale;
   {%- if softcap %}
-    score{{ n }} = shape.softcap * tanh(clamp(score{{ n }} / shape.softcap, {{ "f32" if keys == 1 else "vec4<f32>" }}(-15.0), {{ "f32" if keys == 1 else "vec4<f32>" }}(15.0)));
+    score{{ n }} = attend.softcap * tanh(clamp(score{{ n }} / attend.softcap, {{ "f32" if keys == 1 else "vec4<f32>" }}(-15.0), {{ "f32" if keys == 1 else "vec4<f32>" }}(15.0)));
   {%- endif %}
   {%- if keys == 1 %}
     scores[{{ n }}u * CHUNK + local] = select(NOT_SEEN, score{{ n }}, sees(sight{{ n // heads }}, first + local));
@@ -193,7 +197,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let all_end = min(CHUNK, max(all.y, first) - first);
 {%- for c in range(columns) %}
     {
-      let value_at = values_at(shape.kv_heads, chunk, kv_head) + quad{{ c }};
+      let value_at = values_at(attend.kv_heads, chunk, kv_head) + quad{{ c }};
   {%- for t in range(turns) %}
       var part{{ t }} = vec4<f32>();
   {%- endfor %}
@@ -237,7 +241,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   {%- for c in range(columns) %}
     {%- for t in range(turns) %}
   if ({{ mine(t, c) }}) {
-    out[(m + query{{ t }} / {{ heads }}u) * shape.out_stride + (head + query{{ t }} % {{ heads }}u) * QUADS + quad{{ c }}] = sum{{ t }}_{{ c }} / mark{{ t }}.y;
+    out[(m + query{{ t }} / {{ heads }}u) * attend.out_stride + (head + query{{ t }} % {{ heads }}u) * QUADS + quad{{ c }}] = sum{{ t }}_{{ c }} / mark{{ t }}.y;
   }
     {%- endfor %}
   {%- endfor %}

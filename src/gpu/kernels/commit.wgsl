@@ -24,9 +24,17 @@ fn commit(accepted: u32, next: u32) {
   result.accepted = min(accepted, count);
   result.committed = count;
   result.drafted = state.drafted;
+  result.point_mass = state.point_mass;
+  result.found = state.found;
   result.epoch = state.epoch;
+  if (state.model != 0u) {
+    let read = state.length + 1u;
+    state.read = min(select(read, max(read, state.cursor), state.own == 1u), state.length + count);
+  }
   state.length += count;
   state.cursor = state.length;
+  state.drafted = state.model;
+  state.point_mass = 0u;
   state.epoch += 1u;
   state.halted = vec2<u32>(halt);
   result.length = state.length;

@@ -2,7 +2,7 @@
 // whoever does it. Expects pass.wgsl and cache.wgsl.
 //
 // partials: [chunk, M, heads] of QUADS vec4 of the values' weighted sum and one more: greatest score, sum of weights.
-struct Shape {
+struct Attend {
   heads: u32,
   kv_heads: u32,
   heads_per_kv: u32,
@@ -14,13 +14,14 @@ struct Shape {
   scale: f32,
   softcap: f32,    // scores s become softcap * tanh(s / softcap)
 }
-@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(12) var<uniform> attend: Attend;
 
-// The first position that row m sees, and the one behind the last.
+// The first position that row m sees, and the one behind the last. A row that has nothing to do, in a tile with others, sees what
+// the last of those does.
 fn sight_of(m: u32) -> vec2<u32> {
-  let end = min(position(m), pass_.capacity - 1u) + 1u;
+  let end = min(position(min(m, live() - 1u)), pass_.capacity - 1u) + 1u;
 {%- if window %}
-  return vec2<u32>(end - min(end, shape.window), end);
+  return vec2<u32>(end - min(end, attend.window), end);
 {%- else %}
   return vec2<u32>(0u, end);
 {%- endif %}
@@ -28,7 +29,7 @@ fn sight_of(m: u32) -> vec2<u32> {
 fn sees(sight: vec2<u32>, position: u32) -> bool { return {% if window %}position >= sight.x && {% endif %}position < sight.y; }
 
 fn partial_at(chunk: u32, m: u32, head: u32) -> u32 {
-  return ((chunk * shape.rows + m) * shape.heads + head) * (QUADS + 1u);
+  return ((chunk * attend.rows + m) * attend.heads + head) * (QUADS + 1u);
 }
 
 // Of no chunk: the greatest score and the sum of weights.

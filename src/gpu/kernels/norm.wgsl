@@ -16,6 +16,7 @@ var<workgroup> sums: array<f32, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  if (group.y >= live()) { return; }
   let row = group.y * shape.stride;
   var sum = 0.0;
   for (var i = local; i < shape.width; i += 64u) { sum = fma(branch[row + i], branch[row + i], sum); }
@@ -24,6 +25,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var total = 0.0;
   for (var i = 0u; i < 64u; i++) { total += sums[i]; }
   let scale = inverseSqrt(total / f32(shape.width) + shape.epsilon);
-  if (idle()) { return; }
   for (var i = local; i < shape.width; i += 64u) { x[row + i] += branch[row + i] * scale * gain[i]; }
 }

@@ -17,7 +17,7 @@ var<workgroup> totals: array<u32, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  if (idle()) { return; }
+  if (group.y >= live()) { return; }
 {%- if truncates %}
   let cut = cuts[group.y];
 {%- else %}

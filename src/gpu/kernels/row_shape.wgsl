@@ -5,4 +5,4 @@ struct RowShape {
 }
 @group(0) @binding(0) var<uniform> shape: RowShape;
 
-fn row_of(m: u32) -> u32 { return select(m, state.cursor - state.length, pass_.draft == 1u); }
+fn row_of(m: u32) -> u32 { return select(m, state.cursor - state.length, drafts()); }

@@ -12,7 +12,7 @@ var<workgroup> values: array<f32, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  if (idle()) { return; }
+  if (group.y >= live()) { return; }
   let row = group.y * shape.vocab;
   let begin = group.x * {{ slice }}u + local;
   let end = min((group.x + 1u) * {{ slice }}u, shape.vocab);

@@ -67,7 +67,7 @@ fn kept(base: u32, local: u32, threshold: u32) -> u32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-  if (idle()) { return; }
+  if (group.y >= live()) { return; }
   let base = row_of(group.y) * shape.vocab;
   var greatest = 0u;
   for (var s = 0u; s < shape.slices; s++) { greatest = max(greatest, sums[group.y * shape.slices + s].y); }

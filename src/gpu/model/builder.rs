@@ -2,13 +2,12 @@
 
 use std::rc::Rc;
 
+use super::tensors::{ATTENTION_OUTPUT, DOWN, GATE_UP, Parts, QKV, Tensors};
 use super::{Layer, Model, Projection};
-use crate::gguf::Header;
-use crate::gpu::layout::Layout;
 use crate::gpu::matrix::Matrix;
-use crate::gpu::ops::padded;
+use crate::gpu::ops::{Bias, padded};
 use crate::gpu::{Choice, Device, Error};
-use crate::model::{self, Config, Mixer, Norms, Role, Slot};
+use crate::model::{self, Mixer, Norms, Role, Slot};
 
 /// Where a tensor's rows go.
 #[derive(Clone)]
@@ -24,30 +23,22 @@ pub(super) enum Target {
 /// A model whose tensors have been given their places, before the first byte of them is read.
 pub(super) struct Builder<'a> {
     device: &'a Rc<Device>,
-    header: &'a Header,
-    config: &'a Config,
-    slots: &'a [Option<Slot>],
+    tensors: Tensors<'a>,
     choice: Choice,
     /// One a tensor of the header.
     pub targets: Vec<Target>,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(
-        device: &'a Rc<Device>,
-        header: &'a Header,
-        config: &'a Config,
-        slots: &'a [Option<Slot>],
-        choice: Choice,
-    ) -> Result<Self, Error> {
-        let head_dims = config.plan.layers.iter().map(|layer| layer.attention().head_dim);
+    pub(super) fn new(device: &'a Rc<Device>, tensors: Tensors<'a>, choice: &Choice) -> Result<Self, Error> {
+        let head_dims = tensors.config.plan.layers.iter().map(|layer| layer.attention().head_dim);
         if let Some(head_dim) = head_dims.into_iter().find(|head_dim| !head_dim.is_multiple_of(4)) {
             return Err(Error::Unsupported(format!(
                 "heads of {head_dim} elements are not whole vectors of 4"
             )));
         }
-        let targets = vec![Target::Nowhere; header.tensors.len()];
-        Ok(Self { device, header, config, slots, choice, targets })
+        let targets = vec![Target::Nowhere; tensors.header.tensors.len()];
+        Ok(Self { device, tensors, choice: choice.clone(), targets })
     }
 
     pub(super) fn allocate(
@@ -56,9 +47,9 @@ impl<'a> Builder<'a> {
         head: Projection,
         capacity: usize,
     ) -> Result<Model, Error> {
-        let config = self.config.clone();
+        let config = self.tensors.config.clone();
         let output_gain = self.vector(None, &[Role::OutputNorm])?;
-        for (target, slot) in self.targets.iter_mut().zip(self.slots) {
+        for (target, slot) in self.targets.iter_mut().zip(self.tensors.slots) {
             if let Some(Slot { role, .. }) = slot
                 && role.is_rope_factor()
             {
@@ -70,7 +61,7 @@ impl<'a> Builder<'a> {
         Ok(Model {
             device: Rc::clone(self.device),
             config,
-            choice: self.choice,
+            choice: self.choice.clone(),
             embedding,
             head,
             rotations: Vec::new(),
@@ -88,36 +79,20 @@ impl<'a> Builder<'a> {
         let Mixer::Attention(attention) = &plan.mixer;
         let after = plan.norms == Norms::BeforeAndAfter;
         let heads = [Role::QNorm, Role::KNorm];
-        let qkv = [(Role::Q, Role::QBias), (Role::K, Role::KBias), (Role::V, Role::VBias)];
+        let (attention_gain, qkv) = self.normed(index, Role::AttentionNorm, QKV)?;
+        let (mlp_gain, gate_up) = self.normed(index, Role::MlpNorm, GATE_UP)?;
         Ok(Layer {
             plan: *plan,
-            attention_gain: self.vector(l, &[Role::AttentionNorm])?,
-            qkv: self.projection(index, Role::Qkv, &qkv)?,
+            attention_gain,
+            qkv,
             head_gains: attention.qk_norm.then(|| self.vector(l, &heads)).transpose()?,
-            attention_output: self.projection(
-                index,
-                Role::AttentionOutput,
-                &[(Role::AttentionOutput, Role::AttentionOutputBias)],
-            )?,
+            attention_output: self.projection(index, ATTENTION_OUTPUT)?,
             attention_post_gain: after.then(|| self.vector(l, &[Role::AttentionPostNorm])).transpose()?,
-            mlp_gain: self.vector(l, &[Role::MlpNorm])?,
-            gate_up: self.projection(
-                index,
-                Role::GateUp,
-                &[(Role::Gate, Role::GateBias), (Role::Up, Role::UpBias)],
-            )?,
-            down: self.projection(index, Role::Down, &[(Role::Down, Role::DownBias)])?,
+            mlp_gain,
+            gate_up,
+            down: self.projection(index, DOWN)?,
             mlp_post_gain: after.then(|| self.vector(l, &[Role::MlpPostNorm])).transpose()?,
         })
-    }
-
-    fn tensors(&self, layer: Option<usize>, roles: &[Role]) -> Result<Vec<usize>, Error> {
-        let find = |&role| {
-            let slot = Slot { layer, role };
-            model::position(self.slots, layer, role)
-                .ok_or_else(|| Error::Device(format!("no tensor for {slot:?}")))
-        };
-        roles.iter().map(find).collect()
     }
 
     /// One matrix of the rows of `roles`, one after the other.
@@ -127,15 +102,11 @@ impl<'a> Builder<'a> {
         roles: &[Role],
         may_split: bool,
     ) -> Result<Rc<Matrix>, Error> {
-        let indices = self.tensors(layer, roles)?;
-        let tensors: Vec<_> = indices.iter().map(|&i| &self.header.tensors[i]).collect();
-        let layout = tensors.iter().map(|t| Layout::of(t.format)).reduce(Layout::join);
-        let Some(layout) = layout else { return Err(Error::Device("a matrix of no tensors".into())) };
-        let rows = tensors.iter().zip(roles).map(|(tensor, role)| self.config.rows_of(*role, tensor)).sum();
-        let columns = tensors[0].columns();
-        let what = &tensors[0].name;
-        let order = self.choice.order(layout, [columns, rows]);
-        let matrix = Rc::new(Matrix::new(self.device, what, layout, order, [columns, rows], may_split)?);
+        let indices = self.tensors.indices(layer, roles)?;
+        let shape = self.tensors.shape(layer, roles)?;
+        let tensors: Vec<_> = indices.iter().map(|&i| &self.tensors.header.tensors[i]).collect();
+        let kernels = self.choice.kernels(shape);
+        let matrix = Rc::new(Matrix::new(self.device, &tensors[0].name, shape, kernels, may_split)?);
         let mut first = 0;
         for (&i, tensor) in indices.iter().zip(&tensors) {
             self.targets[i] = Target::Rows(Rc::clone(&matrix), first);
@@ -144,26 +115,42 @@ impl<'a> Builder<'a> {
         Ok(matrix)
     }
 
-    /// One matrix of the rows of several roles, each with that of its bias; in the file they may be `together`.
-    fn projection(
-        &mut self,
-        layer: usize,
-        together: Role,
-        roles: &[(Role, Role)],
-    ) -> Result<Projection, Error> {
+    /// One matrix of the rows of several roles; in the file they may be together. The tensors of their biases, each with the first
+    /// row that it is of.
+    fn rows_of(&mut self, layer: usize, parts: Parts) -> Result<(Rc<Matrix>, Vec<(usize, usize)>), Error> {
         let mut first = 0;
         let mut biases = Vec::new();
-        for &(role, bias) in roles {
-            biases.push((first, bias));
-            first += model::outputs(&self.config.plan.layers[layer], role).unwrap_or_default();
+        for &(role, bias) in parts.1 {
+            let tensor = model::position(self.tensors.slots, Some(layer), bias);
+            biases.extend(tensor.map(|tensor| (first, tensor)));
+            let outputs = model::outputs(&self.tensors.config.plan.layers[layer], role);
+            first += outputs.unwrap_or_default();
         }
-        let layer = Some(layer);
-        let matrices = match model::position(self.slots, layer, together) {
-            Some(_) => vec![together],
-            None => roles.iter().map(|(matrix, _)| *matrix).collect(),
-        };
-        let matrix = self.matrix(layer, &matrices, false)?;
-        Ok(Projection { bias: self.bias(layer, &biases, matrix.rows)?, matrix })
+        let matrix = self.matrix(Some(layer), &self.tensors.matrices(layer, parts), false)?;
+        Ok((matrix, biases))
+    }
+
+    fn projection(&mut self, layer: usize, parts: Parts) -> Result<Projection, Error> {
+        let (matrix, biases) = self.rows_of(layer, parts)?;
+        let bias = self.bias(&biases, matrix.rows)?;
+        Ok(Projection { matrix, bias })
+    }
+
+    /// A projection behind a norm, and the norm's gain, with the biases behind it.
+    fn normed(
+        &mut self,
+        layer: usize,
+        norm: Role,
+        parts: Parts,
+    ) -> Result<(wgpu::Buffer, Projection), Error> {
+        let (matrix, biases) = self.rows_of(layer, parts)?;
+        let behind = if biases.is_empty() { 0 } else { matrix.rows };
+        let gain = self.vector_and(Some(layer), &[norm], behind)?;
+        for &(first, tensor) in &biases {
+            self.targets[tensor] = Target::Values(gain.clone(), padded(matrix.columns) + first);
+        }
+        let bias = (!biases.is_empty()).then_some(Bias::BehindGain);
+        Ok((gain, Projection { matrix, bias }))
     }
 
     /// The head: a matrix of its own, or the embedding where it is tied.
@@ -172,39 +159,42 @@ impl<'a> Builder<'a> {
             Some(embedding) => Rc::clone(embedding),
             None => self.matrix(None, &[Role::Output], true)?,
         };
-        let rows = matrix.rows;
-        Ok(Projection { matrix, bias: self.bias(None, &[(0, Role::OutputBias)], rows)? })
+        let bias = model::position(self.tensors.slots, None, Role::OutputBias).map(|tensor| (0, tensor));
+        let bias = self.bias(bias.as_slice(), matrix.rows)?;
+        Ok(Projection { matrix, bias })
     }
 
     /// The biases of a matrix of `rows` rows, each with the first row that it is of; zeros for those that the model does
     /// not have, and nothing where it has none of them.
-    fn bias(
-        &mut self,
-        layer: Option<usize>,
-        biases: &[(usize, Role)],
-        rows: usize,
-    ) -> Result<Option<wgpu::Buffer>, Error> {
-        let found = biases
-            .iter()
-            .filter_map(|&(first, role)| Some((first, model::position(self.slots, layer, role)?)));
-        let found: Vec<_> = found.collect();
-        let Some(&(_, i)) = found.first() else { return Ok(None) };
-        let buffer = self.device.storage(&self.header.tensors[i].name, rows as u64)?;
-        for (first, i) in found {
-            self.targets[i] = Target::Values(buffer.clone(), first);
+    fn bias(&mut self, biases: &[(usize, usize)], rows: usize) -> Result<Option<Bias>, Error> {
+        let Some(&(_, tensor)) = biases.first() else { return Ok(None) };
+        let buffer = self.device.storage(&self.tensors.header.tensors[tensor].name, rows as u64)?;
+        for &(first, tensor) in biases {
+            self.targets[tensor] = Target::Values(buffer.clone(), first);
         }
-        Ok(Some(buffer))
+        Ok(Some(Bias::Own(buffer)))
     }
 
     /// The values of `roles`, one after the other, padded to whole blocks.
     pub(super) fn vector(&mut self, layer: Option<usize>, roles: &[Role]) -> Result<wgpu::Buffer, Error> {
-        let indices = self.tensors(layer, roles)?;
-        let length: usize = indices.iter().map(|&i| self.header.tensors[i].columns()).sum();
-        let buffer = self.device.storage(&self.header.tensors[indices[0]].name, padded(length) as u64)?;
+        self.vector_and(layer, roles, 0)
+    }
+
+    /// The same with room for so many more values behind.
+    fn vector_and(
+        &mut self,
+        layer: Option<usize>,
+        roles: &[Role],
+        behind: usize,
+    ) -> Result<wgpu::Buffer, Error> {
+        let indices = self.tensors.indices(layer, roles)?;
+        let length: usize = indices.iter().map(|&i| self.tensors.header.tensors[i].columns()).sum();
+        let name = &self.tensors.header.tensors[indices[0]].name;
+        let buffer = self.device.storage(name, (padded(length) + behind) as u64)?;
         let mut first = 0;
         for &i in &indices {
             self.targets[i] = Target::Values(buffer.clone(), first);
-            first += self.header.tensors[i].columns();
+            first += self.tensors.header.tensors[i].columns();
         }
         Ok(buffer)
     }

@@ -2,8 +2,11 @@
 
 use std::rc::Rc;
 
+use super::tensors::Tensors;
 use super::{Builder, Fuse, Ids, Model, Projection};
 use crate::gguf;
+use crate::gpu::choice::Shapes;
+use crate::gpu::ops::Bias;
 use crate::gpu::plan::Plan;
 use crate::gpu::{Device, Error, ops};
 use crate::model::draft::{Input, Origin};
@@ -12,6 +15,12 @@ use crate::round::Fit;
 use crate::source::ByteSource;
 
 impl Model {
+    /// The shapes of the matrices of the draft that `description` describes.
+    pub fn draft_shapes(header: &gguf::Header, description: &model::Draft) -> Shapes {
+        let model::Draft { config, slots, .. } = description;
+        Tensors { header, config, slots }.shapes()
+    }
+
     /// Loads the draft that `description` describes for `target`, [beside](model::Draft::beside) which it runs: what is the
     /// target's is shared with it.
     pub async fn load_draft<S: ByteSource>(
@@ -21,7 +30,8 @@ impl Model {
     ) -> Result<Self, Error> {
         let (device, capacity) = (&target.device, target.capacity);
         let model::Draft { config, slots, .. } = description;
-        let mut builder = Builder::new(device, stream.header(), config, slots, target.choice)?;
+        let tensors = Tensors { header: stream.header(), config, slots };
+        let mut builder = Builder::new(device, tensors, &target.choice)?;
         let embedding = match description.embedding {
             Origin::Own => builder.matrix(None, &[Role::TokenEmbedding], true)?,
             Origin::Target => Rc::clone(&target.embedding),
@@ -70,7 +80,7 @@ impl Projection {
     fn select(&self, device: &Device, ids: &[u32]) -> Result<Self, Error> {
         let (what, rows) = ("the draft's head", device.storage_with("rows to select", ids)?);
         let matrix = Rc::new(ops::select(device, what, &self.matrix, ids.len(), &rows)?);
-        let Some(all) = &self.bias else { return Ok(Self { matrix, bias: None }) };
+        let Some(all) = self.own_bias() else { return Ok(Self { matrix, bias: None }) };
         let bias = device.storage(what, ids.len() as u64)?;
         let mut plan = Plan::default();
         plan.steps.push(ops::gather(
@@ -82,7 +92,7 @@ impl Projection {
             (&bias, 0..ids.len()),
         )?);
         plan.run(device);
-        Ok(Self { matrix, bias: Some(bias) })
+        Ok(Self { matrix, bias: Some(Bias::Own(bias)) })
     }
 }
 
@@ -92,6 +102,7 @@ impl Ids {
         const NONE: u32 = u32::MAX;
         let mut draft_id = vec![NONE; vocab];
         ids.iter().enumerate().for_each(|(own, target)| draft_id[*target as usize] = own as u32);
-        Ok(Self { draft_id: device.storage_with("draft ids", &draft_id)?, vocab })
+        let draft_id = device.storage_with("draft ids", &draft_id)?;
+        Ok(Self { draft_id, target_id: device.storage_with("target ids", ids)?, vocab })
     }
 }

@@ -4,22 +4,12 @@ use minijinja::{Value, context};
 
 use super::{Positions, padded};
 use crate::gpu::cache::{CacheLayout, chunks};
+use crate::gpu::choice::Form;
 #[cfg(any(test, feature = "rigs"))]
 use crate::gpu::plan::Cost;
 use crate::gpu::plan::Step;
 use crate::gpu::{Device, Error};
 use crate::model;
-
-/// How attention spreads over a machine. Every form gives the same bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::gpu) struct Form {
-    /// Invocations of a workgroup: one for each key of a chunk, or for every four.
-    pub workgroup: usize,
-    /// Most queries of a workgroup, unless one row has more.
-    pub queries: usize,
-    /// Workgroups that share a row's chunks, whose sums a second dispatch merges; `None`: one has them all.
-    pub splits: Option<usize>,
-}
 
 /// Most query heads of a workgroup.
 const MAX_HEADS: usize = 8;
@@ -43,11 +33,33 @@ pub(in crate::gpu) struct Attention<'a> {
     pub partials: &'a wgpu::Buffer,
 }
 
-impl Attention<'_> {
+/// Sums of chunks that are to be merged: by [`Sums::step`], or by a matvec that reads what they come to.
+pub(in crate::gpu) struct Sums<'a> {
+    pub(super) partials: &'a wgpu::Buffer,
+    /// `Attend` of `merge.wgsl`.
+    pub(super) attend: wgpu::Buffer,
+    /// What `merge.wgsl` needs.
+    pub(super) context: Value,
+}
+
+impl<'a> Attention<'a> {
+    /// The chunks' sums, and their merging where there are others to merge with.
     pub(in crate::gpu) fn steps(&self, device: &Device) -> Result<Vec<Step>, Error> {
-        let &Self { attention: a, rows, positions, form, layout, .. } = self;
+        let (step, sums) = self.split(device)?;
+        let merge = sums.map(|sums| {
+            let &Self { attention: a, rows, positions: Positions { state, pass }, out, .. } = self;
+            let buffers = [(1, sums.partials), (2, out), (7, state), (8, pass), (12, &sums.attend)];
+            let workgroups = [(a.q_width() / 4).div_ceil(64), rows];
+            Step::new(device, "attention_merge.wgsl", &sums.context, &buffers, workgroups)
+        });
+        Ok(std::iter::once(step).chain(merge.transpose()?).collect())
+    }
+
+    /// The dispatch that reads the cache, and the sums that it leaves to be merged, if it does not do that itself.
+    pub(in crate::gpu) fn split(&self, device: &Device) -> Result<(Step, Option<Sums<'a>>), Error> {
+        let &Self { attention: a, rows, positions, form, layout, partials, .. } = self;
         let shared = a.heads / a.kv_heads;
-        let shape = device.uniform(&[
+        let attend = device.uniform(&[
             a.heads as u32,
             a.kv_heads as u32,
             shared as u32,
@@ -70,32 +82,18 @@ impl Attention<'_> {
             split => form.splits.is_some(),
             ..sight.clone()
         };
-        let step = |kernel, context: &Value, buffers: [(u32, &wgpu::Buffer); 3], workgroups| {
-            let [shape, state, pass] = [(0, &shape), (7, positions.state), (8, positions.pass)];
-            let buffers: Vec<_> = buffers.into_iter().chain([shape, state, pass]).collect();
-            Step::new::<3>(device, kernel, context, &buffers, workgroups)
-        };
-        let tiles = [a.heads / heads, rows / tile];
-        let Some(splits) = form.splits else {
-            let buffers = [(1, self.q), (2, self.out), (3, self.cache)];
-            return Ok(vec![step("attention.wgsl", &context, buffers, [tiles[0], tiles[1], 1])?]);
-        };
-        let buffers = [(1, self.q), (2, self.partials), (3, self.cache)];
-        let chunks = step("attention.wgsl", &context, buffers, [tiles[0], tiles[1], splits])?;
-        let merge = Step::new(
-            device,
-            "attention_merge.wgsl",
-            &sight,
-            &[
-                (0, &shape),
-                (1, self.partials),
-                (2, self.out),
-                (7, positions.state),
-                (8, positions.pass),
-            ],
-            [(a.q_width() / 4).div_ceil(64), rows],
-        )?;
-        Ok(vec![chunks, merge])
+        let buffers = [
+            (1, self.q),
+            (2, if form.splits.is_some() { partials } else { self.out }),
+            (3, self.cache),
+            (7, positions.state),
+            (8, positions.pass),
+            (12, &attend),
+        ];
+        let workgroups = [a.heads / heads, rows / tile, form.splits.unwrap_or(1)];
+        let step = Step::new(device, "attention.wgsl", &context, &buffers, workgroups)?;
+        let sums = form.splits.map(|_| Sums { partials, attend, context: sight });
+        Ok((step, sums))
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use minijinja::context;
 
+use crate::gpu::choice::Shape;
 use crate::gpu::layout::Order;
 use crate::gpu::matrix::Matrix;
 use crate::gpu::plan::{Plan, Step};
@@ -34,9 +35,9 @@ pub(in crate::gpu) fn select(
     rows: usize,
     ids: &wgpu::Buffer,
 ) -> Result<Matrix, Error> {
-    let shape = [matrix.columns, rows];
-    let selected = Matrix::new(device, what, matrix.layout, matrix.order, shape, true)?;
-    let word_major = matrix.order == Order::WordMajor;
+    let shape = Shape { layout: matrix.layout, columns: matrix.columns, rows };
+    let selected = Matrix::new(device, what, shape, matrix.kernels, true)?;
+    let word_major = matrix.order() == Order::WordMajor;
     let mut plan = Plan::default();
     for to in &selected.parts {
         for part in &matrix.parts {

@@ -5,21 +5,27 @@ mod attention;
 mod embed;
 mod fuse;
 mod gather;
+mod heads;
 mod keep;
+mod lookup;
 mod matvec;
 mod norm;
+mod pick;
 mod rope;
 mod spread;
 
 #[cfg(any(test, feature = "rigs"))]
 pub(super) use attention::attention_cost;
-pub(super) use attention::{Attention, Form, partial_words};
+pub(super) use attention::{Attention, Sums, partial_words};
 pub(super) use embed::Embed;
 pub(super) use fuse::Fuse;
 pub(super) use gather::{gather, select};
-pub(super) use keep::Keep;
-pub(super) use matvec::{Epilogue, Matvec};
+pub(super) use heads::Heads;
+pub(super) use keep::{Keep, Kept};
+pub(super) use lookup::lookup;
+pub(super) use matvec::{Bias, Epilogue, Matvec};
 pub(super) use norm::Norm;
+pub(super) use pick::pick;
 pub(super) use rope::Rope;
 pub(super) use spread::spread;
 
@@ -43,7 +49,7 @@ pub(super) struct Positions<'a> {
 /// What the kernels' `order` and `layout` files need.
 fn weights_context(matrix: &Matrix) -> Value {
     context! {
-        order => context! { file => matrix.order.file() },
+        order => context! { file => matrix.order().file() },
         layout => context! { file => matrix.layout.file() },
         params => matrix.layout.params_words(),
         group => matrix.layout.group,

@@ -15,6 +15,8 @@ use crate::verify::{Choices as _, Draft, KINDS, Lenience, Sampled, VERIFIERS};
 pub struct Replayed {
     /// Rounds.
     pub rounds: usize,
+    /// Of these, with a proposal from the lookup.
+    pub found: usize,
     /// Tokens drawn or verified.
     pub decisions: usize,
     /// Proposed tokens that were accepted.
@@ -62,16 +64,20 @@ pub async fn replay(device: &Rc<Device>, rounds: usize, seed: u64) -> Result<Rep
         let mut rig = Rig::new(device, *vocab, gamma, 0.5, rules)?;
         let share = rounds / cases.len() + usize::from(i < rounds % cases.len());
         for round in 0..share {
-            // Draft model, host and nobody propose by turns.
+            // Draft model, host, lookup and nobody propose by turns.
             let proposal: Vec<u32> = (0..gamma).map(|j| (round * 7 + j * j) as u32 % 11).collect();
             let proposal = match round % 4 {
                 0 => Proposal::chain(proposal[..round / 4 % (gamma + 1)].to_vec()),
+                1 if round % 8 == 1 => Proposal::Device { lookup: gamma, model: gamma - 1 },
                 _ => Proposal::model(gamma),
             };
             let decided = rig.round(&proposal).await?;
             check(&decided, *vocab, rules)
                 .map_err(|what| Error::SelfTest(format!("{name}, round {round}: {what}")))?;
             all.rounds += 1;
+            all.found += usize::from(
+                matches!(proposal, Proposal::Device { lookup: 1.., .. }) && decided.draft.is_empty(),
+            );
             all.decisions += decided.proposal.len() + decided.tokens.len();
             all.accepted += decided.accepted;
         }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use minijinja::context;
 
 use crate::gpu::device::Pending;
-use crate::gpu::ops::Positions;
+use crate::gpu::ops::{self, Positions};
 use crate::gpu::plan::{Plan, Step};
 use crate::gpu::sampler::{Commit, Laws, Mode, Tail, residual_words, slices};
 use crate::gpu::session::MAX_ROWS;
-use crate::gpu::words::{self, State};
+use crate::gpu::words::{self, Kind, State};
 use crate::gpu::{Device, Error};
 use crate::round::{Proposal, Rules};
 use crate::sampling::random::Philox;
@@ -72,6 +72,8 @@ pub struct Rig {
     pub(in crate::gpu) state: wgpu::Buffer,
     result: wgpu::Buffer,
     readback: wgpu::Buffer,
+    /// The lookup, also of single tokens.
+    looking: Plan,
     /// One step of the draft.
     pub(in crate::gpu) drafting: Plan,
     /// Verification of `gamma` proposals.
@@ -98,14 +100,14 @@ impl Rig {
         let residuals = device.storage("residuals", residual_words(vocab) as u64)?;
         let mode = Mode::new(rules)?;
         let plan = |side: &Side, rows: usize, drafts: bool| -> Result<Plan, Error> {
-            let pass = words::Pass { draft: u32::from(drafts), back: 0, capacity: CAPACITY as u32 };
+            let kind = if drafts { Kind::Draft } else { Kind::Verify };
+            let pass = words::Pass { kind: kind as u32, capacity: CAPACITY as u32 };
             let pass = device.uniform(words::of(&pass));
             let positions = Positions { state: &state, pass: &pass };
             let tail = Tail {
                 device,
                 vocab,
                 rows,
-                x_row: 0,
                 positions,
                 logits: &side.logits,
                 best: &side.best,
@@ -128,6 +130,7 @@ impl Rig {
         let words = (2 * gamma + 1) * vocab + words::count::<words::Result>() + gamma;
         Ok(Self {
             readback: device.readback(words as u64),
+            looking: Plan { steps: vec![ops::lookup(device, &tokens, &state, 1)?] },
             device: Rc::clone(device),
             vocab,
             gamma,
@@ -145,17 +148,22 @@ impl Rig {
     }
 
     /// The state of this sequence.
-    fn state_now(&self, drafted: usize, point_mass: bool) -> State {
+    fn state_now(&self, [lookup, model]: [usize; 2]) -> State {
         let last = self.context.len() as u32 - 1;
         State {
             length: last,
             cursor: last,
-            drafted: drafted as u32,
-            point_mass: u32::from(point_mass),
+            drafted: model as u32,
+            point_mass: 0,
+            lookup: lookup as u32,
+            model: model as u32,
             limit: CAPACITY as u32,
             epoch: self.epoch,
             seed: [self.seed as u32, (self.seed >> 32) as u32],
             halted: [0; 2],
+            read: last,
+            found: 0,
+            own: 1,
         }
     }
 
@@ -165,18 +173,25 @@ impl Rig {
             self.context.truncate(2);
         }
         let (device, length) = (Rc::clone(&self.device), self.context.len());
-        let drafted = proposal.len().min(self.gamma);
-        let (found, steps) = match proposal {
-            Proposal::Tokens(tree) => (&tree.tokens()[..drafted], 0),
-            Proposal::Device { .. } => (&[][..], drafted),
+        let most = proposal.len().min(self.gamma);
+        let (found, [lookup, steps]) = match proposal {
+            Proposal::Tokens(tree) => (&tree.tokens()[..most], [0; 2]),
+            Proposal::Device { lookup, model } => (&[][..], [*lookup, *model].map(|n| n.min(self.gamma))),
         };
         device.write(&self.tokens, 0, &self.context);
         if !found.is_empty() {
             device.write(&self.tokens, length as u64, found);
         }
-        device.write(&self.state, 0, words::of(&self.state_now(drafted, steps == 0)));
+        let mut state = self.state_now([lookup, steps]);
+        if !found.is_empty() {
+            (state.drafted, state.point_mass) = (most as u32, 1);
+        }
+        device.write(&self.state, 0, words::of(&state));
         let mut encoder = device.encoder();
         let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        if lookup > 0 {
+            self.looking.encode(&device, &mut compute);
+        }
         (0..steps).for_each(|_| self.drafting.encode(&device, &mut compute));
         drop(compute);
         let mut at = 0;
@@ -190,29 +205,31 @@ impl Rig {
             at += words as u64 * 4;
         };
         // The commit overwrites the proposal, so that is copied before.
-        copy(&mut encoder, &self.tokens, length, drafted);
+        copy(&mut encoder, &self.tokens, length, most);
         let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         self.verifying.encode(&device, &mut compute);
         drop(compute);
         copy(&mut encoder, &self.result, 0, words::count::<words::Result>());
-        copy(&mut encoder, &self.target.laws.rows, 0, (drafted + 1) * self.vocab);
+        copy(&mut encoder, &self.target.laws.rows, 0, (most + 1) * self.vocab);
         copy(&mut encoder, &self.draft.laws.rows, 0, steps * self.vocab);
         let index = device.submit(encoder);
         let mut pending: Pending = device.map(&self.readback, at as usize / 4, index);
         let words = pending.words(&device).await?;
 
-        let (proposal, rest) = words.split_at(drafted);
+        let (proposal, rest) = words.split_at(most);
         let (result, rest) = rest.split_at(words::count::<words::Result>());
-        let (target, draft) = rest.split_at((drafted + 1) * self.vocab);
+        let (target, draft) = rest.split_at((most + 1) * self.vocab);
         let result: words::Result = words::read(result);
+        let drafted = result.drafted as usize;
+        let draws = if result.point_mass == 1 { 0 } else { drafted };
         let (accepted, committed) = (result.accepted as usize, (result.committed as usize).min(MAX_ROWS));
         let tokens = result.tokens[..committed].to_vec();
         let tested = drafted.min(accepted + 1);
         let decided = Decided {
             context: self.context.clone(),
-            proposal: proposal.to_vec(),
-            target: target.to_vec(),
-            draft: draft.to_vec(),
+            proposal: proposal[..drafted].to_vec(),
+            target: target[..(drafted + 1) * self.vocab].to_vec(),
+            draft: draft[..draws * self.vocab].to_vec(),
             epoch: self.epoch,
             accepted,
             overlaps: result.overlaps[..tested].to_vec(),
@@ -225,8 +242,15 @@ impl Rig {
     }
 
     /// `count` texts of `length` tokens behind the prompt `[0, 1]`, each with a seed of its own. Everything stays on the
-    /// device until the end. `frozen` takes the round's number out of the random counters: a sampler that is wrong.
-    pub async fn texts(&mut self, count: usize, length: usize, frozen: bool) -> Result<Vec<Vec<u32>>, Error> {
+    /// device until the end. `lookup`: whether what is found in the text is proposed before the draft is asked. `frozen` takes
+    /// the round's number out of the random counters: a sampler that is wrong.
+    pub async fn texts(
+        &mut self,
+        count: usize,
+        length: usize,
+        lookup: bool,
+        frozen: bool,
+    ) -> Result<Vec<Vec<u32>>, Error> {
         /// Rounds of one command buffer.
         const BATCH: usize = 128;
         let device = Rc::clone(&self.device);
@@ -238,12 +262,16 @@ impl Rig {
         self.context.truncate(2);
         device.write(&self.tokens, 0, &self.context);
         let limit = (self.context.len() + length) as u32;
-        let state = State { limit, ..self.state_now(self.gamma, false) };
+        let asked = if lookup { self.gamma } else { 0 };
+        let state = State { limit, ..self.state_now([asked, self.gamma]) };
         device.write(&self.state, 0, words::of(&state));
         while device.download(&texts, 1).await?[0] < count as u32 {
             let mut encoder = device.encoder();
             let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for _ in 0..BATCH {
+                if lookup {
+                    self.looking.encode(&device, &mut compute);
+                }
                 (0..self.gamma).for_each(|_| self.drafting.encode(&device, &mut compute));
                 self.verifying.encode(&device, &mut compute);
                 record.encode(&device, &mut compute);

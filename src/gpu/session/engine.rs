@@ -3,14 +3,15 @@
 use std::rc::Rc;
 
 use super::clock::Clock;
+use super::ring::Flight;
 use super::runner::{Hidden, Pass, Runner};
-use super::{Known, MAX_IN_FLIGHT, MAX_ROWS, RESULT_WORDS, Session, row_count};
+use super::{MAX_IN_FLIGHT, MAX_ROWS, PREFILL_ROWS, RESULT_WORDS, Session};
 use crate::gpu::Error;
 use crate::gpu::model::Model;
 use crate::gpu::sampler::{self, Mode};
 use crate::gpu::words::{self, FAULT};
 use crate::model::Config;
-use crate::round::{self, Counters, Engine, EngineInfo, Memory, Outcome, Proposal, Rules};
+use crate::round::{self, Counters, Engine, EngineInfo, Memory, MemoryUse, Outcome, Proposal, Rules, Source};
 use crate::verify;
 
 impl Engine for Session {
@@ -23,6 +24,9 @@ impl Engine for Session {
             adapter: self.device.adapter(),
             software: self.device.is_software(),
             variant: self.target.model.choice().to_string(),
+            threads: 0,
+            kv_cache: self.kv_cache,
+            kernels: self.target.model.choice().by_shape(),
         }
     }
 
@@ -48,6 +52,10 @@ impl Engine for Session {
 
     fn counters(&self) -> Counters {
         self.device.counters()
+    }
+
+    fn memory(&self) -> MemoryUse {
+        self.memory_use()
     }
 
     fn len(&self) -> usize {
@@ -92,7 +100,7 @@ impl Engine for Session {
         }
         self.device.write(&self.shared.sampling, 0, words::of(&words::Sampling::new(rules)));
         (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), rules.sampling.seed, 0);
-        self.known = Known::Stale;
+        (self.stale, self.found) = (true, 0);
         self.prepare_rounds()
     }
 
@@ -106,7 +114,7 @@ impl Engine for Session {
         let others = taps != self.shared.hidden.as_ref().map(|hidden| &hidden.taps);
         let hidden =
             taps.filter(|_| others).map(|taps| Hidden::new(&device, taps, self.capacity)).transpose()?;
-        let mut runner = Runner::new(&device, draft)?;
+        let mut runner = Runner::new(&device, draft, self.kv_cache)?;
         if self.mode.law.is_some() || self.mode.confident {
             runner.need_laws(&device)?;
         }
@@ -119,7 +127,7 @@ impl Engine for Session {
         self.shared.draft_rows = runner.law_rows();
         self.target.forget_plans(others);
         self.draft = Some(runner);
-        self.known = Known::Stale;
+        self.stale = true;
         self.fill(false)?;
         self.fill(true)?;
         self.prepare_rounds()?;
@@ -135,7 +143,7 @@ impl Engine for Session {
         for runner in std::iter::once(&mut self.target).chain(&mut self.draft) {
             runner.truncate(self.length);
         }
-        self.known = Known::Stale;
+        self.stale = true;
         Ok(())
     }
 
@@ -154,10 +162,11 @@ impl Engine for Session {
 
     /// A free slot, and nothing that needs to know what the rounds in flight will commit.
     fn ready(&self, proposal: &Proposal) -> bool {
-        // A first step must not begin before the context.
-        let caught_up =
-            matches!(self.known, Known::Rounds { drafted: Some(_) }) && self.behind() <= self.length;
-        let follows = proposal.is_empty() || matches!(proposal, Proposal::Device { .. }) && caught_up;
+        let follows = match proposal {
+            Proposal::Tokens(tree) => tree.tokens().is_empty(),
+            Proposal::Device { model: 0, .. } => true,
+            Proposal::Device { .. } => self.behind() <= PREFILL_ROWS,
+        };
         self.in_flight() == 0 || (self.in_flight() < MAX_IN_FLIGHT && follows)
     }
 
@@ -168,27 +177,28 @@ impl Engine for Session {
     fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
         assert!(self.ready(&proposal), "the rounds in flight must be collected first");
         let proposal = round::admit(self, proposal)?;
-        let drafted = proposal.len();
-        let mut passes = Vec::with_capacity(drafted + 1);
-        let (mut asked, mut point_mass) = (None, false);
-        match &proposal {
-            _ if drafted == 0 => {}
-            Proposal::Tokens(tree) => {
-                self.device.write(&self.shared.tokens, self.length as u64, tree.tokens());
-                point_mass = true;
-            }
-            Proposal::Device { drafter: round::DeviceDrafter::Model, steps } => {
-                let first = self.first_step()?;
-                passes.extend((0..*steps).map(|i| (true, if i == 0 { first } else { Pass::DraftNext })));
-                asked = Some(*steps);
-            }
+        let (found, wanted) = match &proposal {
+            Proposal::Tokens(tree) => (tree.tokens(), [0; 2]),
+            Proposal::Device { lookup, model } => (&[][..], [*lookup, *model]),
+        };
+        let asked = self.ask(wanted);
+        let ([lookup, model], looks) = (asked, wanted[0] > 0);
+        let most = 1 + found.len().max(lookup).max(model);
+        if !found.is_empty() {
+            self.device.write(&self.shared.tokens, self.length as u64, found);
         }
-        passes.push((false, Pass::Verify { rows: row_count(drafted + 1) }));
-        let encoder = self.encode(&passes)?;
-        self.write_round(drafted, point_mass);
-        self.known = Known::Rounds { drafted: asked };
+        let mut passes = Vec::with_capacity(model + 1);
+        if model > 0 {
+            passes.push((true, self.first_step()?));
+            passes.resize(model, (true, Pass::DraftNext));
+        }
+        passes.push((false, Pass::Verify { rows: most }));
+        let encoder = self.encode(looks, &passes)?;
+        self.write_round(found.len(), asked);
+        let behind = (model > 0).then(|| self.behind_after(asked));
+        let flight = Flight { most, looks, behind };
         let (result, clock) = (&self.shared.result, &self.clock);
-        self.ring.submit(&self.device, encoder, |encoder, slot| {
+        self.ring.submit(&self.device, encoder, flight, |encoder, slot| {
             encoder.copy_buffer_to_buffer(result, 0, slot, 0, RESULT_WORDS as u64 * 4);
             if let Some(clock) = clock {
                 clock.resolve(encoder, passes.len() > 1, slot, RESULT_WORDS);
@@ -198,7 +208,9 @@ impl Engine for Session {
     }
 
     async fn collect(&mut self) -> Result<Outcome, Error> {
-        let Some(words) = self.ring.collect(&self.device).await? else { return Ok(Outcome::default()) };
+        let Some((words, flight)) = self.ring.collect(&self.device).await? else {
+            return Ok(Outcome::default());
+        };
         let result: words::Result = words::read(&words);
         let [accepted, committed, length, drafted] =
             [result.accepted, result.committed, result.length, result.drafted].map(|n| n as usize);
@@ -213,18 +225,29 @@ impl Engine for Session {
         let before = self.length;
         self.length += committed;
         self.epoch = result.epoch + 1;
+        if flight.looks {
+            self.found = result.found as usize;
+        }
         self.target.read_to(self.length - 1);
-        if let (Known::Rounds { drafted: Some(_) }, Some(draft)) = (self.known, &mut self.draft) {
-            // What it read of its own proposal stands, unless it read its own states with it.
-            let own = if draft.model.fuse.is_some() { 0 } else { drafted.saturating_sub(1) };
+        let source = match (result.point_mass, flight.looks) {
+            _ if drafted == 0 => Source::Nobody,
+            (0, _) => Source::Model,
+            (_, true) => Source::Lookup,
+            (_, false) => Source::Host,
+        };
+        if let (Some(_), Some(draft)) = (flight.behind, &mut self.draft) {
+            // As commit.wgsl has it.
+            let own = source == Source::Model && draft.model.fuse.is_none();
+            let own = if own { drafted - 1 } else { 0 };
             draft.read_to((before + own).min(self.length - 1));
         }
         let times = |clock: &Clock| clock.ms(&words[RESULT_WORDS..]);
         let [draft_ms, verify_ms] = self.clock.as_ref().map_or([0.0; 2], times);
         let tested = drafted.min(accepted + 1);
         Ok(Outcome {
-            draft_ms: if drafted > 0 { draft_ms } else { 0.0 },
+            draft_ms: if flight.behind.is_some() { draft_ms } else { 0.0 },
             verify_ms,
+            source,
             drafted,
             accepted,
             tokens: result.tokens[..committed].to_vec(),

@@ -6,11 +6,13 @@
 
 mod body;
 mod clock;
+mod compile;
 mod engine;
 #[cfg(any(test, feature = "rigs"))]
 mod probe;
 mod ring;
 mod runner;
+mod usage;
 
 use std::rc::Rc;
 
@@ -22,28 +24,23 @@ use ring::Ring;
 use runner::{Hidden, Pass, Runner, Shared};
 
 use super::model::Model;
+use super::ops;
+use super::plan::Plan;
 use super::sampler::Mode;
 pub use super::words::MAX_ROWS;
 use super::words::{self, State};
 use super::{Device, Error};
+use crate::drafters::MIN_MATCH;
+use crate::model::CacheType;
 use crate::round::{Engine as _, Memory as _, Outcome, Proposal, Rules};
 
-/// Row counts that plans are made for; a pass takes the smallest that holds its rows.
-pub const ROW_COUNTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
 /// Rows of a prefill pass.
 const PREFILL_ROWS: usize = 64;
+/// Row counts of plans for a draft that catches up.
+const CATCH_UP_ROWS: [usize; 5] = [2, 4, 8, MAX_ROWS, PREFILL_ROWS];
 
 /// Words of a round's result.
 const RESULT_WORDS: usize = words::count::<words::Result>();
-
-/// What the host knows of the device's state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// It must be written before the next round.
-    Stale,
-    /// It follows from the rounds in flight; `drafted`: what the last of them asked of the draft, if it ran it.
-    Rounds { drafted: Option<usize> },
-}
 
 /// One sequence.
 pub struct Session {
@@ -53,14 +50,21 @@ pub struct Session {
     shared: Shared,
     ring: Ring,
     clock: Option<Clock>,
+    lookup: Plan,
     /// Tokens in the context, as far as rounds have been collected.
     length: usize,
     capacity: usize,
+    kv_cache: CacheType,
     mode: Mode,
     limit: usize,
     seed: u64,
     epoch: u32,
-    known: Known,
+    /// Whether the device's state must be written before the next round; otherwise it follows from the rounds in flight.
+    stale: bool,
+    /// What lookup and draft model were asked for in the last round.
+    asked: [usize; 2],
+    /// Tokens that the last lookup that is known could have proposed.
+    found: usize,
 }
 
 impl Session {
@@ -69,15 +73,30 @@ impl Session {
     /// # Errors
     /// [`Error::TooLarge`] where the KV cache does not fit the device.
     pub fn new(target: Rc<Model>, draft: Option<Rc<Model>>) -> Result<Self, Error> {
+        Self::with_kv_cache(target, draft, CacheType::default())
+    }
+
+    /// As [`Self::new`], with KV caches of `kv_cache`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_kv_cache(
+        target: Rc<Model>,
+        draft: Option<Rc<Model>>,
+        kv_cache: CacheType,
+    ) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
         let taps = draft.as_ref().and_then(|draft| draft.taps());
         let hidden = taps.map(|taps| Hidden::new(&device, taps, capacity)).transpose()?;
+        // A padded pass reads a few positions behind the last.
+        let tokens = device.storage("tokens", (capacity + PREFILL_ROWS) as u64)?;
+        let state = device.storage("state", words::count::<State>() as u64)?;
         let mut session = Self {
+            lookup: Plan { steps: vec![ops::lookup(&device, &tokens, &state, MIN_MATCH)?] },
             shared: Shared {
-                // A padded pass reads a few positions behind the last.
-                tokens: device.storage("tokens", (capacity + PREFILL_ROWS) as u64)?,
-                state: device.storage("state", words::count::<State>() as u64)?,
+                tokens,
+                state,
                 sampling: device.storage("sampling", words::count::<words::Sampling>() as u64)?,
                 result: device.storage("result", RESULT_WORDS as u64)?,
                 residuals: device.storage("residuals", 4)?,
@@ -86,18 +105,20 @@ impl Session {
             },
             ring: Ring::new(&device, RESULT_WORDS + CLOCK_WORDS),
             clock: Clock::new(&device),
-            target: Runner::new(&device, target)?,
-            draft: draft.map(|d| Runner::new(&device, d)).transpose()?,
+            target: Runner::new(&device, target, kv_cache)?,
+            draft: draft.map(|d| Runner::new(&device, d, kv_cache)).transpose()?,
             length: 0,
             capacity,
+            kv_cache,
             mode: Mode::default(),
             limit: capacity,
             seed: 0,
             epoch: 0,
-            known: Known::Stale,
+            stale: true,
+            asked: [0; 2],
+            found: 0,
             device,
         };
-        // What every generation needs is compiled while loading; the other row counts when they first come up.
         session.begin(&Rules::default(), capacity)?;
         Ok(session)
     }
@@ -117,7 +138,7 @@ impl Session {
     /// # Errors
     /// [`Error::TooLarge`] where its KV cache does not fit the device.
     pub fn another(&self) -> Result<Self, Error> {
-        Self::new(Rc::clone(&self.target.model), self.draft().cloned())
+        Self::with_kv_cache(Rc::clone(&self.target.model), self.draft().cloned(), self.kv_cache)
     }
 
     /// The device.
@@ -144,10 +165,10 @@ impl Session {
             if left == 0 {
                 return Ok(());
             }
-            let rows = if left >= PREFILL_ROWS { PREFILL_ROWS } else { row_count(left.min(MAX_ROWS)) };
-            self.write_state(cached);
-            self.known = Known::Stale;
-            let encoder = self.encode(&[(draft, Pass::Fill { rows })])?;
+            let rows = if left >= PREFILL_ROWS { PREFILL_ROWS } else { left.min(MAX_ROWS) };
+            self.write_state(cached, 0);
+            self.stale = true;
+            let encoder = self.encode(false, &[(draft, Pass::Fill { rows })])?;
             self.device.submit(encoder);
             if let Some(runner) = self.runner(draft) {
                 runner.read_to(cached + left.min(rows));
@@ -155,28 +176,34 @@ impl Session {
         }
     }
 
-    /// Committed tokens that the draft may not have read when the next round begins, the last one included. Where it reads
-    /// the target's states it reads all that the round before committed again, with those: as many as that could be, so
-    /// that the same plan serves every round.
-    fn behind(&self) -> usize {
-        let Some(draft) = &self.draft else { return 0 };
-        match self.known {
-            Known::Rounds { drafted: Some(drafted) } if draft.model.fuse.is_some() => drafted + 1,
-            Known::Rounds { drafted: Some(_) } if self.in_flight() > 0 => 2,
-            _ => self.length.saturating_sub(draft.len()),
-        }
+    /// What to ask for in a round that wants so much. Where a row costs something even if nobody turns out to have proposed a token
+    /// for it, the lookup is asked for what the last one could have proposed.
+    fn ask(&self, [lookup, model]: [usize; 2]) -> [usize; 2] {
+        if self.device.branches() { [lookup, model] } else { [lookup.min(self.found.max(model)), model] }
     }
 
-    /// The draft's first step of the next round: it may have to read several tokens to catch up.
+    /// Most committed tokens that the draft has not read when the next round begins, the last one included.
+    fn behind(&self) -> usize {
+        let read = self.draft.as_ref().map_or(0, |draft| draft.len());
+        let now = self.length.saturating_sub(read);
+        self.ring.flights().fold(now, |behind, flight| flight.behind.unwrap_or(behind + flight.most))
+    }
+
+    /// The same behind a round that asks for so many tokens. What the draft has read of its own proposal stands, unless it read
+    /// its own states with it; of what was found it reads nothing in that round.
+    fn behind_after(&self, [lookup, model]: [usize; 2]) -> usize {
+        let rereads = self.draft.as_ref().is_some_and(|draft| draft.model.fuse.is_some());
+        2.max(lookup + 1).max(if rereads { model + 1 } else { 0 })
+    }
+
+    /// The draft's first step of the next round: it may have to read several tokens to catch up, and does no more than it has to.
     fn first_step(&mut self) -> Result<Pass, Error> {
-        if self.behind() > MAX_ROWS {
+        if self.behind() > MAX_ROWS && self.in_flight() == 0 {
             self.fill(true)?;
-            self.known = Known::Stale;
         }
-        // More rows than it lags behind change nothing, and fewer plans are made; but none before the context.
-        let behind = self.behind().max(2);
-        let rows = Some(row_count(behind)).filter(|rows| *rows <= self.length);
-        Ok(Pass::DraftFirst { rows: rows.unwrap_or(behind.min(self.length)) })
+        let behind = self.behind();
+        let rows = CATCH_UP_ROWS.into_iter().find(|rows| *rows >= behind).unwrap_or(PREFILL_ROWS);
+        Ok(Pass::DraftFirst { rows })
     }
 
     /// [Submits](Session::submit) a round and waits for it.
@@ -189,30 +216,48 @@ impl Session {
         if draft { self.draft.as_mut() } else { Some(&mut self.target) }
     }
 
+    /// Says that the next pass goes on at position `length`, with `drafted` tokens behind that.
+    fn write_state(&self, length: usize, drafted: usize) {
+        let state = State { drafted: drafted as u32, ..self.state(length, [0; 2]) };
+        self.device.write(&self.shared.state, 0, words::of(&state));
+    }
+
     /// The device's state before a round behind `tokens[length]`.
-    fn state(&self, length: usize, drafted: usize, point_mass: bool) -> State {
+    fn state(&self, length: usize, [lookup, model]: [usize; 2]) -> State {
+        let draft = self.draft.as_ref();
         State {
             length: length as u32,
             cursor: length as u32,
-            drafted: drafted as u32,
-            point_mass: u32::from(point_mass),
+            drafted: model as u32,
+            point_mass: 0,
+            lookup: lookup as u32,
+            model: model as u32,
             limit: self.limit as u32,
             epoch: self.epoch,
             seed: [self.seed as u32, (self.seed >> 32) as u32],
             halted: [0; 2],
+            read: draft.map_or(0, |draft| draft.len()) as u32,
+            found: 0,
+            own: u32::from(draft.is_some_and(|draft| draft.model.fuse.is_none())),
         }
     }
 
-    /// Says that the next pass goes on at position `length`.
-    fn write_state(&self, length: usize) {
-        self.device.write(&self.shared.state, 0, words::of(&self.state(length, 0, false)));
-    }
-
-    /// Writes what the device does not know by itself for the next round.
-    fn write_round(&self, drafted: usize, point_mass: bool) {
-        let state = self.state(self.length - 1, drafted, point_mass);
-        let unknown = if self.known == Known::Stale { 0..words::count::<State>() } else { State::PROPOSAL };
-        self.device.write(&self.shared.state, unknown.start as u64, &words::of(&state)[unknown]);
+    /// Writes what the device does not know by itself for the next round: `found` tokens that stand behind the context already,
+    /// or what is asked of lookup and draft model. Mostly that is what the round before asked.
+    fn write_round(&mut self, found: usize, asked: [usize; 2]) {
+        let mut state = self.state(self.length - 1, asked);
+        if found > 0 {
+            (state.drafted, state.point_mass) = (found as u32, 1);
+        }
+        let words = match self.stale {
+            true => 0..words::count::<State>(),
+            false if found > 0 || asked != self.asked => State::PROPOSAL,
+            false => 0..0,
+        };
+        if !words.is_empty() {
+            self.device.write(&self.shared.state, words.start as u64, &words::of(&state)[words]);
+        }
+        (self.stale, self.asked) = (false, asked);
     }
 
     fn prepare(&mut self, draft: bool, pass: Pass) -> Result<(), Error> {
@@ -221,8 +266,8 @@ impl Session {
         runner.prepare(&self.device, &self.shared, pass, self.mode)
     }
 
-    /// Encodes passes of the target or the draft into one command buffer.
-    fn encode(&mut self, passes: &[(bool, Pass)]) -> Result<wgpu::CommandEncoder, Error> {
+    /// Encodes passes of the target or the draft into one command buffer, behind a lookup if there is to be one.
+    fn encode(&mut self, mut lookup: bool, passes: &[(bool, Pass)]) -> Result<wgpu::CommandEncoder, Error> {
         for &(draft, pass) in passes {
             self.prepare(draft, pass)?;
         }
@@ -233,6 +278,9 @@ impl Session {
             let timestamp_writes = self.clock.as_ref().map(|clock| clock.writes(draft));
             let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
             let mut compute = encoder.begin_compute_pass(&descriptor);
+            if std::mem::take(&mut lookup) {
+                self.lookup.encode(device, &mut compute);
+            }
             let runner = if draft { self.draft.as_ref() } else { Some(&self.target) };
             for &(_, pass) in passes {
                 for plan in runner.into_iter().flat_map(|r| r.plans(pass, self.mode)) {
@@ -242,11 +290,6 @@ impl Session {
         }
         Ok(encoder)
     }
-}
-
-/// The smallest row count of a plan that holds `rows` rows.
-fn row_count(rows: usize) -> usize {
-    ROW_COUNTS.into_iter().find(|&r| r >= rows).unwrap_or(MAX_ROWS)
 }
 
 #[cfg(test)]

@@ -46,12 +46,12 @@ impl Session {
         for step in self.target.plans(pass, mode).flat_map(|plan| &plan.steps) {
             let mut best = f64::INFINITY;
             for _ in 0..3 {
-                self.write_state(self.length - rows);
+                self.write_state(self.length - rows, rows - 1);
                 let began = Instant::now();
                 let mut encoder = self.device.encoder();
                 let mut compute = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 for _ in 0..repeats {
-                    step.encode(&mut compute);
+                    step.encode(&self.device, &mut compute);
                 }
                 drop(compute);
                 encoder.copy_buffer_to_buffer(&self.shared.result, 0, &readback, 0, RESULT_WORDS as u64 * 4);

@@ -5,12 +5,14 @@ use std::rc::Rc;
 
 use super::{MAX_ROWS, PREFILL_ROWS};
 use crate::gpu::cache::CacheLayout;
+use crate::gpu::choice;
 use crate::gpu::model::{Fuse, Ids, Model};
 use crate::gpu::ops::{self, Epilogue, Matvec, Positions, padded};
 use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
-use crate::gpu::{Device, Error, words};
-use crate::model::{Attention, Mixer, Taps};
+use crate::gpu::words::{self, Kind};
+use crate::gpu::{Device, Error};
+use crate::model::{Attention, CacheType, Mixer, Taps};
 use crate::round::Memory;
 
 /// What a pass is for.
@@ -20,7 +22,7 @@ pub(super) enum Pass {
     Fill { rows: usize },
     /// Verifies a proposal: logits, the target's law, acceptance, commit.
     Verify { rows: usize },
-    /// The draft's first step of a round: reads as many of the last committed tokens as it may lag behind.
+    /// The draft's first step of a round: reads the last committed tokens, as many as it may lag behind.
     DraftFirst { rows: usize },
     /// Another step of the draft.
     DraftNext,
@@ -34,23 +36,23 @@ impl Pass {
         }
     }
 
-    /// Rows with logits, and the first of them.
-    fn head(self) -> Option<(usize, usize)> {
+    /// So many of the first rows have logits.
+    fn head(self) -> Option<usize> {
         match self {
             Self::Fill { .. } => None,
-            Self::Verify { rows } => Some((rows, 0)),
-            Self::DraftFirst { .. } | Self::DraftNext => Some((1, self.rows() - 1)),
+            Self::Verify { rows } => Some(rows),
+            Self::DraftFirst { .. } | Self::DraftNext => Some(1),
         }
     }
 
-    /// What its kernels are told, of a cache of `capacity` positions.
-    fn words(self, capacity: usize) -> words::Pass {
-        let [draft, back] = match self {
-            Self::Fill { .. } | Self::Verify { .. } => [0, 0],
-            Self::DraftFirst { rows } => [1, rows as u32 - 1],
-            Self::DraftNext => [1, 0],
-        };
-        words::Pass { draft, back, capacity: capacity as u32 }
+    /// What embedding and layers are for, and what follows.
+    fn kinds(self) -> [Kind; 2] {
+        match self {
+            Self::Fill { .. } => [Kind::Fill; 2],
+            Self::Verify { .. } => [Kind::Verify; 2],
+            Self::DraftFirst { .. } => [Kind::CatchUp, Kind::Draft],
+            Self::DraftNext => [Kind::Draft; 2],
+        }
     }
 }
 
@@ -98,6 +100,7 @@ impl Drop for Hidden {
 
 pub(super) struct Runner {
     pub model: Rc<Model>,
+    pub(super) kv_cache: CacheType,
     /// Keys and values, a layer each.
     pub(super) caches: Vec<wgpu::Buffer>,
     pub(super) x: wgpu::Buffer,
@@ -109,8 +112,8 @@ pub(super) struct Runner {
     pub(super) mlp: wgpu::Buffer,
     /// What a layer adds to the residual stream, where that is normed.
     pub(super) branch: Option<wgpu::Buffer>,
-    /// Of a draft that reads its target's states: embeddings, and what its fusing matrix reads.
-    pub(super) fusing: Option<[wgpu::Buffer; 2]>,
+    /// Of a draft that reads its target's states: what its fusing matrix reads.
+    pub(super) fusing: Option<wgpu::Buffer>,
     /// Logits over its own ids, of a draft that says only some of its target's.
     said: Option<wgpu::Buffer>,
     pub logits: wgpu::Buffer,
@@ -126,15 +129,15 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub(super) fn new(device: &Device, model: Rc<Model>) -> Result<Self, Error> {
+    pub(super) fn new(device: &Device, model: Rc<Model>, kv_cache: CacheType) -> Result<Self, Error> {
         let c = &model.config;
         let plan = &c.plan;
         let caches = plan.layers.iter().map(|layer| {
             let Mixer::Attention(attention) = &layer.mixer;
-            let words = CacheLayout::new(attention, false).words(model.capacity);
+            let words = CacheLayout::new(attention, kv_cache).words(model.capacity);
             device.storage("a layer's keys and values", words as u64)
         });
-        let partials = |attention| match model.choice.attention(1).splits {
+        let partials = |attention| match choice::attention(device.wide(), 1).splits {
             Some(_) => ops::partial_words(attention, MAX_ROWS, model.capacity),
             None => 0,
         };
@@ -145,16 +148,12 @@ impl Runner {
         let (q_width, qkv_width) = (widest(Attention::q_width), widest(Attention::qkv_width));
         let ff = plan.layers.iter().map(|layer| layer.mlp.ff()).max().unwrap_or_default();
         let rows = |what, width: usize, rows: usize| device.storage(what, width as u64 * rows as u64);
-        let fusing = |fuse: &Fuse| {
-            let (e, h) = (fuse.embedding_width, fuse.taps.width());
-            Ok::<_, Error>([
-                rows("embedded", padded(e), PREFILL_ROWS)?,
-                rows("fused", padded(e + h), PREFILL_ROWS)?,
-            ])
-        };
+        let fusing =
+            |fuse: &Fuse| rows("fused", padded(fuse.embedding_width + fuse.taps.width()), PREFILL_ROWS);
         let said = |_: &Ids| rows("what the draft says", c.head_vocab, MAX_ROWS);
         let vocab = model.law_width();
         Ok(Self {
+            kv_cache,
             caches: caches.collect::<Result<_, Error>>()?,
             x: rows("x", padded(c.width), PREFILL_ROWS)?,
             qkv: rows("qkv", qkv_width, PREFILL_ROWS)?,
@@ -176,6 +175,13 @@ impl Runner {
             cached: 0,
             model,
         })
+    }
+
+    /// Buffers that passes work in.
+    pub(super) fn scratch(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        let Self { x, qkv, q, partials, attention, mlp, branch, fusing, said, logits, best, .. } = self;
+        let rows = [x, qkv, q, partials, attention, mlp, logits, best];
+        rows.into_iter().chain(branch).chain(fusing).chain(said)
     }
 
     /// Says that passes leave it with the first `len` positions read.
@@ -217,32 +223,66 @@ impl Runner {
         pass: Pass,
         mode: Mode,
     ) -> Result<(), Error> {
-        let pass_words = pass.words(self.model.capacity);
-        let drafts = pass_words.draft == 1;
-        let pass_words = device.uniform(words::of(&pass_words));
-        let positions = Positions { state: &shared.state, pass: &pass_words };
+        self.describe(device, shared, pass, mode)?;
+        self.plans(pass, mode).for_each(|plan| plan.make(device));
+        Ok(())
+    }
+
+    /// Says what the plans of `pass` are, if nobody has yet. Nothing is compiled or bound.
+    pub(super) fn describe(
+        &mut self,
+        device: &Device,
+        shared: &Shared,
+        pass: Pass,
+        mode: Mode,
+    ) -> Result<(), Error> {
+        let state = &shared.state;
+        let [body, tail] = pass.kinds();
         if !self.bodies.contains_key(&pass) {
-            let body = self.body(device, shared, pass, positions)?;
+            let words = self.words(device, body);
+            let body = self.body(device, shared, pass, Positions { state, pass: &words })?;
             self.bodies.insert(pass, body);
         }
         if !self.tails.contains_key(&(pass, mode))
-            && let Some((rows, x_row)) = pass.head()
+            && let Some(rows) = pass.head()
         {
-            let tail = self.tail(device, shared, [rows, x_row], positions, mode, drafts)?;
+            let words = self.words(device, tail);
+            let (positions, drafts) = (Positions { state, pass: &words }, tail == Kind::Draft);
+            let tail = self.tail(device, shared, rows, positions, (mode, drafts), self.laws.as_ref())?;
             self.tails.insert((pass, mode), tail);
         }
         Ok(())
     }
 
-    /// Logits of `rows` rows from `x_row` on, and what becomes of them.
+    /// What kernels are told of a pass of that kind.
+    fn words(&self, device: &Device, kind: Kind) -> wgpu::Buffer {
+        let capacity = self.model.capacity as u32;
+        device.uniform(words::of(&words::Pass { kind: kind as u32, capacity }))
+    }
+
+    /// Says what follows the head of a pass of one row in `mode`, with `laws` in the place of its own: for what there is to
+    /// compile.
+    pub(super) fn describe_sampler(
+        &self,
+        device: &Device,
+        shared: &Shared,
+        (mode, drafts): (Mode, bool),
+        laws: &Laws,
+    ) -> Result<(), Error> {
+        let words = self.words(device, if drafts { Kind::Draft } else { Kind::Verify });
+        let positions = Positions { state: &shared.state, pass: &words };
+        self.tail(device, shared, 1, positions, (mode, drafts), Some(laws)).map(drop)
+    }
+
+    /// Logits of the first `rows` rows, and what becomes of them.
     fn tail(
         &self,
         device: &Device,
         shared: &Shared,
-        [rows, x_row]: [usize; 2],
+        rows: usize,
         positions: Positions<'_>,
-        mode: Mode,
-        drafts: bool,
+        (mode, drafts): (Mode, bool),
+        laws: Option<&Laws>,
     ) -> Result<Plan, Error> {
         let model = &*self.model;
         let vocab = model.law_width();
@@ -250,26 +290,25 @@ impl Runner {
             matrix: &model.head.matrix,
             rows,
             x: &self.x,
-            x_row,
+            sums: None,
+            x_row: 0,
             norm: Some((&model.output_gain, model.config.rms_eps)),
             y: self.said.as_ref().unwrap_or(&self.logits),
             y_stride: model.config.head_vocab,
             bias: model.head.bias.as_ref(),
             epilogue: model.config.plan.logit_softcap.map_or(Epilogue::Store, Epilogue::Softcap),
-            choice: model.choice,
             positions,
         };
         let sampler = sampler::Tail {
             device,
             vocab,
             rows,
-            x_row,
             positions,
             logits: &self.logits,
             best: &self.best,
             tokens: &shared.tokens,
             sampling: &shared.sampling,
-            laws: self.laws.as_ref(),
+            laws,
             drafts,
         };
         let commit = sampler::Commit {
@@ -278,6 +317,12 @@ impl Runner {
             result: &shared.result,
         };
         let mut plan = Plan { steps: head.steps(device)? };
+        if drafts && device.wide() && mode.picks() {
+            let (said, ids) = (head.y, model.ids.as_ref().map(|ids| &ids.target_id));
+            let widths = [model.config.head_vocab, vocab];
+            plan.steps.push(ops::pick(device, widths, said, ids, &shared.tokens, positions.state)?);
+            return Ok(plan);
+        }
         if let (Some(ids), Some(said)) = (&model.ids, &self.said) {
             let widths = [model.config.head_vocab, vocab];
             plan.steps.push(ops::spread(device, rows, widths, said, &self.logits, &ids.draft_id)?);
@@ -319,11 +364,12 @@ impl Drop for Runner {
             bodies,
             tails,
             cached,
+            kv_cache,
         } = &*self;
         // Of others, or no buffers; laws destroy their own.
-        let _ = (model, laws, bodies, tails, cached);
+        let _ = (model, laws, bodies, tails, cached, kv_cache);
         let buffers = caches.iter().chain([x, qkv, q, partials, attention, mlp, logits, best]);
-        buffers.chain(fusing.iter().flatten()).chain(said).chain(branch).for_each(wgpu::Buffer::destroy);
+        buffers.chain(fusing).chain(said).chain(branch).for_each(wgpu::Buffer::destroy);
     }
 }
 

@@ -1,12 +1,14 @@
 //! attention and attention_merge, in every form.
 
+use bytemuck::Zeroable as _;
 use half::f16;
 
 use super::{device, padded_rows, random, run, storage};
+use crate::gpu::Device;
 use crate::gpu::cache::{CHUNK, CacheLayout};
 use crate::gpu::ops::{Attention, Form, Positions, padded, partial_words};
-use crate::gpu::{Device, words};
-use crate::model;
+use crate::gpu::words::{self, Kind, State};
+use crate::model::{self, CacheType};
 
 /// Positions that are written: some chunks, the last one not whole.
 const LENGTH: usize = 3 * CHUNK + 17;
@@ -19,17 +21,18 @@ const FORMS: [Form; 4] = [
     Form { workgroup: 64, queries: 4, splits: None },
 ];
 
-fn cases() -> Vec<(model::Attention, bool)> {
+fn cases() -> Vec<(model::Attention, CacheType)> {
     let a = model::Attention::new;
+    let (single, half) = (CacheType::F32, CacheType::F16);
     vec![
-        (a(9, 3, 64), false),
-        (a(9, 3, 64), true),
-        (model::Attention { window: Some(70), softcap: Some(3.0), ..a(4, 2, 80) }, false),
-        (model::Attention { window: Some(5), ..a(2, 2, 96) }, true),
-        (a(7, 1, 20), false),
-        (model::Attention { softcap: Some(2.0), ..a(2, 1, 128) }, true),
-        (model::Attention { window: Some(CHUNK), ..a(4, 1, 256) }, false),
-        (a(12, 1, 8), true),
+        (a(9, 3, 64), single),
+        (a(9, 3, 64), half),
+        (model::Attention { window: Some(70), softcap: Some(3.0), ..a(4, 2, 80) }, single),
+        (model::Attention { window: Some(5), ..a(2, 2, 96) }, half),
+        (a(7, 1, 20), single),
+        (model::Attention { softcap: Some(2.0), ..a(2, 1, 128) }, half),
+        (model::Attention { window: Some(CHUNK), ..a(4, 1, 256) }, single),
+        (a(12, 1, 8), half),
     ]
 }
 
@@ -45,15 +48,16 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new((attention, half): (model::Attention, bool), seed: u64) -> Self {
+    fn new((attention, kind): (model::Attention, CacheType), seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut rows = |width: usize, size: f32| -> Vec<Vec<f32>> {
-            let round = |v: f32| if half { f16::from_f32(v * size).to_f32() } else { v * size };
+            let round =
+                |v: f32| if kind == CacheType::F16 { f16::from_f32(v * size).to_f32() } else { v * size };
             (0..LENGTH).map(|_| random(&mut rng, width).into_iter().map(round).collect()).collect()
         };
         let (keys, values) = (rows(attention.kv_width(), 2.0), rows(attention.kv_width(), 1.0));
         let queries = (0..LENGTH).map(|_| random(&mut rng, attention.q_width())).collect();
-        Self { attention, layout: CacheLayout::new(&attention, half), queries, keys, values }
+        Self { attention, layout: CacheLayout::new(&attention, kind), queries, keys, values }
     }
 
     /// A cache of `capacity` positions, not finite from position `end` on.
@@ -88,22 +92,38 @@ impl Fixture {
 
     /// Bits of `rows` rows from position `first` on.
     fn gpu(&self, device: &Device, first: usize, rows: usize, form: Form, capacity: usize) -> Vec<Vec<u32>> {
+        let state = State { length: first as u32, ..State::zeroed() };
+        let positions: Vec<usize> = (first..first + rows).collect();
+        self.pass(device, &positions, rows, (Kind::Fill, state), form, capacity)
+    }
+
+    /// Bits of the rows at `positions`, the first of a pass of `rows` rows. Nothing is cached behind the last of them.
+    fn pass(
+        &self,
+        device: &Device,
+        positions: &[usize],
+        rows: usize,
+        (kind, state): (Kind, State),
+        form: Form,
+        capacity: usize,
+    ) -> Vec<Vec<u32>> {
         let a = &self.attention;
         let width = padded(a.q_width());
-        let q: Vec<u32> = self.queries[first..first + rows].iter().flatten().map(|v| v.to_bits()).collect();
+        let mut q: Vec<u32> =
+            positions.iter().flat_map(|at| &self.queries[*at]).map(|v| v.to_bits()).collect();
+        q.resize(rows * a.q_width(), u32::MAX);
         let q = storage(device, &q);
+        let end = positions.iter().max().unwrap() + 1;
         let out = storage(device, &padded_rows(&vec![vec![0.0; a.q_width()]; rows]));
-        let cache = storage(device, &self.cache(capacity, first + rows));
+        let cache = storage(device, &self.cache(capacity, end));
         let partials = storage(device, &vec![u32::MAX; partial_words(a, rows, capacity)]);
-        let mut state = [0; 12];
-        state[0] = first as u32;
-        let state = storage(device, &state);
-        let pass = device.uniform(words::of(&words::Pass { draft: 0, back: 0, capacity: capacity as u32 }));
-        let positions = Positions { state: &state, pass: &pass };
+        let state = storage(device, words::of(&state));
+        let pass = words::Pass { kind: kind as u32, capacity: capacity as u32 };
+        let pass = device.uniform(words::of(&pass));
         let attention = Attention {
             attention: a,
             rows,
-            positions,
+            positions: Positions { state: &state, pass: &pass },
             q: &q,
             out: &out,
             cache: &cache,
@@ -111,7 +131,7 @@ impl Fixture {
             form,
             partials: &partials,
         };
-        let found = run(device, attention.steps(device).unwrap(), &out, rows * width);
+        let found = run(device, attention.steps(device).unwrap(), &out, positions.len() * width);
         found.chunks(width).map(|row| row[..a.q_width()].iter().map(|v| v.to_bits()).collect()).collect()
     }
 
@@ -163,6 +183,26 @@ fn every_form_agrees_with_the_oracle_and_with_rows_alone() {
             let found = fixture.gpu(&device, first, rows, form, LENGTH + 1000 * (n % 2));
             for (row, found) in found.iter().enumerate() {
                 assert!(*found == alone[first + row], "{case:?} {form:?}: row {row} of {rows} from {first}");
+            }
+        }
+    }
+}
+
+/// A draft that catches up: rows go back from the last token, and the last of them have nothing to do.
+#[test]
+fn rows_that_go_back_are_what_they_are_alone() {
+    let device = device();
+    for (i, case) in cases().into_iter().enumerate() {
+        let fixture = Fixture::new(case, i as u64);
+        for (n, form) in FORMS.into_iter().enumerate() {
+            let (cursor, live) = (CHUNK + n, [1, 3, 5, 8][n]);
+            let read = (cursor + 1 - live) as u32;
+            let state = State { cursor: cursor as u32, read, ..State::zeroed() };
+            let positions: Vec<usize> = (0..live).map(|m| cursor - m).collect();
+            let found = fixture.pass(&device, &positions, 8, (Kind::CatchUp, state), form, LENGTH);
+            for (found, position) in found.iter().zip(positions) {
+                let alone = fixture.gpu(&device, position, 1, FORMS[0], LENGTH).remove(0);
+                assert!(*found == alone, "{case:?} {form:?}: {position} of {live} back from {cursor}");
             }
         }
     }

@@ -5,47 +5,47 @@ use bytemuck::Zeroable as _;
 use super::{device, padded_rows, random, run, storage};
 use crate::gguf::Format;
 use crate::gguf::format::FORMATS;
+use crate::gpu::choice::Shape;
 use crate::gpu::layout::Layout;
 use crate::gpu::matrix::Matrix;
-use crate::gpu::ops::{Epilogue, Matvec, Positions};
-use crate::gpu::{Choice, Device, Variant, words};
+use crate::gpu::ops::{Bias, Epilogue, Matvec, Positions};
+use crate::gpu::{Device, Kernels, Variant, words};
 use crate::model::Activation;
 
-const EPSILON: f32 = 1e-5;
+pub(super) const EPSILON: f32 = 1e-5;
 
 /// A case: shapes that are not multiples of anything but the format's block.
 #[derive(Debug)]
-struct Case {
-    format: Format,
-    variant: Variant,
-    columns: usize,
-    rows: usize,
-    norm: bool,
-    bias: bool,
-    epilogue: &'static str,
+pub(super) struct Case {
+    pub format: Format,
+    pub variant: Variant,
+    pub columns: usize,
+    pub rows: usize,
+    pub norm: bool,
+    pub bias: bool,
+    pub epilogue: &'static str,
 }
 
 /// Weights on the device with everything the oracle needs.
-struct Fixture {
-    case: Case,
-    matrix: Matrix,
-    weights: Vec<f32>,
-    gain: Vec<f32>,
-    bias: Vec<f32>,
-    x: Vec<Vec<f32>>,
-    y: Vec<f32>,
+pub(super) struct Fixture {
+    pub case: Case,
+    pub matrix: Matrix,
+    pub weights: Vec<f32>,
+    pub gain: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub x: Vec<Vec<f32>>,
+    pub y: Vec<f32>,
 }
 
 impl Fixture {
-    fn new(device: &Device, case: Case, m: usize, seed: u64) -> Self {
+    pub fn new(device: &Device, case: Case, m: usize, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let Case { format, columns, rows, .. } = case;
         let bytes: Vec<u8> = (0..rows).flat_map(|_| format.quantize(&random(&mut rng, columns))).collect();
         let mut weights = vec![0.0; rows * columns];
         format.dequantize(&bytes, &mut weights);
-        let layout = Layout::of(format);
-        let matrix =
-            Matrix::new(device, "test", layout, case.variant.order(), [columns, rows], true).unwrap();
+        let shape = Shape { layout: Layout::of(format), columns, rows };
+        let matrix = Matrix::new(device, "test", shape, Kernels::of(case.variant), true).unwrap();
         // Two windows, as a stream would bring them.
         let cut = rows / 3;
         let at = cut * format.row_bytes(columns);
@@ -72,28 +72,36 @@ impl Fixture {
         let x = storage(device, &padded_rows(&self.x));
         let y: Vec<u32> = self.y[rows.start * n..rows.end * n].iter().map(|v| v.to_bits()).collect();
         let y = storage(device, &y);
-        let gain = storage(device, &padded_rows(std::slice::from_ref(&self.gain)));
-        let bias = storage(device, bytemuck::cast_slice(&self.bias));
-        let state = storage(device, &[0; 12]);
+        let gain = self.gain_and_bias(device);
+        let own = Bias::Own(storage(device, bytemuck::cast_slice(&self.bias)));
+        let bias = if self.case.norm && self.case.epilogue == "silu" { &Bias::BehindGain } else { &own };
+        let state = storage(device, words::of(&words::State::zeroed()));
         let pass = device.uniform(words::of(&words::Pass::zeroed()));
         let matvec = Matvec {
             matrix: &self.matrix,
             rows: rows.len(),
             x: &x,
+            sums: None,
             x_row: rows.start,
             norm: self.case.norm.then_some((&gain, EPSILON)),
             y: &y,
             y_stride: n,
-            bias: self.case.bias.then_some(&bias),
+            bias: self.case.bias.then_some(bias),
             epilogue: match self.case.epilogue {
-                "residual" => Epilogue::Residual,
+                "residual" => Epilogue::Residual(None),
                 "silu" => Epilogue::Gate(Activation::Silu),
                 _ => Epilogue::Store,
             },
-            choice: Choice::of(self.case.variant),
             positions: Positions { state: &state, pass: &pass },
         };
         run(device, matvec.steps(device).unwrap(), &y, rows.len() * n)
+    }
+
+    /// The gain, padded, and the biases behind it.
+    pub fn gain_and_bias(&self, device: &Device) -> wgpu::Buffer {
+        let mut words = padded_rows(std::slice::from_ref(&self.gain));
+        words.extend(self.bias.iter().map(|v| v.to_bits()));
+        storage(device, &words)
     }
 
     /// The same in f64.
@@ -126,8 +134,19 @@ impl Fixture {
     }
 }
 
+/// The variants that add up in each of the orders.
+fn by_reduction() -> Vec<Vec<Variant>> {
+    let same = |a: &Variant, b: &Variant| a.reduction() == b.reduction();
+    Variant::ALL.chunk_by(same).map(<[Variant]>::to_vec).collect()
+}
+
+/// Every format with every order, by variants in turn.
 fn cases() -> impl Iterator<Item = Case> {
-    let formats = FORMATS.iter().flat_map(|s| Variant::ALL.map(|v| (s, v)));
+    let variants = by_reduction();
+    let formats = FORMATS
+        .iter()
+        .enumerate()
+        .flat_map(move |(f, spec)| variants.clone().into_iter().map(move |all| (spec, all[f % all.len()])));
     formats.enumerate().map(|(i, (spec, variant))| {
         let (norm, bias, epilogue) = [
             (true, false, "store"),
@@ -189,6 +208,43 @@ fn rows_are_bitwise_the_same_in_every_batch() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn variants_of_one_order_give_the_same_bits() {
+    let device = device();
+    let formats = [Format::Q4_1, Format::Q6_K, Format::F16];
+    for (i, format) in formats.into_iter().enumerate() {
+        let mut orders = Vec::new();
+        for variants in by_reduction() {
+            let found: Vec<Vec<u32>> = variants
+                .into_iter()
+                .map(|variant| {
+                    let (columns, rows, norm, bias) = (512, 53, i != 1, i == 1);
+                    let case = Case { format, variant, columns, rows, norm, bias, epilogue: "store" };
+                    bits(&Fixture::new(&device, case, 3, 5).gpu(&device, 0..3))
+                })
+                .collect();
+            assert!(found.iter().all(|other| *other == found[0]), "{format:?}, order {}", orders.len());
+            orders.push(found[0].clone());
+        }
+        // Were all orders one, nothing would have been tested.
+        assert!(orders.iter().skip(1).any(|other| *other != orders[0]));
+    }
+}
+
+#[test]
+fn a_pass_that_reads_its_rows_otherwise_is_found() {
+    let options = crate::gpu::DeviceOptions { break_batch_invariance: true, ..Default::default() };
+    let broken = pollster::block_on(Device::open(options)).unwrap();
+    for variants in by_reduction() {
+        let (format, columns, rows) = (Format::Q4_1, 224, 71);
+        let variant = variants[0];
+        let case = Case { format, variant, columns, rows, norm: true, bias: false, epilogue: "store" };
+        let fixture = Fixture::new(&broken, case, 2, 1);
+        let alone = bits(&fixture.gpu(&broken, 0..1));
+        assert_ne!(bits(&fixture.gpu(&broken, 0..2))[..rows], alone, "{variant}");
     }
 }
 

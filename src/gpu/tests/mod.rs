@@ -1,8 +1,11 @@
 //! Every kernel against a plain f64 oracle, and bitwise against itself in other batches.
 
 mod attention;
+mod compile;
 mod errors;
+mod lookup;
 mod matvec;
+mod merged;
 mod rope;
 mod sampling;
 mod session;

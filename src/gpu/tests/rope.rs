@@ -1,12 +1,14 @@
 //! rope: q, and what it leaves in the cache.
 
+use bytemuck::Zeroable as _;
 use half::f16;
 
 use super::{device, random, run, storage};
+use crate::gpu::Device;
 use crate::gpu::cache::{CHUNK, CacheLayout};
 use crate::gpu::ops::{Positions, Rope};
-use crate::gpu::{Device, words};
-use crate::model::{self, Attention, RopeStyle};
+use crate::gpu::words::{self, Kind, State};
+use crate::model::{self, Attention, CacheType, RopeStyle};
 
 const EPSILON: f32 = 1e-5;
 /// The first row stands in front of a chunk's border.
@@ -33,18 +35,18 @@ fn cases() -> Vec<Case> {
 }
 
 /// Words of q, and of a cache.
-fn gpu(device: &Device, case: &Case, half: bool, qkv: &[f32], gains: &[f32]) -> [Vec<u32>; 2] {
+fn gpu(device: &Device, case: &Case, kind: CacheType, qkv: &[f32], gains: &[f32]) -> [Vec<u32>; 2] {
     let Case { attention: a, rope } = case;
-    let layout = CacheLayout::new(a, half);
+    let layout = CacheLayout::new(a, kind);
     let table: Vec<f32> = rope.table(CAPACITY, None).into_iter().flatten().collect();
     let buffer = |values: &[f32]| storage(device, bytemuck::cast_slice(values));
     let (qkv, rotation, gains) = (buffer(qkv), buffer(&table), buffer(gains));
     let q = buffer(&vec![0.0; ROWS * a.q_width()]);
     let cache = storage(device, &vec![0; layout.words(CAPACITY)]);
-    let mut state = [0; 12];
-    state[0] = FIRST as u32;
-    let state = storage(device, &state);
-    let pass = device.uniform(words::of(&words::Pass { draft: 0, back: 0, capacity: CAPACITY as u32 }));
+    let state = State { length: FIRST as u32, ..State::zeroed() };
+    let state = storage(device, words::of(&state));
+    let pass = words::Pass { kind: Kind::Fill as u32, capacity: CAPACITY as u32 };
+    let pass = device.uniform(words::of(&pass));
     let rope = Rope {
         attention: a,
         rope,
@@ -94,10 +96,10 @@ fn q_and_the_cache_are_what_the_oracle_says_in_either_width() {
         let mut rng = fastrand::Rng::with_seed(i as u64);
         let qkv = random(&mut rng, ROWS * a.qkv_width());
         let gains = random(&mut rng, 2 * a.head_dim);
-        let [q, single] = gpu(&device, case, false, &qkv, &gains);
-        let [q_half, halves] = gpu(&device, case, true, &qkv, &gains);
+        let [q, single] = gpu(&device, case, CacheType::F32, &qkv, &gains);
+        let [q_half, halves] = gpu(&device, case, CacheType::F16, &qkv, &gains);
         assert!(q == q_half);
-        let (wide, narrow) = (CacheLayout::new(a, false), CacheLayout::new(a, true));
+        let (wide, narrow) = (CacheLayout::new(a, CacheType::F32), CacheLayout::new(a, CacheType::F16));
         let same = |found: u32, expected: f64, what: &str| {
             let found = f64::from(f32::from_bits(found));
             assert!((found - expected).abs() < 1e-5, "case {i}, {what}: {found}, not {expected}");

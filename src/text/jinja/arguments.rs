@@ -1,6 +1,7 @@
 //! Arguments of a call, bound to the names of what is called.
 
 use super::value::Value;
+use super::value::equality::set_pair;
 use super::{Fuel, Result, fail};
 use std::sync::Arc;
 
@@ -37,6 +38,34 @@ impl Arguments {
             Some(missing) => fail(format!("{function} needs the argument '{}'", names[missing])),
             None => Ok(bound),
         }
+    }
+
+    /// The pairs that `dict(...)` and `namespace(...)` are made of.
+    pub(super) fn into_pairs(self, function: &str, fuel: &Fuel) -> Result<Vec<(Value, Value)>> {
+        let mut pairs = Vec::new();
+        let Self { positional, named } = self;
+        if positional.len() > 1 {
+            return fail(format!("{function} expected at most 1 argument, got {}", positional.len()));
+        }
+        match positional.first() {
+            Some(Value::Dict(dict)) => {
+                fuel.values(2 * dict.pairs.len())?;
+                pairs.extend(dict.pairs.iter().cloned());
+            }
+            Some(other) => {
+                for item in other.iterate(fuel)? {
+                    let [key, value] = <[Value; 2]>::try_from(item.iterate(fuel)?).or_else(|items| {
+                        fail(format!("a pair of a dict has 2 elements, not {}", items.len()))
+                    })?;
+                    set_pair(&mut pairs, key, value, fuel)?;
+                }
+            }
+            None => {}
+        }
+        for (name, value) in named {
+            set_pair(&mut pairs, Value::Str(name), value, fuel)?;
+        }
+        Ok(pairs)
     }
 }
 

@@ -1,76 +1,18 @@
 //! Jinja2's filters: `value | name`.
 
 mod numbers;
+mod python_json;
 mod selection;
 mod sequences;
 mod strings;
 mod wrap;
 
 use super::arguments::{Arguments, count, flag, int, text};
-use super::value::Value;
-use super::{Fuel, Result, fail, python_json, repr, subscript};
+use super::syntax::known;
+use super::value::{Value, repr};
+use super::{Fuel, Result, fail, subscript};
 
 use std::sync::Arc;
-
-const NAMES: [&str; 50] = [
-    "abs",
-    "attr",
-    "batch",
-    "capitalize",
-    "center",
-    "count",
-    "d",
-    "default",
-    "dictsort",
-    "e",
-    "escape",
-    "filesizeformat",
-    "first",
-    "float",
-    "forceescape",
-    "format",
-    "groupby",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "pprint",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "safe",
-    "select",
-    "selectattr",
-    "slice",
-    "sort",
-    "string",
-    "sum",
-    "title",
-    "tojson",
-    "trim",
-    "truncate",
-    "unique",
-    "upper",
-    "urlencode",
-    "wordcount",
-    "wordwrap",
-];
-
-/// Filters that Jinja2 has and nobody needs in a prompt.
-const NOT_SUPPORTED: [&str; 4] = ["random", "striptags", "urlize", "xmlattr"];
-
-pub(super) fn exists(name: &str) -> bool {
-    NAMES.contains(&name) || NOT_SUPPORTED.contains(&name)
-}
 
 pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     match name {
@@ -120,8 +62,8 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
             };
             wrapping.wrap(text(Some(value))?, fuel).map(Value::text)
         }
-        _ if NOT_SUPPORTED.contains(&name) => fail(format!("the filter '{name}' is not supported")),
-        _ if exists(name) => sequences::call(name, value, arguments, fuel),
+        _ if known::is_filter_left_out(name) => fail(format!("the filter '{name}' is not supported")),
+        _ if known::is_filter(name) => sequences::call(name, value, arguments, fuel),
         _ => fail(format!("No filter named '{name}'.")),
     }
 }

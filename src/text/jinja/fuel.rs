@@ -47,11 +47,6 @@ impl Fuel {
         self.bytes(count.saturating_mul(bytes))
     }
 
-    /// Before a list of `count` values is made.
-    pub(super) fn values(&self, count: usize) -> Result<()> {
-        self.product(count, size_of::<super::Value>())
-    }
-
     /// `run`, one filter deeper.
     pub(super) fn deeper<T>(&self, run: impl FnOnce() -> Result<T>) -> Result<T> {
         let depth = self.depth.get();

@@ -1,14 +1,13 @@
 //! Renders a template.
 
 mod expressions;
+mod functions;
 mod macros;
 
-use super::ast::{For, Statement, StatementKind, Target};
-use super::functions;
-use super::looping::Loop;
-use super::scope::Scope;
-use super::value::{Object, Recursion, Value, set_pair};
-use super::{Fuel, Result, fail, repr};
+use super::syntax::ast::{For, Statement, StatementKind, Target};
+use super::value::equality::set_pair;
+use super::value::{Loop, Object, Recursion, Scope, Value, repr};
+use super::{Fuel, Result, fail};
 use std::rc::Rc;
 use std::sync::Arc;
 

@@ -1,48 +1,16 @@
 //! Methods of Python's own types.
 
 use super::arguments::{Arguments, optional_int};
+use super::strings::methods as of_strings;
 use super::subscript::Places;
+use super::value::equality::equal;
 use super::value::{Kind, Object, Value};
-use super::{Fuel, Result, compare, fail, str_methods};
+use super::{Fuel, Result, fail};
 use std::rc::Rc;
-
-const OF_LISTS: [&str; 3] = ["copy", "count", "index"];
-const OF_DICTS: [&str; 5] = ["copy", "get", "items", "keys", "values"];
-
-/// The methods that `value` has and a template may call.
-pub(super) fn names(value: &Value) -> &'static [&'static str] {
-    match value {
-        Value::Str(_) => &str_methods::NAMES,
-        Value::Dict(_) => &OF_DICTS,
-        Value::Sequence(sequence) => match sequence.kind {
-            Kind::List => &OF_LISTS,
-            Kind::Tuple | Kind::Group | Kind::Range { .. } => &OF_LISTS[1..],
-            _ => &[],
-        },
-        Value::Float(_) => &["is_integer"],
-        Value::Object(object) => match &**object {
-            Object::Loop(_) => &["changed", "cycle"],
-            Object::Cycler { .. } => &["next", "reset"],
-            _ => &[],
-        },
-        _ => &[],
-    }
-}
-
-/// Whether the method changes `value`, which the sandbox forbids.
-pub(super) fn changes(value: &Value, name: &str) -> bool {
-    match value {
-        Value::Dict(_) => ["clear", "pop", "popitem", "setdefault", "update"].contains(&name),
-        Value::Sequence(sequence) if sequence.kind == Kind::List => {
-            ["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"].contains(&name)
-        }
-        _ => false,
-    }
-}
 
 pub(super) fn call(value: &Value, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     match value {
-        Value::Str(text) => str_methods::call(text, name, arguments, fuel),
+        Value::Str(text) => of_strings::call(text, name, arguments, fuel),
         Value::Dict(dict) => {
             if name == "get" {
                 let [key, default] = arguments.bind("get", ["key", "default"], 1)?;
@@ -70,7 +38,7 @@ pub(super) fn call(value: &Value, name: &str, arguments: Arguments, fuel: &Fuel)
                 let [wanted] = arguments.bind(name, ["value"], 1)?;
                 let mut count = 0;
                 for item in &sequence.items {
-                    let same = compare::equal(item, wanted.as_ref().unwrap_or(&Value::None), fuel)?;
+                    let same = equal(item, wanted.as_ref().unwrap_or(&Value::None), fuel)?;
                     count += i64::from(same);
                 }
                 Ok(Value::Int(count))
@@ -83,7 +51,7 @@ pub(super) fn call(value: &Value, name: &str, arguments: Arguments, fuel: &Fuel)
                 for (index, item) in
                     sequence.items.iter().enumerate().skip(places.start as usize).take(places.count)
                 {
-                    if compare::equal(item, &wanted, fuel)? {
+                    if equal(item, &wanted, fuel)? {
                         return Ok(Value::Int(index as i64));
                     }
                 }
@@ -105,7 +73,13 @@ pub(super) fn call(value: &Value, name: &str, arguments: Arguments, fuel: &Fuel)
 
 fn of_object(object: &Rc<Object>, name: &str, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     match &**object {
-        Object::Loop(state) => state.call(name, arguments, fuel),
+        Object::Loop(_) if !arguments.named.is_empty() => {
+            fail(format!("loop.{name} takes no named arguments"))
+        }
+        Object::Loop(state) if name == "changed" => {
+            state.changed(arguments.positional, fuel).map(Value::Bool)
+        }
+        Object::Loop(state) => state.cycle(&arguments.positional),
         Object::Cycler { items, position, .. } => {
             arguments.bind(name, [], 0)?;
             if name == "reset" {

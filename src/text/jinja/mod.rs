@@ -2,32 +2,21 @@
 //! `lstrip_blocks`, loop controls, `{% generation %}`, and Python's values underneath, since templates lean on
 //! them (`'%s' % x`, `x.rsplit(':', 1)`, `{{ none }}`). Templates are untrusted: their work, their memory and the
 //! depth of their nesting are bounded.
+//!
+//! In layers, each of which knows those before it: `python`, `syntax`, `value`, `arguments`, `subscript`, `strings`,
+//! `operators` and `methods`, `tests_of`, `filters`, `interpreter`.
 
 mod arguments;
-mod ast;
-mod compare;
-mod escapes;
 mod filters;
-mod format_spec;
 mod fuel;
-mod functions;
 mod interpreter;
-mod lexer;
-mod looping;
 mod methods;
-mod numbers;
 mod operators;
-mod parser;
-mod percent;
-mod python_json;
-mod repr;
-mod scope;
-mod str_case;
-mod str_format;
-mod str_methods;
+mod python;
+mod strings;
 mod subscript;
+mod syntax;
 mod tests_of;
-mod token;
 mod value;
 
 #[cfg(test)]
@@ -64,11 +53,11 @@ fn fail<T>(message: impl Into<String>) -> Result<T> {
 
 /// A template that compiles.
 #[derive(Debug, Clone)]
-pub(super) struct Template(Arc<[ast::Statement]>);
+pub(super) struct Template(Arc<[syntax::ast::Statement]>);
 
 impl Template {
     pub(super) fn parse(source: &str) -> Result<Self> {
-        parser::parse(lexer::tokenize(source)?).map(|body| Self(body.into()))
+        syntax::parse(source).map(|body| Self(body.into()))
     }
 
     /// The text for `variables`; more work or memory than `fuel` is an error.

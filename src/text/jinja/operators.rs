@@ -1,8 +1,8 @@
 //! Arithmetic, as Python does it.
 
 use super::arguments::count;
-use super::ast::Operator;
-use super::percent;
+use super::strings::percent;
+use super::syntax::ast::Operator;
 use super::value::{Kind, Value};
 use super::{Fuel, Result, fail};
 
@@ -15,7 +15,7 @@ pub(super) fn apply(left: &Value, operator: Operator, right: &Value, fuel: &Fuel
     if let (Some(left), Some(right)) = (left.as_int(), right.as_int()) {
         return of_ints(left, operator, right);
     }
-    if let (Some(left), Some(right)) = (as_float(left), as_float(right)) {
+    if let (Some(left), Some(right)) = (left.as_float(), right.as_float()) {
         return of_floats(left, operator, right).map(Value::Float);
     }
     match (operator, left, right) {
@@ -72,13 +72,6 @@ fn repeat(value: &Value, times: usize, fuel: &Fuel) -> Result<Value> {
             Value::sequence(kind, items.collect(), fuel)
         }
         _ => unsupported(value, Operator::Multiply, &Value::Int(0)),
-    }
-}
-
-pub(super) fn as_float(value: &Value) -> Option<f64> {
-    match value {
-        Value::Float(value) => Some(*value),
-        _ => value.as_int().map(|value| value as f64),
     }
 }
 

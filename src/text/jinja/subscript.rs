@@ -1,8 +1,9 @@
 //! `value.name`, `value[key]` and `value[start:stop:step]`, in the sandbox: what changes a value, and what
 //! Python keeps to itself, is out of reach.
 
-use super::value::{Kind, Object, Value, place_of};
-use super::{Fuel, Result, fail, methods, repr};
+use super::value::equality::place_of;
+use super::value::{Kind, Object, Value, method_names, repr};
+use super::{Fuel, Result, fail};
 use std::sync::Arc;
 
 /// `value.name`: a method or an attribute, else what is under that key.
@@ -115,13 +116,13 @@ fn own_attribute(value: &Value, name: &Arc<str>, fuel: &Fuel) -> Result<Option<V
             _ => {}
         }
     }
-    let unsafe_name = name.starts_with("__") || methods::changes(value, name);
+    let unsafe_name = name.starts_with("__") || method_names::changes(value, name);
     if unsafe_name {
         let kind = value.kind();
         let why = format!("access to attribute '{name}' of '{kind}' object is unsafe.");
         return Ok(Some(Value::undefined(why)));
     }
-    let has = methods::names(value).contains(&&**name);
+    let has = method_names::names(value).contains(&&**name);
     has.then(|| Value::method(value, name)).transpose()
 }
 

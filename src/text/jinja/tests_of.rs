@@ -1,56 +1,13 @@
 //! Jinja2's tests: `value is name`.
 
 use super::arguments::Arguments;
-use super::ast::{Comparison, Operator};
-use super::value::{Kind, Object, Value};
-use super::{Fuel, Result, compare, fail, filters, operators, repr, str_methods};
+use super::syntax::ast::{Comparison, Operator};
+use super::syntax::known;
+use super::value::equality::equal;
+use super::value::order::holds;
+use super::value::{Kind, Object, Value, repr};
+use super::{Fuel, Result, fail, operators, strings};
 use std::rc::Rc;
-
-const NAMES: [&str; 39] = [
-    "!=",
-    "<",
-    "<=",
-    "==",
-    ">",
-    ">=",
-    "boolean",
-    "callable",
-    "defined",
-    "divisibleby",
-    "eq",
-    "equalto",
-    "escaped",
-    "even",
-    "false",
-    "filter",
-    "float",
-    "ge",
-    "greaterthan",
-    "gt",
-    "in",
-    "integer",
-    "iterable",
-    "le",
-    "lessthan",
-    "lower",
-    "lt",
-    "mapping",
-    "ne",
-    "none",
-    "number",
-    "odd",
-    "sameas",
-    "sequence",
-    "string",
-    "test",
-    "true",
-    "undefined",
-    "upper",
-];
-
-pub(super) fn exists(name: &str) -> bool {
-    NAMES.contains(&name)
-}
 
 /// Whether `value` passes the test.
 pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<bool> {
@@ -66,7 +23,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
     };
     if let Some(comparison) = comparison {
         let [other] = arguments.bind(name, ["other"], 1)?;
-        return compare::holds(value, comparison, &other.unwrap_or(Value::None), fuel);
+        return holds(value, comparison, &other.unwrap_or(Value::None), fuel);
     }
     if let "divisibleby" | "sameas" = name {
         let [other] = arguments.bind(name, ["other"], 1)?;
@@ -104,10 +61,10 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
         "lower" | "upper" => {
             let text = repr::text(value, fuel)?;
             let method = if name == "lower" { "islower" } else { "isupper" };
-            str_methods::call(&text, method, Arguments::default(), fuel)?.is_true()
+            strings::methods::call(&text, method, Arguments::default(), fuel)?.is_true()
         }
-        "filter" => value.as_str().is_some_and(filters::exists),
-        "test" => value.as_str().is_some_and(exists),
+        "filter" => value.as_str().is_some_and(known::is_filter),
+        "test" => value.as_str().is_some_and(known::is_test),
         "escaped" => false,
         _ => return fail(format!("No test named '{name}'.")),
     })
@@ -115,7 +72,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
 
 fn remainder(value: &Value, divisor: &Value, wanted: i64, fuel: &Fuel) -> Result<bool> {
     let remainder = operators::apply(value, Operator::Modulo, divisor, fuel)?;
-    compare::equal(&remainder, &Value::Int(wanted), fuel)
+    equal(&remainder, &Value::Int(wanted), fuel)
 }
 
 /// Python's `value is other`, as far as it is no accident.

@@ -52,10 +52,25 @@ export class Figures {
     parts.prompt.textContent = stats ? seconds(stats.prefillMs) : NONE;
     parts.lossy.hidden = stats?.totalVariation === undefined;
     parts.variation.textContent = stats?.totalVariation?.toFixed(3) ?? '';
-    parts.paused.hidden = stats?.paused === undefined;
-    parts.paused.textContent =
-      stats?.paused === undefined
-        ? ''
-        : `Speculation paused: it promises ${stats.paused.toFixed(2)} times the plain speed. It is tried again now and then.`;
+    const paused = stats ? pauses(stats.plan) : '';
+    parts.paused.hidden = paused === '';
+    parts.paused.textContent = paused;
   }
+}
+
+/** What is said of the sources that are paused; nothing where none is. */
+function pauses({ lookup, draft }: Stats['plan']): string {
+  const told = [
+    { name: 'The draft model', source: draft },
+    { name: 'Looking up', source: lookup },
+  ].flatMap(({ name, source }) =>
+    source?.paused === undefined
+      ? []
+      : [
+          source.paused === 'promise' && source.promise
+            ? `${name} is paused: it promises ${source.promise.speed.toFixed(2)} times the plain speed.`
+            : `${name} is paused: it lost more time than it may.`,
+        ],
+  );
+  return told.length === 0 ? '' : `${told.join(' ')} It is tried again now and then.`;
 }

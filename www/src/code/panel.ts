@@ -2,17 +2,14 @@
 
 import type { Host } from '../engine/host';
 import { choices, optionsOf } from '../settings/choices';
-import { announce } from '../ui/announce';
 import { build } from '../ui/build';
+import { copyFrom } from '../ui/copy';
 import { snippet } from './snippet';
 
 interface Parts {
   code: HTMLElement;
   copy: HTMLButtonElement;
 }
-
-/** How long the button says that it has copied, in ms. */
-const SAID_MS = 2000;
 
 /** Makes the card. */
 export function codeCard(host: Host): HTMLElement {
@@ -39,22 +36,6 @@ export function codeCard(host: Host): HTMLElement {
   host.loaded.watch(show);
   choices.watch(show);
 
-  parts.copy.addEventListener('click', async () => {
-    const copied = await copy(parts.code);
-    parts.copy.textContent = copied ? 'Copied' : 'Marked: press Ctrl+C';
-    announce(parts.copy.textContent);
-    setTimeout(() => (parts.copy.textContent = 'Copy'), SAID_MS);
-  });
+  parts.copy.addEventListener('click', () => void copyFrom(parts.code, parts.copy));
   return root;
-}
-
-/** Copies what stands in `element`; where the browser refuses, it is selected instead. */
-async function copy(element: HTMLElement): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(element.textContent ?? '');
-    return true;
-  } catch {
-    getSelection()?.selectAllChildren(element);
-    return false;
-  }
 }

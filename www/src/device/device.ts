@@ -51,10 +51,15 @@ function facts(info: EngineInfo, memory: MemoryInfo | undefined): HTMLElement[] 
     ['Beware', info.warnings.join('. ')],
     ['Context', `${info.capacity} of ${info.target.context} tokens`],
     ['Tokens ahead', `at most ${info.maxGamma}`],
+    ['KV caches', memory && `${megabytes(caches(memory))} of ${info.kvCache}`],
     ['Wasm memory', memory && megabytes(memory.wasm)],
     ['Version', info.version],
   ];
   return rows.flatMap(([name, value]) => (value ? [element('dt', name), element('dd', value)] : []));
+}
+
+function caches({ target, draft }: MemoryInfo): number {
+  return target.caches + (draft?.caches ?? 0);
 }
 
 function selfTest({ selfTest, device }: EngineInfo): string {

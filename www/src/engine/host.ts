@@ -24,6 +24,8 @@ export interface LoadPlan {
 export interface Loaded {
   engine: Paceline;
   plan: LoadPlan;
+  /** How long it took, the download left out where the browser had the files. */
+  loadMs: number;
 }
 
 /** What keeps an engine busy: a race measures, so nothing else may run beside it. */
@@ -42,6 +44,7 @@ export class Host {
   ): Promise<void> {
     this.unload();
     const { target, draft, device } = plan;
+    const began = performance.now();
     const engine = await Paceline.load({
       target: target.source,
       draft: draft?.source,
@@ -51,7 +54,7 @@ export class Host {
       onProgress,
       signal,
     });
-    this.loaded.value = { engine, plan };
+    this.loaded.value = { engine, plan, loadMs: performance.now() - began };
   }
 
   /**

@@ -22,15 +22,17 @@ export class ProgressLine {
     [this.root, this.#parts] = [root, parts];
   }
 
-  show(what: string, loaded: number, total: number | undefined): void {
+  /** `inWords` says an amount; they are bytes unless it says something else. */
+  show(
+    what: string,
+    loaded: number,
+    total: number | undefined,
+    inWords: (amount: number) => string = megabytes,
+  ): void {
     const { text, bytes, bar } = this.#parts;
     text.textContent = `${what}…`;
     bytes.textContent =
-      total === undefined
-        ? loaded > 0
-          ? megabytes(loaded)
-          : ''
-        : `${megabytes(loaded)} of ${megabytes(total)}`;
+      total === undefined ? (loaded > 0 ? inWords(loaded) : '') : `${inWords(loaded)} of ${inWords(total)}`;
     if (total) {
       bar.value = loaded / total;
     } else {

@@ -137,6 +137,10 @@ export class Start {
     const loaded = { target: 0, draft: 0 };
     this.#progress.show('Loading', 0, undefined);
     return progress => {
+      if (progress.phase === 'compile') {
+        this.#progress.show('Compiling for this GPU', progress.loaded, progress.total, String);
+        return;
+      }
       loaded[progress.part] = progress.loaded;
       totals[progress.part] ??= progress.total;
       const read = loaded.target + loaded.draft;

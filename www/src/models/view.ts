@@ -36,6 +36,9 @@ export function modelsView(library: Library, host: Host, onLoaded: () => void): 
         <button type="button" class="quiet" id="unload" data-part="button">Unload</button>
       </div>
       <div class="cards" data-part="cards"></div>
+      <p class="hint beside">
+        How fast is it here? <a href="./bench.html">Measure this machine</a>: every way to draft, side by side.
+      </p>
     </section>`);
   const start = new Start(library, host, onLoaded);
   parts.cards.append(start.root, shelf(library));

@@ -1,9 +1,7 @@
 /** A race as curves over the tokens of the text. */
 
 import type { Stats } from 'paceline';
-
-/** A value for each number of tokens, `null` between two rounds. */
-export type Curve = (number | null)[];
+import type { Curve } from '../ui/plot';
 
 /** Tokens over which the speed is taken: one round alone says little. */
 const WINDOW = 16;

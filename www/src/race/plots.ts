@@ -2,9 +2,12 @@
 
 import type { Stats } from 'paceline';
 import { percent } from '../ui/format';
+import { Plot } from '../ui/plot';
 import type { Curves } from './curves';
 import type { LaneName } from './lane';
-import { Plot } from './plot';
+
+/** Tokens that the plots have room for at least. */
+const ROOM = 16;
 
 export class Plots {
   readonly #speed = new Plot({
@@ -13,6 +16,7 @@ export class Plots {
       { label: 'speculative', colour: '--draft' },
       { label: 'plain', colour: '--target', dashed: true },
     ],
+    right: ROOM,
     text: value => `${value}`,
   });
   readonly #acceptance = new Plot({
@@ -22,6 +26,7 @@ export class Plots {
       { label: 'expected, α TF', colour: '--soft', dashed: true },
     ],
     top: 1,
+    right: ROOM,
     text: percent,
   });
 

@@ -1,7 +1,7 @@
 /** The card that says how the model writes: chance, and its limits. */
 
 import { build } from '../ui/build';
-import { choices, choose, PLAIN } from './choices';
+import { choices, choose } from './choices';
 import { Slider } from './slider';
 
 interface Parts {
@@ -101,9 +101,7 @@ export function writingCard(): HTMLElement {
       ? 'The likeliest word, always.'
       : value.seed === undefined
         ? 'Drawn by chance: another answer every time.'
-        : value.gamma === 'auto' && value.drafter !== PLAIN
-          ? 'The seed repeats an answer only where gamma is a number.'
-          : 'Drawn by the seed: the same answer every time.';
+        : 'Drawn by the seed: the same answer every time.';
     setUnlessFocused(parts.length, value.maxTokens);
     setUnlessFocused(parts.topK, value.topK);
     setUnlessFocused(parts.seed, value.seed);

@@ -5,6 +5,7 @@
 
 mod browser;
 mod figures;
+mod gpu;
 mod machine;
 mod native;
 mod peers;
@@ -31,6 +32,12 @@ pub struct Args {
     /// Prints one JSON object instead of tables, and leaves the kernels out.
     #[arg(long)]
     json: bool,
+    /// Measures this machine's GPU instead: plain decoding, every drafter, several gammas, reading prompts.
+    #[arg(long, conflicts_with = "peers")]
+    gpu: bool,
+    /// With --gpu: takes a software adapter, to see whether the bench works.
+    #[arg(long, requires = "gpu")]
+    software: bool,
 }
 
 /// What is asked of every engine.
@@ -56,6 +63,9 @@ struct Report {
 
 /// Runs the command.
 pub fn run(project: &Project, args: &Args) -> Result<()> {
+    if args.gpu {
+        return gpu::run(project, args);
+    }
     setup::ensure_all(project)?;
     build::ensure(project, &build::Args::default())?;
     let command_line = native::build(project)?;

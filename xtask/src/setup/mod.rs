@@ -75,6 +75,11 @@ pub fn ensure_all(project: &Project) -> Result<()> {
     satisfy(project, &for_tests(), false)
 }
 
+/// Fetches the model where it is missing.
+pub fn ensure_model(project: &Project) -> Result<()> {
+    satisfy(project, &[Box::new(model::Model) as Box<dyn Need>], false)
+}
+
 /// Installs what is missing for the demo.
 pub fn ensure_demo(project: &Project) -> Result<()> {
     satisfy(project, &for_demo(), false)

@@ -32,7 +32,7 @@ struct Check {
 }
 
 /// All of them, what fails fast first.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 10] = [
     Check { name: "setup", what: "what the project needs is on the machine", run: setup::ensure_all },
     Check { name: "format", what: "rustfmt changes nothing", run: format },
     Check {
@@ -41,10 +41,13 @@ const CHECKS: [Check; 11] = [
         run: structure::check,
     },
     Check { name: "licences", what: "every dependency's licence is in deny.toml", run: licences::check },
-    Check { name: "lint", what: "clippy has nothing to say, natively and for the browser", run: lint },
+    Check {
+        name: "lint",
+        what: "clippy has nothing to say, natively and for the browser, with and without distillation",
+        run: lint,
+    },
     Check { name: "docs", what: "the documentation builds without a warning", run: docs },
     Check { name: "native", what: "the Rust tests, with WebGPU on a software adapter", run: native },
-    Check { name: "learn", what: "clippy and the tests of distillation, on the CPU", run: learn },
     Check {
         name: "build",
         what: "the package and the page build, and the engine is small enough",
@@ -103,9 +106,13 @@ fn format(project: &Project) -> Result<()> {
 
 fn lint(project: &Project) -> Result<()> {
     let sh = &project.sh;
-    let native = run_shown(
+    let plain = run_shown(
         "library, command line, tests, benches, xtask",
         cmd!(sh, "cargo clippy --locked --workspace --all-targets -- -D warnings"),
+    );
+    let learn = run_shown(
+        "library, command line and tests with distillation",
+        cmd!(sh, "cargo clippy --locked --features learn --lib --bins --tests -- -D warnings"),
     );
     let toolchain = setup::wasm_toolchain().context("no compiler here builds for the browser")?;
     let web = cmd!(sh, "cargo clippy --locked --lib --no-default-features --target {TARGET} -- -D warnings")
@@ -115,7 +122,11 @@ fn lint(project: &Project) -> Result<()> {
         setup::Toolchain::Default => run_shown("the library as the browser gets it", web),
         setup::Toolchain::Debian => Ok(()),
     };
-    native.and(web)
+    let core =
+        cmd!(sh, "cargo check --locked --target {TARGET} --no-default-features --features learn-core --lib")
+            .env_remove("RUSTFLAGS");
+    let core = run_shown("what learns without files, as the browser gets it", toolchain.applied_to(core));
+    plain.and(learn).and(web).and(core)
 }
 
 fn docs(project: &Project) -> Result<()> {
@@ -127,30 +138,15 @@ fn docs(project: &Project) -> Result<()> {
     )
 }
 
+/// With distillation, since burn takes minutes to compile, and what it shares with the rest would take them twice; that
+/// all works without it, `lint` and the browser's tests see. Package by package, since together they would share features
+/// that neither has alone, and compile once more.
 fn native(project: &Project) -> Result<()> {
-    let cmd = cmd!(project.sh, "cargo test --locked --workspace --no-fail-fast")
-        .env(setup::MODEL_VARIABLE, setup::model_path(project));
-    run_shown("unit, integration and documentation tests", adapter::software(project, cmd))
-}
-
-/// Apart from the rest, so that what decodes is seen to work without burn.
-fn learn(project: &Project) -> Result<()> {
     let sh = &project.sh;
-    let lint = run_shown(
-        "library, command line and tests with distillation",
-        cmd!(sh, "cargo clippy --locked --features learn --lib --bins --test distill -- -D warnings"),
-    );
-    let toolchain = setup::wasm_toolchain().context("no compiler here builds for the browser")?;
-    let web =
-        cmd!(sh, "cargo check --locked --target {TARGET} --no-default-features --features learn-core --lib")
-            .env_remove("RUSTFLAGS");
-    let web = run_shown("what learns without files, as the browser gets it", toolchain.applied_to(web));
-    let unit = run_shown("unit tests", cmd!(sh, "cargo test --locked --features learn --lib learn::"));
-    let runs = run_shown(
-        "whole runs, killed and taken up again",
-        cmd!(sh, "cargo test --locked --features learn --test distill"),
-    );
-    lint.and(web).and(unit).and(runs)
+    let tests = cmd!(sh, "cargo test --locked --package paceline --features learn --no-fail-fast")
+        .env(setup::MODEL_VARIABLE, setup::model_path(project));
+    let tests = run_shown("unit, integration and documentation tests", adapter::software(project, tests));
+    tests.and(run_shown("those of these commands", cmd!(sh, "cargo test --locked --package xtask")))
 }
 
 fn built(project: &Project) -> Result<()> {

@@ -6,22 +6,29 @@
 
 import type { ByteStream } from '../../bytes/stream.js';
 import type { ChatMessage, Result, Stats, Token } from '../../types/generate.js';
-import type { Device, EngineInfo, LoadProgress } from '../../types/load.js';
+import type { Device, EngineInfo, KvCache, LoadProgress, MemoryInfo } from '../../types/load.js';
 import type { GenerateMessage, Prompt } from '../../wire/protocol.js';
 
-/** How far the reading of a file is. */
-export type ReadProgress = Omit<LoadProgress, 'phase'>;
+/** How far the reading of a file, or the compiling of kernels, is. */
+export type EngineProgress = LoadProgress & { phase: 'load' | 'compile' };
 
-/** What start-up timing found out about an adapter. Only the wasm module knows what it means. */
-export type Tuning = Record<string, string>;
+/**
+ * What start-up timing and generations found out about an adapter and the models on it, as plain data. Only the wasm module
+ * knows what it means.
+ */
+export type Tuning = Record<string, unknown>;
 
 /** How the wasm module loads. */
 export interface BackendLoadOptions {
   device: Device;
   capacity: number | undefined;
+  kvCache: KvCache | undefined;
   /** What an earlier engine on this adapter found out (see `tuning.ts`). */
   tuning: Tuning | undefined;
 }
+
+/** What a sequence takes. */
+export type SequenceMemory = Omit<MemoryInfo, 'wasm'>;
 
 /** How the wasm module generates. */
 export type BackendGenerateOptions = Omit<GenerateMessage, 'stop'>;
@@ -38,6 +45,8 @@ export interface BackendEngine {
   tuning(): Tuning;
   /** Another, empty sequence on the same weights; not while a step is under way. */
   session(): BackendEngine;
+  /** Of this sequence; its weights may be those of others, too. */
+  memory(): SequenceMemory;
   encode(text: string): Uint32Array;
   decode(ids: Uint32Array): string;
   render(messages: ChatMessage[]): string;
@@ -55,7 +64,7 @@ export interface Backend {
     target: ByteStream[],
     draft: ByteStream[] | undefined,
     options: BackendLoadOptions,
-    onProgress: (progress: ReadProgress) => void,
+    onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<BackendEngine>;
   /** Bytes of the module's memory. */

@@ -13,7 +13,6 @@ import type { Vault } from '../../store/vault.js';
 import type { LoadProgress } from '../../types/load.js';
 import { toMessage } from '../../wire/errors.js';
 import type { FileMessage, SourceMessage } from '../../wire/protocol.js';
-import type { ReadProgress } from './backend.js';
 
 type Part = LoadProgress['part'];
 type Tell = (progress: LoadProgress) => void;
@@ -27,7 +26,7 @@ type Ready =
 type Load<T> = (
   target: ByteStream[],
   draft: ByteStream[] | undefined,
-  onProgress: (progress: ReadProgress) => void,
+  onProgress: (progress: LoadProgress) => void,
 ) => Promise<T>;
 
 /**
@@ -48,9 +47,9 @@ export async function loadFiles<T>(
   ]);
   let reading: Part | undefined;
   const report = throttled<LoadProgress>(tell);
-  const onProgress = (progress: ReadProgress) => {
+  const onProgress = (progress: LoadProgress) => {
     reading = progress.part;
-    report({ ...progress, phase: 'load' });
+    report(progress);
   };
   try {
     const result = await reads(target, 'target', tell, signal, first =>

@@ -4,15 +4,18 @@
  */
 
 import { PacelineError } from '../../errors.js';
-import type { Device, EngineInfo } from '../../types/load.js';
+import type { Device, EngineInfo, ModelMemory } from '../../types/load.js';
 import { holdWhileAlive } from '../../wire/alive.js';
 import { answering, type Handlers } from '../../wire/answering.js';
 import { crashMessage, toMessage, type ErrorMessage } from '../../wire/errors.js';
 import type { Operations, Reply, Request, SessionId, SourceMessage } from '../../wire/protocol.js';
-import type { Backend, BackendEngine } from './backend.js';
+import type { Backend, BackendEngine, SequenceMemory } from './backend.js';
 import { loadFiles } from './files.js';
 import { Sequence } from './sequence.js';
 import { adapterName, recall, remember } from './tuning.js';
+
+/** What is remembered where there is no adapter is remembered for this one. */
+const CPU = 'cpu';
 
 /**
  * Makes the function that takes the page's messages.
@@ -27,6 +30,8 @@ export function serve(
   const sequences = new Map<SessionId, Sequence>();
   let wasm: Backend | undefined;
   let nextSession = 1;
+  /** Remembers what a sequence found out, for the next load. */
+  let learnt = async (_: BackendEngine): Promise<void> => {};
 
   const sequence = (id: SessionId): Sequence => {
     const sequence = sequences.get(id);
@@ -40,14 +45,15 @@ export function serve(
   const loaded = (): BackendEngine => sequence(0).engine;
 
   const handlers: Handlers<Operations> = {
-    async load({ target, draft, device, capacity, alive }, tell, signal) {
+    async load({ target, draft, device, capacity, kvCache, alive }, tell, signal) {
       await holdWhileAlive(alive);
       const adapter = device === 'cpu' ? undefined : await adapterName();
-      const tuning = adapter === undefined ? undefined : await recall(adapter);
+      const machine = adapter ?? CPU;
+      const tuning = await recall(machine);
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
           wasm = await backend();
-          return wasm.load(target, draft, { device, capacity, tuning }, onProgress, signal);
+          return wasm.load(target, draft, { device, capacity, kvCache, tuning }, onProgress, signal);
         });
       const { result: engine, notStored, gpuFailure } = await onAnyDevice(device, [target, draft], loadOn);
       sequences.set(0, new Sequence(engine));
@@ -59,16 +65,19 @@ export function serve(
         ...(gpuFailure && { fallback: gpuFailure.message }),
         ...(gpuFailure?.code === 'gpu-self-test' && { selfTest: 'failed' as const }),
       };
-      if (adapter === undefined || info.device !== 'webgpu') {
-        return info;
-      }
-      await remember(adapter, engine.tuning());
+      learnt = async engine => remember(machine, engine.tuning());
+      await learnt(engine);
       // Browsers leave out the description, which is all that the engine sees.
-      return { ...info, adapter: info.adapter || adapter };
+      return info.device === 'webgpu' ? { ...info, adapter: info.adapter || machine } : info;
     },
 
-    generate: async ({ session, prompt, options }, tell, signal) =>
-      sequence(session).generate(prompt, options, tell, signal),
+    async generate({ session, prompt, options }, tell, signal) {
+      const used = sequence(session);
+      const result = await used.generate(prompt, options, tell, signal);
+      // A sequence that was closed meanwhile has nothing to tell.
+      void learnt(used.engine).catch(() => {});
+      return result;
+    },
 
     async open() {
       const other = await sequence(0).another();
@@ -85,7 +94,13 @@ export function serve(
     encode: async ({ text }) => Array.from(loaded().encode(text)),
     decode: async ({ ids }) => loaded().decode(Uint32Array.from(ids)),
     render: async ({ messages }) => loaded().render(messages),
-    memory: async () => ({ wasm: wasm?.memory() ?? 0 }),
+    memory: async () => ({
+      wasm: wasm?.memory() ?? 0,
+      ...sum(
+        loaded(),
+        Array.from(sequences.values(), other => other.engine),
+      ),
+    }),
   };
 
   return answering(handlers, post, error => {
@@ -95,6 +110,27 @@ export function serve(
     const why = wasm?.lastPanic();
     return why === undefined ? error : crashMessage(why);
   });
+}
+
+/** What sequences on the weights of `main`, one of them, take together. */
+function sum(main: BackendEngine, all: BackendEngine[]): SequenceMemory {
+  const total = main.memory();
+  for (const { target, draft } of all.filter(other => other !== main).map(other => other.memory())) {
+    total.target = joined(total.target, target);
+    total.draft &&= joined(total.draft, draft);
+  }
+  return total;
+}
+
+function joined(sum: ModelMemory, other: ModelMemory | undefined): ModelMemory {
+  const { weights } = sum;
+  const { caches = 0, states = 0, scratch = 0 } = other ?? {};
+  return {
+    weights,
+    caches: sum.caches + caches,
+    states: sum.states + states,
+    scratch: sum.scratch + scratch,
+  };
 }
 
 /**

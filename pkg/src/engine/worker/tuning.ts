@@ -1,5 +1,5 @@
 /**
- * What start-up timing found out, remembered for each adapter in IndexedDB. Where there is none (private windows, say)
+ * What start-up timing and generations found out, remembered for each adapter in IndexedDB. Where there is none (private windows, say)
  * nothing is remembered, and the engine measures anew.
  * @module
  */

@@ -52,7 +52,7 @@ pub(super) struct Product<'a, W> {
 impl<W: Floats> super::Product for Product<'_, W> {
     const TILE: usize = 4;
 
-    fn tile<const M: usize>(self, job: &Job, panels: Range<usize>, out: Out<'_>) {
+    fn tile<const M: usize>(self, job: &Job<'_>, panels: Range<usize>, out: Out<'_>) {
         let x: [&[f32]; M] = std::array::from_fn(|m| &self.x[(out.first + m) * job.k..][..job.k]);
         dispatch(job.level, Tile { weights: self.weights, panels, x, out });
     }

@@ -21,7 +21,7 @@ pub(super) struct Product<'a, const BITS: usize> {
 impl<const BITS: usize> super::Product for Product<'_, BITS> {
     const TILE: usize = 8;
 
-    fn tile<const M: usize>(self, job: &Job, panels: Range<usize>, out: Out<'_>) {
+    fn tile<const M: usize>(self, job: &Job<'_>, panels: Range<usize>, out: Out<'_>) {
         let x = std::array::from_fn(|m| self.x.row(out.first + m));
         // Dispatched tile by tile, so that each kind of tile is compiled as a function of its own: V8 gives up on
         // allocating registers well in one function of all of them.
@@ -120,10 +120,10 @@ impl Panel<'_> {
                     let w = unpack::<L, BITS>(lanes, mask, blocks, quad);
                     each!(M, |m| {
                         let (x, mut dot) = (&x[m][g].pairs[quad], dots[m]);
-                        dot = lanes.add_i(dot, lanes.dot16(w[0], lanes.splat_i(x[0])));
-                        dot = lanes.add_i(dot, lanes.dot16(w[1], lanes.splat_i(x[1])));
-                        dot = lanes.add_i(dot, lanes.dot16(w[2], lanes.splat_i(x[2])));
-                        dots[m] = lanes.add_i(dot, lanes.dot16(w[3], lanes.splat_i(x[3])));
+                        dot = lanes.add_dot16(dot, w[0], lanes.splat_i(x[0]));
+                        dot = lanes.add_dot16(dot, w[1], lanes.splat_i(x[1]));
+                        dot = lanes.add_dot16(dot, w[2], lanes.splat_i(x[2]));
+                        dots[m] = lanes.add_dot16(dot, w[3], lanes.splat_i(x[3]));
                     });
                 }
                 let index = g * self.splits + split;

@@ -21,10 +21,10 @@ fn noise(context: vec2<u32>, id: u32, model: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (idle() || id.x >= shape.vocab) { return; }
+  if (id.y >= live() || id.x >= shape.vocab) { return; }
   let last = position(id.y);
   let context = vec2<u32>(tokens[last], tokens[max(last, 1u) - 1u]);
   var logit = noise(context, id.x, 0u);
-  if (pass_.draft == 1u) { logit = mix(noise(context, id.x, 1u), logit, shape.likeness); }
+  if (drafts()) { logit = mix(noise(context, id.x, 1u), logit, shape.likeness); }
   logits[id.y * shape.vocab + id.x] = logit;
 }

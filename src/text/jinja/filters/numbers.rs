@@ -1,8 +1,7 @@
 //! Filters of numbers.
 
 use super::super::arguments::{Arguments, flag, int};
-use super::super::numbers::{parse_float, parse_int};
-use super::super::operators::as_float;
+use super::super::python::numbers::{parse_float, parse_int};
 use super::super::value::Value;
 use super::super::{Fuel, Result, fail, operators};
 
@@ -51,7 +50,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
 fn read_float(value: &Value) -> Option<f64> {
     match value {
         Value::Str(text) => parse_float(text),
-        _ => as_float(value),
+        _ => value.as_float(),
     }
 }
 
@@ -59,7 +58,7 @@ fn round(value: &Value, arguments: Arguments) -> Result<Value> {
     let [precision, method] = arguments.bind("round", ["precision", "method"], 0)?;
     let precision = int(precision.as_ref())?.unwrap_or(0);
     let method = method.as_ref().map_or(Some("common"), Value::as_str);
-    let Some(number) = as_float(value.defined()?) else {
+    let Some(number) = value.defined()?.as_float() else {
         return fail(format!("type {} doesn't define __round__ method", value.kind()));
     };
     match (method, value.as_int()) {

@@ -1,10 +1,10 @@
 //! Filters of lists and dicts.
 
 use super::super::arguments::{Arguments, count, flag, int};
-use super::super::ast::Operator;
-use super::super::str_methods::ignore_case;
-use super::super::value::{Kind, Value};
-use super::super::{Fuel, Result, compare, fail, operators, repr, subscript};
+use super::super::strings::methods::ignore_case;
+use super::super::syntax::ast::Operator;
+use super::super::value::{Kind, Value, equality, order, repr};
+use super::super::{Fuel, Result, fail, operators, subscript};
 use super::selection::path_or;
 
 pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
@@ -102,7 +102,8 @@ fn unique(value: &Value, key: &Key, fuel: &Fuel) -> Result<Vec<Value>> {
     for item in value.iterate(fuel)? {
         let found = key.of(&item, fuel)?;
         found.check_hashable(fuel)?;
-        let is_seen = seen.iter().try_fold(false, |same, one| Ok(same || compare::equal(one, &found, fuel)?));
+        let is_seen =
+            seen.iter().try_fold(false, |same, one| Ok(same || equality::equal(one, &found, fuel)?));
         if !is_seen? {
             seen.push(found);
             kept.push(item);
@@ -191,8 +192,8 @@ fn extreme(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Resu
         let found = key.of(&item, fuel)?;
         let better = match &best {
             None => true,
-            Some((known, _)) if name == "min" => compare::less(&found, known, fuel)?,
-            Some((known, _)) => compare::less(known, &found, fuel)?,
+            Some((known, _)) if name == "min" => order::less(&found, known, fuel)?,
+            Some((known, _)) => order::less(known, &found, fuel)?,
         };
         if better {
             best = Some((found, item));
@@ -218,7 +219,7 @@ fn sort(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
         let found = keys.iter().map(|key| key.of(&item, fuel)).collect::<Result<_>>()?;
         Ok((Value::list(found, fuel)?, item))
     });
-    let sorted = compare::sort(keyed.collect::<Result<_>>()?, flag(reverse.as_ref()), fuel)?;
+    let sorted = order::sort(keyed.collect::<Result<_>>()?, flag(reverse.as_ref()), fuel)?;
     Value::list(sorted, fuel)
 }
 
@@ -231,7 +232,7 @@ fn dict_sort(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> 
     };
     let key = Key { attribute: Value::Int(by), default: None, case: flag(case.as_ref()) };
     let keyed = pairs(value, fuel)?.into_iter().map(|pair| Ok((key.of(&pair, fuel)?, pair)));
-    let sorted = compare::sort(keyed.collect::<Result<_>>()?, flag(reverse.as_ref()), fuel)?;
+    let sorted = order::sort(keyed.collect::<Result<_>>()?, flag(reverse.as_ref()), fuel)?;
     Value::list(sorted, fuel)
 }
 
@@ -240,12 +241,12 @@ fn group(value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
         arguments.bind("groupby", ["attribute", "default", "case_sensitive"], 1)?;
     let mut key = Key::new(attribute, default, case.as_ref());
     let keyed = value.iterate(fuel)?.into_iter().map(|item| Ok((key.of(&item, fuel)?, item)));
-    let sorted = compare::sort(keyed.collect::<Result<_>>()?, false, fuel)?;
+    let sorted = order::sort(keyed.collect::<Result<_>>()?, false, fuel)?;
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
     for item in sorted {
         let found = key.of(&item, fuel)?;
         match groups.last_mut() {
-            Some((last, items)) if compare::equal(last, &found, fuel)? => items.push(item),
+            Some((last, items)) if equality::equal(last, &found, fuel)? => items.push(item),
             _ => groups.push((found, vec![item])),
         }
     }

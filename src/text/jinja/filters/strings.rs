@@ -1,9 +1,11 @@
 //! Filters of strings.
 
 use super::super::arguments::{Arguments, count, flag, int, text};
-use super::super::lexer::is_space;
-use super::super::value::Value;
-use super::super::{Fuel, Result, fail, percent, repr, str_case, str_methods};
+use super::super::python::case;
+use super::super::python::characters::is_space;
+use super::super::strings::{methods, percent};
+use super::super::value::{Value, repr};
+use super::super::{Fuel, Result, fail};
 
 pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel) -> Result<Value> {
     if name == "truncate" {
@@ -26,15 +28,15 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
             let old = repr::text(&old.unwrap_or(Value::None), fuel)?;
             let new = repr::text(&new.unwrap_or(Value::None), fuel)?;
             let count = int(count.as_ref().filter(|count| !matches!(count, Value::None)))?;
-            str_methods::replace(&written, &old, &new, count, fuel)?
+            methods::replace(&written, &old, &new, count, fuel)?
         }
         "center" => {
             let [width] = arguments.bind(name, ["width"], 0)?;
-            str_methods::pad(&written, int(width.as_ref())?.unwrap_or(80), ' ', "center", fuel)?
+            methods::pad(&written, int(width.as_ref())?.unwrap_or(80), ' ', "center", fuel)?
         }
         "trim" => {
             let [characters] = arguments.bind(name, ["chars"], 0)?;
-            str_methods::strip(&written, "strip", characters.as_ref(), fuel)?.into()
+            methods::strip(&written, "strip", characters.as_ref(), fuel)?.into()
         }
         "format" => {
             let Arguments { positional, named } = arguments;
@@ -54,7 +56,7 @@ pub(super) fn call(name: &str, value: &Value, arguments: Arguments, fuel: &Fuel)
             match name {
                 "upper" => written.to_uppercase(),
                 "lower" => written.to_lowercase(),
-                "capitalize" => str_case::capitalize(&written),
+                "capitalize" => case::capitalize(&written),
                 "title" => title(&written),
                 "wordcount" => {
                     let is_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -108,7 +110,7 @@ fn indent(value: &str, arguments: Arguments, fuel: &Fuel) -> Result<String> {
     };
     fuel.product(2, value.len())?;
     let with_end = format!("{value}\n");
-    let lines = str_methods::lines(&with_end, false, fuel)?;
+    let lines = methods::lines(&with_end, false, fuel)?;
     fuel.product(lines.len(), indention.len() + 1)?;
     let mut indented = if flag(first.as_ref()) { indention.clone() } else { String::new() };
     for (index, line) in lines.iter().enumerate() {
@@ -150,11 +152,8 @@ fn url_encode(value: &Value, fuel: &Fuel) -> Result<String> {
     let items = match value {
         Value::Dict(_) | Value::Sequence(_) | Value::Iterator(_) => match value {
             Value::Dict(dict) => dict.pairs.clone(),
-            _ => super::super::value::pairs_of(
-                Arguments { positional: vec![value.clone()], named: Vec::new() },
-                "urlencode",
-                fuel,
-            )?,
+            _ => Arguments { positional: vec![value.clone()], named: Vec::new() }
+                .into_pairs("urlencode", fuel)?,
         },
         _ => return quote(value, "/", fuel),
     };

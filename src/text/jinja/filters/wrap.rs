@@ -1,6 +1,6 @@
 //! `wordwrap`, by the rules of Python's `textwrap`.
 
-use super::super::str_methods;
+use super::super::strings::methods;
 use super::super::{Fuel, Result, fail};
 
 pub(super) struct Wrapping<'w> {
@@ -17,7 +17,7 @@ impl Wrapping<'_> {
         };
         fuel.product(16, value.len())?;
         let mut wrapped = String::new();
-        for (index, line) in str_methods::lines(value, false, fuel)?.into_iter().enumerate() {
+        for (index, line) in methods::lines(value, false, fuel)?.into_iter().enumerate() {
             if index > 0 {
                 self.end_line(&mut wrapped, fuel)?;
             }

@@ -1,10 +1,10 @@
 //! Values of expressions.
 
 use super::super::arguments::Arguments;
-use super::super::ast::{CallArguments, Expression, Suffix};
-use super::super::scope::Scope;
-use super::super::value::Value;
-use super::super::{Result, arguments, compare, fail, filters, operators, repr, subscript, tests_of};
+use super::super::syntax::ast::{CallArguments, Expression, Suffix};
+use super::super::value::order::holds;
+use super::super::value::{Scope, Value, repr};
+use super::super::{Result, arguments, fail, filters, operators, subscript, tests_of};
 use super::Interpreter;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Interpreter {
                 let mut left = self.evaluate(first, scope)?;
                 for (comparison, right) in rest {
                     let right = self.evaluate(right, scope)?;
-                    if !compare::holds(&left, *comparison, &right, &self.fuel)? {
+                    if !holds(&left, *comparison, &right, &self.fuel)? {
                         return Ok(Value::Bool(false));
                     }
                     left = right;

@@ -1,11 +1,10 @@
 //! Calls of functions, methods, macros and recursive loops.
 
 use super::super::arguments::Arguments;
-use super::super::ast::{Expression, Macro, Suffix};
-use super::super::scope::Scope;
-use super::super::value::{Object, Value};
-use super::super::{Result, arguments, fail, functions, methods};
-use super::Interpreter;
+use super::super::syntax::ast::{Expression, Macro, Suffix};
+use super::super::value::{Object, Scope, Value};
+use super::super::{Result, arguments, fail, methods};
+use super::{Interpreter, functions};
 use std::rc::Rc;
 
 impl Interpreter {

@@ -16,36 +16,18 @@ pub use names::Names;
 /// The crate's own files, besides its modules.
 const ROOT: &str = "lib";
 
-/// Modules whose own parts reach one another: a language, whose values are compared, printed and called. Nothing is to be
-/// added here.
-const KNOTTED: [&str; 1] = ["src/text/jinja"];
-
 /// Where a module names another.
 type Witnesses = BTreeMap<(String, String), Vec<String>>;
 
-/// Circles among the modules of `src` and, in each of them, among those that stand side by side; and lines of [`KNOTTED`]
-/// that need not be there.
+/// Circles among the modules of `src` and, in each of them, among those that stand side by side.
 pub fn cycles(tree: &Tree) -> Result<Vec<String>> {
-    cycles_but(tree, &KNOTTED)
-}
-
-fn cycles_but(tree: &Tree, knotted: &[&str]) -> Result<Vec<String>> {
     let names = Names::read(tree)?;
     let mut faults = Vec::new();
-    let mut met = BTreeSet::new();
     for level in names.levels() {
         let edges = edges(&names, level);
         let place = level.iter().fold(String::from("src"), |place, name| place + "/" + name);
-        for knot in knots(&edges) {
-            if knotted.contains(&place.as_str()) {
-                met.insert(place.clone());
-            } else {
-                faults.push(describe(&place, &knot, &edges));
-            }
-        }
+        faults.extend(knots(&edges).iter().map(|knot| describe(&place, knot, &edges)));
     }
-    let idle = knotted.iter().filter(|place| !met.contains(**place));
-    faults.extend(idle.map(|place| format!("{place} is listed as knotted, and is not")));
     Ok(faults)
 }
 
@@ -140,7 +122,7 @@ mod tests {
     use super::*;
 
     fn faults(files: &[(&str, &str)]) -> Vec<String> {
-        cycles_but(&Tree::of(files), &[]).unwrap()
+        cycles(&Tree::of(files)).unwrap()
     }
 
     /// Two modules, of which `low` is to know nothing of `high`; what `low` says is in question.
@@ -248,10 +230,6 @@ mod tests {
         let found = faults(&files("use super::Two; pub struct One;"));
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with("src/m: one, two reach one another\n"), "{}", found[0]);
-        // A knot that is known, and one that was.
-        let known = |one| cycles_but(&Tree::of(&files(one)), &["src/m"]).unwrap();
-        assert_eq!(known("use super::Two; pub struct One;"), [""; 0]);
-        assert_eq!(known("pub struct One;"), ["src/m is listed as knotted, and is not"]);
     }
 
     #[test]
