@@ -126,7 +126,7 @@ impl<'a> Builder<'a> {
             let outputs = model::outputs(&self.tensors.config.plan.layers[layer], role);
             first += outputs.unwrap_or_default();
         }
-        let matrix = self.matrix(Some(layer), &self.tensors.matrices(layer, parts), false)?;
+        let matrix = self.matrix(Some(layer), &self.tensors.matrices(Some(layer), parts), false)?;
         Ok((matrix, biases))
     }
 

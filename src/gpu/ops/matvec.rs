@@ -166,6 +166,8 @@ impl Matvec<'_> {
         let sums = partial_sums(variant, self.norm.is_some());
         let merges = if self.sums.is_some() { quads } else { 0 };
         let room = PARTIAL_SUMS.min(WORKGROUP_WORDS - 4 * merges * tile);
+        let merging = self.sums.map_or_else(|| context! {}, |sums| sums.context.clone());
+        let files = context! { ..self.epilogue.context(), ..weights_context(matrix), ..merging };
         let context = context! {
             M => tile,
             bodies => if device.branches() { bodies(tile) } else { vec![tile] },
@@ -183,9 +185,7 @@ impl Matvec<'_> {
             },
             coarse_batches => device.break_batch_invariance,
             epilogue => context! { file => self.epilogue.file() },
-            ..self.epilogue.context(),
-            ..weights_context(matrix),
-            ..self.sums.map_or_else(|| context! {}, |sums| sums.context.clone())
+            ..files
         };
         let Positions { state, pass } = self.positions;
         let beside = self.epilogue.buffers(device);

@@ -6,7 +6,8 @@ use half::f16;
 use super::{device, padded_rows, random, run, storage};
 use crate::gpu::Device;
 use crate::gpu::cache::{CHUNK, CacheLayout};
-use crate::gpu::ops::{Attention, Form, Positions, padded, partial_words};
+use crate::gpu::choice::Form;
+use crate::gpu::ops::{Attention, Positions, padded, partial_words};
 use crate::gpu::words::{self, Kind, State};
 use crate::model::{self, CacheType};
 

@@ -2,6 +2,7 @@
 
 mod attention;
 mod compile;
+mod dispatches;
 mod errors;
 mod lookup;
 mod matvec;

@@ -6,7 +6,7 @@ use half::f16;
 use super::{device, random, run, storage};
 use crate::gpu::Device;
 use crate::gpu::cache::{CHUNK, CacheLayout};
-use crate::gpu::ops::{Positions, Rope};
+use crate::gpu::ops::{Heads, Positions, Rope};
 use crate::gpu::words::{self, Kind, State};
 use crate::model::{self, Attention, CacheType, RopeStyle};
 
@@ -47,17 +47,14 @@ fn gpu(device: &Device, case: &Case, kind: CacheType, qkv: &[f32], gains: &[f32]
     let state = storage(device, words::of(&state));
     let pass = words::Pass { kind: Kind::Fill as u32, capacity: CAPACITY as u32 };
     let pass = device.uniform(words::of(&pass));
+    let heads = Heads { attention: a, rope, rotation: &rotation, cache: &cache, layout };
     let rope = Rope {
-        attention: a,
-        rope,
+        heads,
         epsilon: EPSILON,
         rows: ROWS,
         positions: Positions { state: &state, pass: &pass },
         qkv: &qkv,
         q: &q,
-        cache: &cache,
-        layout,
-        rotation: &rotation,
         gains: a.qk_norm.then_some(&gains),
     };
     run(device, vec![rope.step(device).unwrap()], &q, 4);
