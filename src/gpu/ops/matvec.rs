@@ -117,7 +117,7 @@ impl Matvec<'_> {
         let sums = (2 * pairs_each + usize::from(self.norm.is_some())) * (lanes + 1);
         let context = context! {
             M => tile,
-            bodies => if device.branches() { bodies(tile) } else { vec![tile] },
+            bodies => bodies(tile),
             R => rows_each,
             lanes,
             pairs_each,
