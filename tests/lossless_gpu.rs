@@ -29,9 +29,7 @@ fn engine(device: &Rc<Device>, pair: &Pair, variant: Variant) -> Session {
 #[test]
 fn drafters_do_not_change_a_token() {
     let device = open(DeviceOptions::default());
-    let branching = open(DeviceOptions { branches: Some(true), ..DeviceOptions::default() });
     for (i, pair) in pairs().iter().enumerate() {
-        let device = if i % 2 == 0 { &device } else { &branching };
         // Every case for the first pair; for the draft that reads states, the model, alone and by turns with others; for the
         // rest, and other kernels, the drafters as users get them.
         let cases = match i {

@@ -52,7 +52,6 @@ pub(super) struct State {
     pub seed: [u32; 2],
     pub halted: [u32; 2],
     pub read: u32,
-    pub found: u32,
     pub own: u32,
 }
 
@@ -92,7 +91,6 @@ pub(super) struct Result {
     pub halted: u32,
     pub drafted: u32,
     pub point_mass: u32,
-    pub found: u32,
     pub epoch: u32,
     pub tokens: [u32; MAX_ROWS],
     pub overlaps: [u32; MAX_ROWS],
@@ -221,12 +219,12 @@ mod tests {
             assert_eq!(in_wgsl(file, name), (members, size), "{name} here (right) and in {file} (left)");
         };
         let members = members!(
-            State: length, cursor, drafted, point_mass, lookup, model, limit, epoch, seed, halted, read, found, own
+            State: length, cursor, drafted, point_mass, lookup, model, limit, epoch, seed, halted, read, own
         );
         same("State", "state.wgsl", members, size_of::<State>());
         same("Pass", "pass.wgsl", members!(Pass: kind, capacity), size_of::<Pass>());
         let members = members!(
-            Result: accepted, committed, length, halted, drafted, point_mass, found, epoch, tokens, overlaps, excess, logprobs
+            Result: accepted, committed, length, halted, drafted, point_mass, epoch, tokens, overlaps, excess, logprobs
         );
         same("Result", "result.wgsl", members, size_of::<Result>());
         let members = members!(

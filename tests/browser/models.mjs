@@ -18,7 +18,20 @@ if (!existsSync(MODEL)) {
 /** Makes the small models and gives their folder (see `examples/tiny_model.rs`). */
 export function tinyModels() {
   const folder = join(TARGET, 'tiny-models');
-  const args = ['run', '--quiet', '--example', 'tiny_model', '--', folder, MODEL];
+  // As the Rust tests are compiled, so that dependencies are not compiled once more for this.
+  const args = [
+    'run',
+    '--quiet',
+    '--package',
+    'paceline',
+    '--features',
+    'learn',
+    '--example',
+    'tiny_model',
+    '--',
+    folder,
+    MODEL,
+  ];
   execFileSync('cargo', args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
   return folder;
 }

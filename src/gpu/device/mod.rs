@@ -24,9 +24,6 @@ pub struct DeviceOptions {
     /// Cuts activations to bfloat16 wherever a pass has more than one row, as an engine with a separate kernel for
     /// batches might: the negative control of the tests that speculation changes nothing. Never for use.
     pub break_batch_invariance: bool,
-    /// Whether kernels for several rows have bodies for fewer, for rows that turn out to have nothing to do. `None`: where
-    /// the adapter skips what a branch does not take. Software adapters do not.
-    pub branches: Option<bool>,
     /// Whether the machine has room for many more workgroups than a short dispatch has, so that it is worth a second dispatch to
     /// share work among more of them. `None`: everything but software adapters.
     pub wide: Option<bool>,
@@ -38,8 +35,7 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     max_buffer_bytes: u64,
-    pub(in crate::gpu) break_batch_invariance: bool,
-    branches: Option<bool>,
+    pub(super) break_batch_invariance: bool,
     wide: Option<bool>,
     counters: Cell<Counters>,
     latency_ms: Cell<f64>,
@@ -100,7 +96,6 @@ impl Device {
             queue,
             max_buffer_bytes,
             break_batch_invariance: options.break_batch_invariance,
-            branches: options.branches,
             wide: options.wide,
             counters: Cell::default(),
             latency_ms: Cell::default(),
@@ -123,11 +118,6 @@ impl Device {
         let name = self.adapter().to_lowercase();
         self.info.device_type == wgpu::DeviceType::Cpu
             || ["swiftshader", "llvmpipe", "lavapipe", "basic render"].iter().any(|s| name.contains(s))
-    }
-
-    /// Whether kernels branch around rows that have nothing to do.
-    pub(in crate::gpu) fn branches(&self) -> bool {
-        self.branches.unwrap_or_else(|| !self.is_software())
     }
 
     /// Whether work is shared among more workgroups at the price of a dispatch.

@@ -25,7 +25,6 @@ fn commit(accepted: u32, next: u32) {
   result.committed = count;
   result.drafted = state.drafted;
   result.point_mass = state.point_mass;
-  result.found = state.found;
   result.epoch = state.epoch;
   if (state.model != 0u) {
     let read = state.length + 1u;

@@ -1,5 +1,5 @@
 // lookup: proposes what followed the longest earlier match of the text's end, the latest of equally long ones; no more tokens
-// than match, and than are asked for. Asked for none, it still tells how many those would be. drafters/lookup.rs has the same on the host.
+// than match, and than are asked for. drafters/lookup.rs has the same on the host.
 //
 // Dispatch: (1), workgroup 256. An invocation compares the text's end with every 256th place; of all matches the greatest
 // (length, place) wins, which has no order.
@@ -21,7 +21,6 @@ fn main(@builtin(local_invocation_index) local: u32) {
   }
   workgroupBarrier();
   let found = atomicLoad(&best);
-  if (local == 0u) { state.found = found >> PLACE_BITS; }
   let count = min(found >> PLACE_BITS, state.lookup);
   if (count == 0u || state.halted.x != 0u) { return; }
   // Where the copy reaches the text's end it goes on in itself.

@@ -6,7 +6,6 @@ struct Result {
   halted: u32,
   drafted: u32,
   point_mass: u32,
-  found: u32,     // by the lookup, also beyond what was asked for
   epoch: u32,
   tokens: array<u32, {{ max_rows }}>,
   overlaps: array<u32, {{ max_rows }}>, // sum of min(f(p), q) at each tested row, in units of ONE

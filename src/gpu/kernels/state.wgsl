@@ -11,7 +11,6 @@ struct State {
   seed: vec2<u32>,
   halted: vec2<u32>, // not 0: nothing more to do for the target's kernels, for the draft's
   read: u32,        // tokens that the draft has read
-  found: u32,       // tokens that the last lookup could have proposed
   own: u32,         // 1: also those of its own proposal, where they are accepted; 0: it reads them again, with the target's states
 }
 const STOPPED = 1u;  // a stop token was committed

@@ -170,7 +170,7 @@ impl Matvec<'_> {
         let files = context! { ..self.epilogue.context(), ..weights_context(matrix), ..merging };
         let context = context! {
             M => tile,
-            bodies => if device.branches() { bodies(tile) } else { vec![tile] },
+            bodies => bodies(tile),
             R => rows_each,
             lanes,
             pairs_each,

@@ -162,7 +162,6 @@ impl Rig {
             seed: [self.seed as u32, (self.seed >> 32) as u32],
             halted: [0; 2],
             read: last,
-            found: 0,
             own: 1,
         }
     }

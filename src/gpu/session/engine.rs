@@ -100,7 +100,7 @@ impl Engine for Session {
         }
         self.device.write(&self.shared.sampling, 0, words::of(&words::Sampling::new(rules)));
         (self.limit, self.seed, self.epoch) = (limit.min(self.capacity), rules.sampling.seed, 0);
-        (self.stale, self.found) = (true, 0);
+        self.stale = true;
         self.prepare_rounds()
     }
 
@@ -177,13 +177,12 @@ impl Engine for Session {
     fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
         assert!(self.ready(&proposal), "the rounds in flight must be collected first");
         let proposal = round::admit(self, proposal)?;
-        let (found, wanted) = match &proposal {
+        let most = proposal.len() + 1;
+        let (found, asked) = match &proposal {
             Proposal::Tokens(tree) => (tree.tokens(), [0; 2]),
             Proposal::Device { lookup, model } => (&[][..], [*lookup, *model]),
         };
-        let asked = self.ask(wanted);
-        let ([lookup, model], looks) = (asked, wanted[0] > 0);
-        let most = 1 + found.len().max(lookup).max(model);
+        let [lookup, model] = asked;
         if !found.is_empty() {
             self.device.write(&self.shared.tokens, self.length as u64, found);
         }
@@ -193,10 +192,10 @@ impl Engine for Session {
             passes.resize(model, (true, Pass::DraftNext));
         }
         passes.push((false, Pass::Verify { rows: most }));
-        let encoder = self.encode(looks, &passes)?;
+        let encoder = self.encode(lookup > 0, &passes)?;
         self.write_round(found.len(), asked);
         let behind = (model > 0).then(|| self.behind_after(asked));
-        let flight = Flight { most, looks, behind };
+        let flight = Flight { most, lookup: lookup > 0, behind };
         let (result, clock) = (&self.shared.result, &self.clock);
         self.ring.submit(&self.device, encoder, flight, |encoder, slot| {
             encoder.copy_buffer_to_buffer(result, 0, slot, 0, RESULT_WORDS as u64 * 4);
@@ -225,11 +224,8 @@ impl Engine for Session {
         let before = self.length;
         self.length += committed;
         self.epoch = result.epoch + 1;
-        if flight.looks {
-            self.found = result.found as usize;
-        }
         self.target.read_to(self.length - 1);
-        let source = match (result.point_mass, flight.looks) {
+        let source = match (result.point_mass, flight.lookup) {
             _ if drafted == 0 => Source::Nobody,
             (0, _) => Source::Model,
             (_, true) => Source::Lookup,

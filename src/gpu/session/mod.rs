@@ -63,8 +63,6 @@ pub struct Session {
     stale: bool,
     /// What lookup and draft model were asked for in the last round.
     asked: [usize; 2],
-    /// Tokens that the last lookup that is known could have proposed.
-    found: usize,
 }
 
 impl Session {
@@ -116,7 +114,6 @@ impl Session {
             epoch: 0,
             stale: true,
             asked: [0; 2],
-            found: 0,
             device,
         };
         session.begin(&Rules::default(), capacity)?;
@@ -176,12 +173,6 @@ impl Session {
         }
     }
 
-    /// What to ask for in a round that wants so much. Where a row costs something even if nobody turns out to have proposed a token
-    /// for it, the lookup is asked for what the last one could have proposed.
-    fn ask(&self, [lookup, model]: [usize; 2]) -> [usize; 2] {
-        if self.device.branches() { [lookup, model] } else { [lookup.min(self.found.max(model)), model] }
-    }
-
     /// Most committed tokens that the draft has not read when the next round begins, the last one included.
     fn behind(&self) -> usize {
         let read = self.draft.as_ref().map_or(0, |draft| draft.len());
@@ -237,7 +228,6 @@ impl Session {
             seed: [self.seed as u32, (self.seed >> 32) as u32],
             halted: [0; 2],
             read: draft.map_or(0, |draft| draft.len()) as u32,
-            found: 0,
             own: u32::from(draft.is_some_and(|draft| draft.model.fuse.is_none())),
         }
     }

@@ -13,8 +13,8 @@ pub const MAX_IN_FLIGHT: usize = 8;
 pub(super) struct Flight {
     /// Most tokens that it commits.
     pub most: usize,
-    /// Whether there was a lookup.
-    pub looks: bool,
+    /// Whether the lookup was asked.
+    pub lookup: bool,
     /// Most tokens that the draft model has not read after it, the last one included; `None` where it is not run.
     pub behind: Option<usize>,
 }

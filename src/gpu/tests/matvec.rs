@@ -140,13 +140,14 @@ fn by_reduction() -> Vec<Vec<Variant>> {
     Variant::ALL.chunk_by(same).map(<[Variant]>::to_vec).collect()
 }
 
-/// Every format with every order, by variants in turn.
+/// Every format in both layouts: one after the other, and by lanes, their orders and variants in turn.
 fn cases() -> impl Iterator<Item = Case> {
-    let variants = by_reduction();
-    let formats = FORMATS
-        .iter()
-        .enumerate()
-        .flat_map(move |(f, spec)| variants.clone().into_iter().map(move |all| (spec, all[f % all.len()])));
+    let [chain, lanes @ ..] = &by_reduction()[..] else { panic!("two layouts") };
+    let (chain, lanes) = (chain.clone(), lanes.to_vec());
+    let formats = FORMATS.iter().enumerate().flat_map(move |(f, spec)| {
+        let order = &lanes[f % lanes.len()];
+        [(spec, chain[f % chain.len()]), (spec, order[f / lanes.len() % order.len()])]
+    });
     formats.enumerate().map(|(i, (spec, variant))| {
         let (norm, bias, epilogue) = [
             (true, false, "store"),

@@ -258,12 +258,11 @@ fn a_draft_that_reads_states_says_what_it_says_on_the_cpu() {
 /// A context that was said before and one that was not: who proposes, and that a row without a token to verify is not computed.
 #[test]
 fn the_device_decides_who_proposes() {
-    let options = DeviceOptions { branches: Some(true), ..DeviceOptions::default() };
-    let device = pollster::block_on(Device::open(options)).unwrap();
+    let device = device();
     let tiny = Tiny { layers: 2, ..Tiny::default() };
     let parts = fed(None);
     pollster::block_on(async {
-        for variant in [Variant::ALL[0], Variant::ALL[4]] {
+        for variant in Variant::ALL {
             let small = Tiny { layers: 1, ..tiny.clone() };
             let (target, draft) = load_pair(&device, (&tiny, &small), &parts, variant).await;
             let mut session = Session::new(target, Some(draft)).unwrap();
@@ -308,7 +307,7 @@ fn a_draft_that_was_not_asked_says_the_same_afterwards() {
         for parts in [fed(None), DraftParts { input: Input::Tokens, ..fed(None) }] {
             let (target, draft) = load_pair(&device, (&tiny, &small), &parts, Variant::ALL[0]).await;
             let mut session = Session::new(target, Some(draft)).unwrap();
-            for missed in [3, 30] {
+            for missed in [1, 3, 20, 30] {
                 let prompt: Vec<u32> = (5..25).collect();
                 session.truncate(0).await.unwrap();
                 session.append(&prompt).await.unwrap();
