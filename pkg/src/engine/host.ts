@@ -140,7 +140,15 @@ async function load(options: LoadOptions): Promise<Live> {
     draft = options.draft === undefined ? undefined : postable(options.draft, store, 'draft');
     connection = new Connection(newWorker(options.worker));
     const alive = `paceline-worker/${unique()}`;
-    const request = { target: target.message, draft: draft?.message, device, capacity, kvCache, precompile, alive };
+    const request = {
+      target: target.message,
+      draft: draft?.message,
+      device,
+      capacity,
+      kvCache,
+      precompile,
+      alive,
+    };
     const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
     const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
     connection.watch(alive);

@@ -53,7 +53,13 @@ export function serve(
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
           wasm = await backend();
-          return wasm.load(target, draft, { device, capacity, kvCache, precompile, tuning }, onProgress, signal);
+          return wasm.load(
+            target,
+            draft,
+            { device, capacity, kvCache, precompile, tuning },
+            onProgress,
+            signal,
+          );
         });
       const { result: engine, notStored, gpuFailure } = await onAnyDevice(device, [target, draft], loadOn);
       sequences.set(0, new Sequence(engine));
