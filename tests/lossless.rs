@@ -14,7 +14,7 @@ use paceline::sampling::argmax;
 use paceline::verify::{Block, Greedy, Verdict, Verifier};
 use support::generate;
 use support::lossless::{
-    CAPACITY, Pair, assert_lossless, by_turns, cases, differences, drafters, pairs, prompts,
+    CAPACITY, Pair, VOCAB, assert_lossless, by_turns, cases, differences, drafters, pairs, prompts,
 };
 
 fn engine(pair: &Pair) -> cpu::Session {
@@ -36,14 +36,16 @@ fn engine_of(pair: &Pair, kv_cache: CacheType) -> cpu::Session {
 
 #[test]
 fn drafters_do_not_change_a_token() {
-    pairs().iter().for_each(|pair| assert_lossless(pair, &cases(), engine));
+    let prompts = prompts(VOCAB);
+    pairs().iter().for_each(|pair| assert_lossless(pair, &cases(), &prompts, engine));
 }
 
 /// What was read and what was generated has the same bits in half precision, too.
 #[test]
 fn drafters_do_not_change_a_token_of_half_precision_caches() {
     let cases: Vec<_> = drafters().into_iter().chain(by_turns()).collect();
-    pairs().iter().for_each(|pair| assert_lossless(pair, &cases, |pair| engine_of(pair, CacheType::F16)));
+    let (prompts, make) = (prompts(VOCAB), |pair: &Pair| engine_of(pair, CacheType::F16));
+    pairs().iter().for_each(|pair| assert_lossless(pair, &cases, &prompts, make));
 }
 
 /// Accepts one token more than it may.
@@ -61,7 +63,7 @@ impl Verifier for OneTooMany {
 fn the_check_finds_a_verifier_that_accepts_too_much() {
     let pair = &pairs()[0];
     let (differences, _) =
-        differences(pair, &cases(), |pair| engine(pair).with_verifier(Box::new(OneTooMany)));
+        differences(pair, &cases(), &prompts(VOCAB), |pair| engine(pair).with_verifier(Box::new(OneTooMany)));
     assert!(differences.len() > 10, "a wrong verifier must be found out: {differences:?}");
 }
 

@@ -6,13 +6,13 @@ use paceline::Error;
 use paceline::decode::{Event, FinishReason, Gamma, Generator, Options};
 use paceline::drafters::{Drafter, Limits};
 use paceline::gguf::format::FORMATS;
-use paceline::load::{AnyEngine, Device, LoadOptions, load};
+use paceline::load::{AnyEngine, Device, load};
 use paceline::model::tiny::Tiny;
 use paceline::round::{Proposal, Rules};
 use paceline::sampling::Sampling;
 use paceline::verify::{self, VERIFIERS};
 use pollster::block_on;
-use support::devices::{DEVICES, engine};
+use support::devices::{self, DEVICES, engine};
 use support::edit::edited;
 use support::generate;
 
@@ -175,7 +175,7 @@ fn a_weight_that_is_no_number_is_refused_whatever_its_format() {
             Tiny { width: 256, head_dim: 64, ff: 256, format: spec.format, layers: 1, ..Tiny::default() };
         let file = tiny.gguf();
         let device = DEVICES[i % 2];
-        let options = LoadOptions { device, ..LoadOptions::default() };
+        let options = devices::options(device);
         let opened = |file: &[u8]| block_on(load(file, None::<&[u8]>, &options)).map(|_| ());
         opened(&file).expect("it is sound");
         let stream = block_on(paceline::gguf::Stream::open(&file[..])).expect("a header");

@@ -12,6 +12,7 @@ use paceline::drafters;
 use paceline::load::{self, Device, LoadOptions};
 use paceline::model::tiny::Tiny;
 use serde_json::Value;
+use support::devices::options;
 use support::generate;
 
 fn target() -> Tiny {
@@ -24,7 +25,7 @@ fn draft() -> Tiny {
 
 /// What a model says, plain and drafted.
 fn says(device: Device, target: &[Vec<u8>], draft: &[Vec<u8>]) -> Vec<Vec<u32>> {
-    let options = LoadOptions { device, capacity: Some(128), ..LoadOptions::default() };
+    let options = LoadOptions { capacity: Some(128), ..options(device) };
     let sources = |files: &'static [Vec<u8>]| files.iter().map(Vec::as_slice).collect::<Vec<_>>();
     let leak = |files: &[Vec<u8>]| -> &'static [Vec<u8>] { files.to_vec().leak() };
     let (target, draft) = (sources(leak(target)), sources(leak(draft)));

@@ -216,6 +216,7 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
             capacity: Some(args.capacity),
             threads: args.threads.map(NonZeroUsize::get),
             kv_cache: args.kv_cache,
+            precompile: None,
             tuning: tuning::read(),
         };
         let mut loaded = load::load_shards(target, draft, &options).await?;
@@ -224,7 +225,7 @@ async fn load(args: &Args, draft: Option<&ModelFiles>) -> anyhow::Result<Loaded>
             compiling.reach_of(done, total);
             true
         };
-        loaded.engine.compile(compiled).await?;
+        loaded.compile(&options, compiled).await?;
         if loaded.tuning != options.tuning {
             tuning::write(&loaded.tuning);
         }

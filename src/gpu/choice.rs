@@ -48,9 +48,9 @@ pub enum Variant {
 impl Variant {
     /// All there are.
     pub const ALL: [Self; 15] = [
-        Self::Lane { rows: 8 },
-        Self::Lane { rows: 4 },
         Self::Lane { rows: 2 },
+        Self::Lane { rows: 4 },
+        Self::Lane { rows: 8 },
         Self::Group { lanes: 8, rows: 2 },
         Self::Group { lanes: 8, rows: 4 },
         Self::Group { lanes: 8, rows: 8 },

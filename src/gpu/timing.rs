@@ -126,7 +126,8 @@ impl<'a> Bench<'a> {
             y: &self.y,
             y_stride: self.matrix.rows,
             bias: None,
-            epilogue: Epilogue::Store,
+            // Zeros stay zeros.
+            epilogue: Epilogue::Residual,
             positions: Positions { state: &self.state, pass: &self.pass },
         };
         Ok(Plan { steps: matvec.steps(self.device)? })

@@ -55,6 +55,9 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// In what the KV caches of target and draft keep their numbers.
     pub kv_cache: CacheType,
+    /// Whether [`Loaded::compile`] does so; `None` leaves it to the adapter. A software adapter compiles longer than most
+    /// generations take, and most of what it would compile they never need.
+    pub precompile: Option<bool>,
     /// What earlier starts found out ([`Loaded::tuning`]).
     pub tuning: Tuning,
 }
@@ -71,7 +74,7 @@ pub struct About {
 /// What was loaded.
 pub struct Loaded {
     /// Target and draft, ready to decode; what a generation needs is compiled when it is first needed, or by
-    /// [`AnyEngine::compile`] before.
+    /// [`Loaded::compile`] before.
     pub engine: AnyEngine,
     /// What is known about adapters now: keep it for the next load. What a generator then learns
     /// ([`Generator::knowledge`](crate::decode::Generator::knowledge)) belongs to [`pair`](Self::pair) in it.
@@ -93,6 +96,20 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Compiles what generations can need, so that none of them waits for it, where `options` want that.
+    /// `progress(done, total)` counts kernels and returns `false` to abort.
+    ///
+    /// # Errors
+    /// As [`AnyEngine::compile`].
+    pub async fn compile(
+        &mut self,
+        options: &LoadOptions,
+        progress: impl FnMut(usize, usize) -> bool,
+    ) -> Result<(), Error> {
+        let wanted = options.precompile.unwrap_or(!self.engine.info().software);
+        if wanted { self.engine.compile(progress).await } else { Ok(()) }
+    }
+
     /// Token ids of a conversation, ready for the assistant's answer.
     ///
     /// # Errors

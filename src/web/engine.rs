@@ -175,6 +175,7 @@ impl PacelineEngine {
             capacity: options.capacity,
             threads: None,
             kv_cache: cache_type(options.kv_cache.as_deref())?,
+            precompile: options.precompile,
             tuning: options.tuning.unwrap_or_default(),
         };
         let target = observe(target, "target", on_progress, signal)?;
@@ -184,7 +185,7 @@ impl PacelineEngine {
             tell(on_progress, "target", "compile", done as u64, Some(total as u64));
             !signal.aborted()
         };
-        loaded.engine.compile(compiled).await?;
+        loaded.compile(&options, compiled).await?;
 
         let Loaded { engine, tokenizer, template, target, draft, tuning, pair, fallback, warnings } = loaded;
         let info = Info {

@@ -19,6 +19,7 @@ pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
     pub kv_cache: Option<String>,
+    pub precompile: Option<bool>,
     pub tuning: Option<Tuning>,
 }
 

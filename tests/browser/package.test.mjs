@@ -364,9 +364,9 @@ test('on a software adapter, or without one, auto runs on the CPU and says why',
 });
 
 test('the kernels that were chosen are remembered for the adapter', async () => {
-  const { variant, remembered } = await page.evaluate(async () => {
+  const { chosen, remembered, again } = await page.evaluate(async () => {
     const load = () => paceline.Paceline.load({ target: '/models/target.gguf', device: 'webgpu' });
-    const { variant } = (await load()).info;
+    const chosen = (await load()).info.kernels;
     const database = await new Promise((resolve, reject) => {
       const opening = indexedDB.open('paceline', 1);
       opening.onsuccess = () => resolve(opening.result);
@@ -376,10 +376,12 @@ test('the kernels that were chosen are remembered for the adapter', async () => 
       const getting = database.transaction('tuning').objectStore('tuning').getAll();
       getting.onsuccess = () => resolve(getting.result);
     });
-    await load();
-    return { variant, remembered };
+    return { chosen, remembered, again: (await load()).info.kernels };
   });
-  assert.deepEqual(remembered.flatMap(Object.values), [variant]);
+  const names = new Set(remembered.flatMap(({ kernels = {} }) => Object.values(kernels)));
+  assert.ok(names.size > 0);
+  assert.deepEqual(new Set(Object.values(chosen)), names);
+  assert.deepEqual(again, chosen);
 });
 
 test('a worker that ends takes nothing down but its own engine', async () => {

@@ -258,7 +258,8 @@ for (const device of ['cpu', 'webgpu']) {
       `${outcome.names}`,
     );
     assert.equal(aborted, 200);
-    assert.ok(outcome.after <= outcome.before + (64 << 10), `${outcome.before} -> ${outcome.after}`);
+    // 2.5 KB an abort: less than any of a generation's parts, more than what freed memory lies scattered by.
+    assert.ok(outcome.after <= outcome.before + (512 << 10), `${outcome.before} -> ${outcome.after}`);
     assert.deepEqual(outcome.next, outcome.right);
   });
 }

@@ -26,14 +26,20 @@ before(async () => {
 after(() => session?.stop());
 
 /** Opens a page with target and draft loaded as `window.engine`. */
-async function load(device, target = 'target') {
+async function load(options, target = 'target') {
   page = await session.open();
   await page.evaluate(
-    async ([device, target]) => {
-      const paths = { target: `/models/${target}.gguf`, draft: '/models/draft.gguf' };
-      window.engine = await paceline.Paceline.load({ ...paths, device });
+    async ([options, target]) => {
+      window.compiled = [];
+      window.options = {
+        target: `/models/${target}.gguf`,
+        draft: '/models/draft.gguf',
+        onProgress: ({ phase, loaded, total }) => phase === 'compile' && compiled.push([loaded, total]),
+        ...options,
+      };
+      window.engine = await paceline.Paceline.load(window.options);
     },
-    [device, target],
+    [options, target],
   );
 }
 
@@ -54,7 +60,7 @@ function generate(all, prompt = PROMPT) {
 
 for (const device of ['cpu', 'webgpu']) {
   describe(`on ${device}`, () => {
-    before(() => load(device));
+    before(() => load({ device }));
 
     after(() => page.close());
 
@@ -175,9 +181,21 @@ for (const device of ['cpu', 'webgpu']) {
 }
 
 describe('a round on webgpu is one submit and one read-back, makes nothing, and costs the host little', () => {
-  before(() => load('webgpu', 'deep'));
+  before(() => load({ device: 'webgpu', precompile: true }, 'deep'));
 
   after(() => page.close());
+
+  test('for all of it was compiled while loading, unless that was aborted', async () => {
+    const { compiled, aborted } = await page.evaluate(async () => {
+      const stop = new AbortController();
+      const onProgress = ({ phase }) => phase === 'compile' && stop.abort();
+      const aborted = rejection(paceline.Paceline.load({ ...options, onProgress, signal: stop.signal }));
+      return { compiled, aborted: await aborted };
+    });
+    const [done, total] = compiled.at(-1);
+    assert.ok(total > 20 && done === total, `${done} of ${total}`);
+    assert.equal(aborted?.name, 'AbortError');
+  });
 
   for (const law of [{}, { temperature: 0.8, seed: 1 }]) {
     test(law.temperature ? 'sampling' : 'greedy', async t => {

@@ -28,10 +28,10 @@ for (const device of ['cpu', 'webgpu']) {
 
     test('two generate at the same time and disturb one another in nothing', async () => {
       const outcome = await page.evaluate(async () => {
-        const sampled = { maxTokens: 32, temperature: 0.9, seed: 5, inFlight: 2, gamma: 4 };
+        const sampled = { maxTokens: 96, temperature: 0.9, seed: 5, inFlight: 2, gamma: 4 };
         const runs = {
-          a: ['the lore the lore the', { maxTokens: 48 }],
-          b: ['an entirely different text', { maxTokens: 48, drafter: 'model', gamma: 3 }],
+          a: ['the lore the lore the', { maxTokens: 96 }],
+          b: ['an entirely different text', { maxTokens: 96, drafter: 'model', gamma: 3 }],
           c: ['something drawn by chance', sampled],
         };
         const alone = {};

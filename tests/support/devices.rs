@@ -1,17 +1,22 @@
 //! Engines on both devices, from the bytes of files.
 
-use std::cell::RefCell;
+use std::sync::LazyLock;
 
+use paceline::gpu::{self, DeviceOptions};
 use paceline::load::{AnyEngine, Device, LoadOptions, Loaded, Tuning, load, load_shards};
 use paceline::model::CacheType;
 
 /// Every device that a model must say the same on.
 pub const DEVICES: [Device; 2] = [Device::Cpu, Device::WebGpu];
 
-thread_local! {
-    /// What is known about adapters: kernels are timed once.
-    static TUNING: RefCell<Tuning> = RefCell::default();
-}
+/// The kernels that a software adapter compiles fastest: it takes longer for that than for what tests compute.
+static TUNING: LazyLock<Tuning> = LazyLock::new(|| {
+    let device = gpu::Device::open(DeviceOptions::default());
+    let adapter = pollster::block_on(device).expect("a WebGPU device: run `cargo xtask setup`").adapter();
+    let key = format!("{}: {adapter}: q4/32h 576x1536", env!("CARGO_PKG_VERSION"));
+    let tuning = serde_json::json!({ "kernels": { key: "lane2 lane2 lane2 lane2" } });
+    serde_json::from_value(tuning).expect("a tuning")
+});
 
 /// What a target's file and a draft's give on `device`.
 ///
@@ -19,7 +24,7 @@ thread_local! {
 /// When they cannot be loaded: a GPU test that finds no adapter fails.
 pub fn loaded(device: Device, target: &[u8], draft: Option<&[u8]>) -> Loaded {
     let options = options(device);
-    kept(pollster::block_on(load(target, draft, &options)))
+    pollster::block_on(load(target, draft, &options)).expect("a model and a device: run `cargo xtask setup`")
 }
 
 /// As [`loaded`], from all files of a target.
@@ -28,17 +33,13 @@ pub fn loaded(device: Device, target: &[u8], draft: Option<&[u8]>) -> Loaded {
 /// As [`loaded`].
 pub fn loaded_shards(device: Device, target: &[Vec<u8>]) -> Loaded {
     let (target, options) = (target.iter().map(Vec::as_slice).collect(), options(device));
-    kept(pollster::block_on(load_shards(target, None::<Vec<&[u8]>>, &options)))
+    let loaded = pollster::block_on(load_shards(target, None::<Vec<&[u8]>>, &options));
+    loaded.expect("a model and a device: run `cargo xtask setup`")
 }
 
-fn options(device: Device) -> LoadOptions {
-    LoadOptions { device, tuning: TUNING.with_borrow(Clone::clone), ..LoadOptions::default() }
-}
-
-fn kept(loaded: Result<Loaded, paceline::Error>) -> Loaded {
-    let loaded = loaded.expect("a model and a device: run `cargo xtask setup`");
-    TUNING.set(loaded.tuning.clone());
-    loaded
+/// How tests load.
+pub fn options(device: Device) -> LoadOptions {
+    LoadOptions { device, tuning: TUNING.clone(), ..LoadOptions::default() }
 }
 
 /// As [`engine`], with caches of `kv_cache`.
@@ -47,7 +48,8 @@ fn kept(loaded: Result<Loaded, paceline::Error>) -> Loaded {
 /// As [`loaded`].
 pub fn engine_of(device: Device, target: &[u8], draft: Option<&[u8]>, kv_cache: CacheType) -> AnyEngine {
     let options = LoadOptions { kv_cache, ..options(device) };
-    kept(pollster::block_on(load(target, draft, &options))).engine
+    let loaded = pollster::block_on(load(target, draft, &options));
+    loaded.expect("a model and a device: run `cargo xtask setup`").engine
 }
 
 /// The engine alone.

@@ -15,6 +15,8 @@ use super::generate;
 
 /// Positions that engines for [`differences`] need.
 pub const CAPACITY: usize = 256;
+/// Ids of every target.
+pub const VOCAB: u32 = 288;
 
 const PROMPTS: usize = 40;
 const TOKENS: usize = 64;
@@ -154,19 +156,19 @@ const SETTINGS: [Case; 8] = [
     },
 ];
 
-/// Generates 64 tokens for 40 prompts with every drafter of `cases`, and compares them with plain decoding on an
+/// Generates 64 tokens for each of `prompts` with every drafter of `cases`, and compares them with plain decoding on an
 /// engine of its own. Returns a line a difference, and what each drafter got through.
 pub fn differences<E: Engine>(
     pair: &Pair,
     cases: &[Case],
+    prompts: &[Vec<u32>],
     make: impl Fn(&Pair) -> E,
 ) -> (Vec<String>, Vec<Seen>) {
     let mut plain = Generator::new(make(pair));
     let mut speculative = Generator::new(make(pair));
-    let vocab = plain.engine().config().vocab as u32;
     let mut differences = Vec::new();
     let mut seen = vec![Seen::default(); cases.len()];
-    for (i, prompt) in prompts(vocab).iter().enumerate() {
+    for (i, prompt) in prompts.iter().enumerate() {
         let options = || Options { max_tokens: TOKENS, ..Options::default() };
         let (expected, _) = generate(&mut plain, prompt, options());
         for (case, seen) in cases.iter().zip(&mut seen) {
@@ -186,8 +188,13 @@ pub fn differences<E: Engine>(
 }
 
 /// Fails where a drafter changes a token, or hardly drafts, so that nothing was tested.
-pub fn assert_lossless<E: Engine>(pair: &Pair, cases: &[Case], make: impl Fn(&Pair) -> E) {
-    let (differences, seen) = differences(pair, cases, make);
+pub fn assert_lossless<E: Engine>(
+    pair: &Pair,
+    cases: &[Case],
+    prompts: &[Vec<u32>],
+    make: impl Fn(&Pair) -> E,
+) {
+    let (differences, seen) = differences(pair, cases, prompts, make);
     assert!(differences.is_empty(), "{differences:#?}");
     for (Case { name, .. }, seen) in cases.iter().zip(seen) {
         println!("{}, {name}: {seen:?}", pair.name);

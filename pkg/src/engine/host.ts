@@ -129,7 +129,7 @@ export class Host {
 
 /** Starts a worker and has it load. */
 async function load(options: LoadOptions): Promise<Live> {
-  const { device = 'auto', capacity, kvCache, onProgress, signal } = options;
+  const { device = 'auto', capacity, kvCache, precompile, onProgress, signal } = options;
   signal?.throwIfAborted();
   let connection: Connection | undefined;
   let target: Posted<SourceMessage> | undefined;
@@ -140,7 +140,15 @@ async function load(options: LoadOptions): Promise<Live> {
     draft = options.draft === undefined ? undefined : postable(options.draft, store, 'draft');
     connection = new Connection(newWorker(options.worker));
     const alive = `paceline-worker/${unique()}`;
-    const request = { target: target.message, draft: draft?.message, device, capacity, kvCache, alive };
+    const request = {
+      target: target.message,
+      draft: draft?.message,
+      device,
+      capacity,
+      kvCache,
+      precompile,
+      alive,
+    };
     const transfer = [...target.transfer, ...(draft?.transfer ?? [])];
     const info = await connection.request('load', request, { onEvent: onProgress, signal, transfer });
     connection.watch(alive);

@@ -136,6 +136,7 @@ export const LOAD: Table<LoadOptions> = {
   device: oneOf(['auto', 'webgpu', 'cpu'], 'device-unknown'),
   capacity: whole(2, MOST),
   kvCache: oneOf(['f32', 'f16'], 'kv-cache-unknown'),
+  precompile: flag,
   cache: such(
     'true, false or a ModelStore',
     value =>

@@ -38,6 +38,11 @@ export interface LoadOptions {
    */
   kvCache?: KvCache | undefined;
   /**
+   * Whether every kernel that a generation can need is compiled while loading, so that none of them waits for it: by default
+   * where the adapter is a real GPU. A software adapter would compile for half a minute what few generations need.
+   */
+  precompile?: boolean | undefined;
+  /**
    * Where files that are fetched from an address are kept, so that the next visit works without a network: the default
    * store, or one of your own (a `ModelStore`), or none (`false`). A file that does not fit into the default store is loaded all the
    * same, and `info.notStored` says why it was not kept; with a store of your own that is an error.

@@ -50,6 +50,7 @@ export interface Operations {
       device: Device;
       capacity?: number | undefined;
       kvCache?: KvCache | undefined;
+      precompile?: boolean | undefined;
       /** The lock that the worker holds for as long as it lives. */
       alive: string;
     };

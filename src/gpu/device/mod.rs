@@ -24,9 +24,8 @@ pub struct DeviceOptions {
     /// Cuts activations to bfloat16 wherever a pass has more than one row, as an engine with a separate kernel for
     /// batches might: the negative control of the tests that speculation changes nothing. Never for use.
     pub break_batch_invariance: bool,
-    /// Whether the machine has room for many more workgroups than a short dispatch has, so that it is worth a second dispatch to
-    /// share work among more of them. `None`: everything but software adapters.
-    pub wide: Option<bool>,
+    /// Takes a software adapter for a GPU: tests of what runs on GPUs alone.
+    pub as_gpu: bool,
 }
 
 /// A WebGPU device.
@@ -36,7 +35,7 @@ pub struct Device {
     info: wgpu::AdapterInfo,
     max_buffer_bytes: u64,
     pub(super) break_batch_invariance: bool,
-    wide: Option<bool>,
+    software: bool,
     counters: Cell<Counters>,
     latency_ms: Cell<f64>,
     /// Its kernels.
@@ -90,13 +89,14 @@ impl Device {
                 failure.error.get_or_insert(error.to_string());
             }
         }));
+        let info = adapter.get_info();
         Ok(Rc::new(Self {
-            info: adapter.get_info(),
+            software: !options.as_gpu && is_software(&info),
+            info,
             device,
             queue,
             max_buffer_bytes,
             break_batch_invariance: options.break_batch_invariance,
-            wide: options.wide,
             counters: Cell::default(),
             latency_ms: Cell::default(),
             codes: Codes::new()?,
@@ -107,22 +107,18 @@ impl Device {
 
     /// The adapter's name, with its driver where it is known.
     pub fn adapter(&self) -> String {
-        let parts = [&self.info.name, &self.info.driver, &self.info.driver_info];
-        let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
-        parts.join(", ")
+        name(&self.info)
     }
 
-    /// Whether the adapter computes on the CPU. Browsers do not say so through wgpu: the names of the known
-    /// software adapters count too.
+    /// Whether the adapter computes on the CPU.
     pub fn is_software(&self) -> bool {
-        let name = self.adapter().to_lowercase();
-        self.info.device_type == wgpu::DeviceType::Cpu
-            || ["swiftshader", "llvmpipe", "lavapipe", "basic render"].iter().any(|s| name.contains(s))
+        self.software
     }
 
-    /// Whether work is shared among more workgroups at the price of a dispatch.
+    /// Whether the machine has room for many more workgroups than a short dispatch has, so that it is worth a dispatch to share work
+    /// among more of them.
     pub(in crate::gpu) fn wide(&self) -> bool {
-        self.wide.unwrap_or_else(|| !self.is_software())
+        !self.software
     }
 
     /// Milliseconds that a result takes to the host when there is nothing to compute, as last
@@ -274,6 +270,19 @@ impl Device {
         let index = self.submit(encoder);
         self.map(&readback, words, index).words(self).await
     }
+}
+
+fn name(info: &wgpu::AdapterInfo) -> String {
+    let parts = [&info.name, &info.driver, &info.driver_info];
+    let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    parts.join(", ")
+}
+
+/// Browsers do not say so through wgpu: the names of the known software adapters count too.
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    let name = name(info).to_lowercase();
+    info.device_type == wgpu::DeviceType::Cpu
+        || ["swiftshader", "llvmpipe", "lavapipe", "basic render"].iter().any(|s| name.contains(s))
 }
 
 /// A buffer on its way to the host.

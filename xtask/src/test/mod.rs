@@ -144,7 +144,9 @@ fn docs(project: &Project) -> Result<()> {
 fn native(project: &Project) -> Result<()> {
     let sh = &project.sh;
     let tests = cmd!(sh, "cargo test --locked --package paceline --features learn --no-fail-fast")
-        .env(setup::MODEL_VARIABLE, setup::model_path(project));
+        .env(setup::MODEL_VARIABLE, setup::model_path(project))
+        // Tests run side by side, on small models: lavapipe's threads would wait for one another more than they compute.
+        .env("LP_NUM_THREADS", "0");
     let tests = run_shown("unit, integration and documentation tests", adapter::software(project, tests));
     tests.and(run_shown("those of these commands", cmd!(sh, "cargo test --locked --package xtask")))
 }

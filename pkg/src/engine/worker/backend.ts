@@ -23,6 +23,7 @@ export interface BackendLoadOptions {
   device: Device;
   capacity: number | undefined;
   kvCache: KvCache | undefined;
+  precompile: boolean | undefined;
   /** What an earlier engine on this adapter found out (see `tuning.ts`). */
   tuning: Tuning | undefined;
 }

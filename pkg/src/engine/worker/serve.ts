@@ -45,7 +45,7 @@ export function serve(
   const loaded = (): BackendEngine => sequence(0).engine;
 
   const handlers: Handlers<Operations> = {
-    async load({ target, draft, device, capacity, kvCache, alive }, tell, signal) {
+    async load({ target, draft, device, capacity, kvCache, precompile, alive }, tell, signal) {
       await holdWhileAlive(alive);
       const adapter = device === 'cpu' ? undefined : await adapterName();
       const machine = adapter ?? CPU;
@@ -53,7 +53,13 @@ export function serve(
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
           wasm = await backend();
-          return wasm.load(target, draft, { device, capacity, kvCache, tuning }, onProgress, signal);
+          return wasm.load(
+            target,
+            draft,
+            { device, capacity, kvCache, precompile, tuning },
+            onProgress,
+            signal,
+          );
         });
       const { result: engine, notStored, gpuFailure } = await onAnyDevice(device, [target, draft], loadOn);
       sequences.set(0, new Sequence(engine));
