@@ -85,7 +85,7 @@ impl<'a> Bench<'a> {
             y_stride: Shape::USUAL.rows,
             bias: None,
             // As the model's own, so that it is compiled once.
-            epilogue: Epilogue::Residual,
+            epilogue: Epilogue::Residual(None),
             positions: Positions { state: &self.state, pass: &pass },
         };
         Ok(Plan { steps: matvec.steps(self.device)? })

@@ -127,7 +127,7 @@ impl<'a> Bench<'a> {
             y_stride: self.matrix.rows,
             bias: None,
             // Zeros stay zeros.
-            epilogue: Epilogue::Residual,
+            epilogue: Epilogue::Residual(None),
             positions: Positions { state: &self.state, pass: &self.pass },
         };
         Ok(Plan { steps: matvec.steps(self.device)? })
