@@ -38,7 +38,7 @@ fn options(drafter: &str, sampling: &Sampling, verifier: &'static verify::Spec) 
 #[test]
 fn a_longer_or_shorter_draft_changes_no_token() {
     // Every id of the target's: those of the end are unknown to the shorter draft.
-    let prompts: Vec<Vec<u32>> = lossless::prompts(288).split_off(32);
+    let prompts: Vec<Vec<u32>> = lossless::prompts(lossless::VOCAB).split_off(32);
     assert!(prompts.iter().flatten().any(|id| *id >= 280));
     for (device, tied) in DEVICES.into_iter().flat_map(|device| [(device, true), (device, false)]) {
         let target = target(tied);

@@ -66,11 +66,11 @@ fn drop_everywhere<E: Engine>(
 
 #[test]
 fn what_was_dropped_leaves_no_trace_in_what_comes_next() {
-    let noise: Vec<u32> = lossless::prompts(288).pop().expect("prompts");
+    let noise: Vec<u32> = lossless::prompts(lossless::VOCAB).pop().expect("prompts");
     let before = &noise[..80];
     // Of the same length as the conversation, so that nothing but its tokens tells them apart; one that goes on with it;
     // one that shares its beginning.
-    let other: Vec<u32> = before.iter().map(|id| (id + 1) % 288).collect();
+    let other: Vec<u32> = before.iter().map(|id| (id + 1) % lossless::VOCAB).collect();
     let prompts = [other, [before, &noise[90..100]].concat(), [&before[..30], &noise[40..50]].concat()];
     for device in DEVICES {
         for (pair, drafter) in [(0, "ngram"), (0, "model"), (3, "model")] {

@@ -45,7 +45,7 @@ fn drafts() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn prompt() -> Vec<u32> {
-    lossless::prompts(288).swap_remove(14)
+    lossless::prompts(lossless::VOCAB).swap_remove(14)
 }
 
 fn options(max_tokens: usize, in_flight: usize) -> Options {

@@ -310,6 +310,13 @@ pub(super) fn attention(wide: bool, rows: usize) -> Form {
 pub struct Tuning(BTreeMap<String, String>);
 
 impl Tuning {
+    /// As if `variant` had been found the fastest on `adapter` for matrices of [`Shape::USUAL`]: on a software adapter, for all.
+    pub fn of(adapter: &str, variant: Variant) -> Self {
+        let mut tuning = Self::default();
+        tuning.set(adapter, Shape::USUAL, Kernels::of(variant));
+        tuning
+    }
+
     /// What is remembered for `shape` on `adapter`, unless another version of the engine found it.
     pub(super) fn get(&self, adapter: &str, shape: Shape) -> Option<Kernels> {
         self.0.get(&key(adapter, shape))?.parse().ok()

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use paceline::gpu::{self, DeviceOptions};
+use paceline::gpu::{self, DeviceOptions, Variant};
 use paceline::load::{AnyEngine, Device, LoadOptions, Loaded, Tuning, load, load_shards};
 use paceline::model::CacheType;
 
@@ -13,9 +13,9 @@ pub const DEVICES: [Device; 2] = [Device::Cpu, Device::WebGpu];
 static TUNING: LazyLock<Tuning> = LazyLock::new(|| {
     let device = gpu::Device::open(DeviceOptions::default());
     let adapter = pollster::block_on(device).expect("a WebGPU device: run `cargo xtask setup`").adapter();
-    let key = format!("{}: {adapter}: q4/32h 576x1536", env!("CARGO_PKG_VERSION"));
-    let tuning = serde_json::json!({ "kernels": { key: "lane2 lane2 lane2 lane2" } });
-    serde_json::from_value(tuning).expect("a tuning")
+    let mut tuning = Tuning::default();
+    tuning.kernels = gpu::Tuning::of(&adapter, Variant::Lane { rows: 2 });
+    tuning
 });
 
 /// What a target's file and a draft's give on `device`.
@@ -23,8 +23,11 @@ static TUNING: LazyLock<Tuning> = LazyLock::new(|| {
 /// # Panics
 /// When they cannot be loaded: a GPU test that finds no adapter fails.
 pub fn loaded(device: Device, target: &[u8], draft: Option<&[u8]>) -> Loaded {
-    let options = options(device);
-    pollster::block_on(load(target, draft, &options)).expect("a model and a device: run `cargo xtask setup`")
+    with(&options(device), target, draft)
+}
+
+fn with(options: &LoadOptions, target: &[u8], draft: Option<&[u8]>) -> Loaded {
+    pollster::block_on(load(target, draft, options)).expect("a model and a device: run `cargo xtask setup`")
 }
 
 /// As [`loaded`], from all files of a target.
@@ -47,9 +50,7 @@ pub fn options(device: Device) -> LoadOptions {
 /// # Panics
 /// As [`loaded`].
 pub fn engine_of(device: Device, target: &[u8], draft: Option<&[u8]>, kv_cache: CacheType) -> AnyEngine {
-    let options = LoadOptions { kv_cache, ..options(device) };
-    let loaded = pollster::block_on(load(target, draft, &options));
-    loaded.expect("a model and a device: run `cargo xtask setup`").engine
+    with(&LoadOptions { kv_cache, ..options(device) }, target, draft).engine
 }
 
 /// The engine alone.

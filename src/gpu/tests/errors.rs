@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use super::device;
 use crate::gguf::Stream;
-use crate::gpu::choice::Shape;
 use crate::gpu::{
-    Choice, Device, DeviceOptions, Error, Kernels, Model, Session, Shapes, Tuning, Variant, choose_kernels,
+    Choice, Device, DeviceOptions, Error, Model, Session, Shapes, Tuning, Variant, choose_kernels,
 };
 use crate::model::{self, tiny::Tiny};
 use crate::round::{Engine as _, Proposal};
@@ -61,8 +60,7 @@ fn a_driver_that_computes_wrongly_fails_the_self_test() {
     pollster::block_on(async {
         let broken = DeviceOptions { break_batch_invariance: true, ..DeviceOptions::default() };
         let broken = Device::open(broken).await.unwrap();
-        let (mut tuning, shapes) = (Tuning::default(), Shapes::default());
-        tuning.set(&broken.adapter(), Shape::USUAL, Kernels::of(Variant::ALL[0]));
+        let (mut tuning, shapes) = (Tuning::of(&broken.adapter(), Variant::ALL[0]), Shapes::default());
         let error = choose_kernels(&broken, &mut tuning, &shapes).await.unwrap_err();
         assert!(matches!(error, Error::SelfTest(_)), "{error}");
 
