@@ -1,6 +1,7 @@
-//! Plans: static lists of dispatches over buffers that never change.
+//! Plans: static lists of dispatches, over buffers that do not change while rounds are under way.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::device::Code;
@@ -92,6 +93,18 @@ impl Plan {
     pub(super) fn make(&self, device: &Device) {
         for step in &self.steps {
             step.bind_group(device);
+        }
+    }
+
+    /// Uses other buffers from now on, wherever `instead` has one for its own.
+    pub(super) fn exchange(&mut self, instead: &HashMap<wgpu::Buffer, wgpu::Buffer>) {
+        for step in &mut self.steps {
+            for (_, buffer) in &mut step.buffers {
+                if let Some(other) = instead.get(buffer) {
+                    *buffer = other.clone();
+                    step.bind_group.take();
+                }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Embedding and layers of a pass, as the model's plan says.
 
-use super::runner::{Hidden, Pass, Runner, Shared};
+use super::runner::{Pass, Runner};
+use super::shared::{Hidden, Shared};
 use crate::gpu::cache::CacheLayout;
 use crate::gpu::choice;
 use crate::gpu::model::{Layer, Projection};

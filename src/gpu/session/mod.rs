@@ -11,7 +11,9 @@ mod engine;
 #[cfg(any(test, feature = "rigs"))]
 mod probe;
 mod ring;
+mod room;
 mod runner;
+mod shared;
 mod usage;
 
 use std::rc::Rc;
@@ -21,7 +23,9 @@ use clock::{CLOCK_WORDS, Clock};
 pub use probe::Timing;
 pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
-use runner::{Hidden, Pass, Runner, Shared};
+pub(super) use room::PAGE;
+use runner::{Pass, Runner};
+use shared::{Hidden, Shared};
 
 use super::model::Model;
 use super::ops;
@@ -54,6 +58,8 @@ pub struct Session {
     /// Tokens in the context, as far as rounds have been collected.
     length: usize,
     capacity: usize,
+    /// Positions that there is room for by now.
+    positions: usize,
     kv_cache: CacheType,
     mode: Mode,
     limit: usize,
@@ -85,8 +91,9 @@ impl Session {
     ) -> Result<Self, Error> {
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
+        let positions = PAGE.min(capacity);
         let taps = draft.as_ref().and_then(|draft| draft.taps());
-        let hidden = taps.map(|taps| Hidden::new(&device, taps, capacity)).transpose()?;
+        let hidden = taps.map(|taps| Hidden::new(&device, taps, positions, capacity)).transpose()?;
         // A padded pass reads a few positions behind the last.
         let tokens = device.storage("tokens", (capacity + PREFILL_ROWS) as u64)?;
         let state = device.storage("state", words::count::<State>() as u64)?;
@@ -103,10 +110,11 @@ impl Session {
             },
             ring: Ring::new(&device, RESULT_WORDS + CLOCK_WORDS),
             clock: Clock::new(&device),
-            target: Runner::new(&device, target, kv_cache)?,
-            draft: draft.map(|d| Runner::new(&device, d, kv_cache)).transpose()?,
+            target: Runner::new(&device, target, kv_cache, positions)?,
+            draft: draft.map(|d| Runner::new(&device, d, kv_cache, positions)).transpose()?,
             length: 0,
             capacity,
+            positions,
             kv_cache,
             mode: Mode::default(),
             limit: capacity,

@@ -1,8 +1,9 @@
 //! A model with its KV cache and activations, and the plans of its passes over them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use super::shared::Shared;
 use super::{MAX_ROWS, PREFILL_ROWS};
 use crate::gpu::cache::CacheLayout;
 use crate::gpu::choice;
@@ -12,7 +13,7 @@ use crate::gpu::plan::Plan;
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::words::{self, Kind};
 use crate::gpu::{Device, Error};
-use crate::model::{Attention, CacheType, Mixer, Taps};
+use crate::model::{Attention, CacheType};
 use crate::round::Memory;
 
 /// What a pass is for.
@@ -56,48 +57,6 @@ impl Pass {
     }
 }
 
-/// Buffers of the session that its passes share.
-pub(super) struct Shared {
-    /// `tokens[position]` of the whole context and the current proposal.
-    pub tokens: wgpu::Buffer,
-    /// [`words::State`]
-    pub state: wgpu::Buffer,
-    /// [`words::Sampling`]
-    pub sampling: wgpu::Buffer,
-    /// [`words::Result`]
-    pub result: wgpu::Buffer,
-    /// Sums of `residual.wgsl`.
-    pub residuals: wgpu::Buffer,
-    /// Rows of the draft's law; those of the target where no draft model is loaded: bound, never read.
-    pub draft_rows: Option<(wgpu::Buffer, usize)>,
-    /// The target's state at each position it has read, where the draft reads them. A draft that goes on writes its
-    /// own state at the position it has come to, until the target's is known.
-    pub hidden: Option<Hidden>,
-}
-
-/// States of the target, `[position, tap]` of its width, padded.
-pub(super) struct Hidden {
-    pub buffer: wgpu::Buffer,
-    pub taps: Taps,
-}
-
-impl Hidden {
-    /// For contexts of `capacity` positions.
-    pub(super) fn new(device: &Device, taps: &Taps, capacity: usize) -> Result<Self, Error> {
-        let width = padded(taps.layer_width()) * taps.layers().len();
-        let buffer =
-            device.storage("the target's states", width as u64 * (capacity + PREFILL_ROWS) as u64)?;
-        Ok(Self { buffer, taps: taps.clone() })
-    }
-}
-
-/// As [`Runner`].
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        self.buffer.destroy();
-    }
-}
-
 pub(super) struct Runner {
     pub model: Rc<Model>,
     pub(super) kv_cache: CacheType,
@@ -122,6 +81,8 @@ pub(super) struct Runner {
     pub laws: Option<Laws>,
     /// Embedding and layers.
     bodies: HashMap<Pass, Plan>,
+    /// Passes of late, whose plans are bound.
+    lately: HashSet<Pass>,
     /// From the head to the commit.
     tails: HashMap<(Pass, Mode), Plan>,
     /// Positions that the cache holds valid keys and values for.
@@ -129,22 +90,24 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub(super) fn new(device: &Device, model: Rc<Model>, kv_cache: CacheType) -> Result<Self, Error> {
+    /// One for contexts of `positions` positions at first.
+    pub(super) fn new(
+        device: &Device,
+        model: Rc<Model>,
+        kv_cache: CacheType,
+        positions: usize,
+    ) -> Result<Self, Error> {
         let c = &model.config;
         let plan = &c.plan;
-        let caches = plan.layers.iter().map(|layer| {
-            let Mixer::Attention(attention) = &layer.mixer;
-            let words = CacheLayout::new(attention, kv_cache).words(model.capacity);
-            device.storage("a layer's keys and values", words as u64)
-        });
-        let partials = |attention| match choice::attention(device.wide(), 1).splits {
-            Some(_) => ops::partial_words(attention, MAX_ROWS, model.capacity),
-            None => 0,
+        // What a text of that length does not find too large comes in pages.
+        let paged = |what, words: &dyn Fn(usize) -> u64| {
+            device.check_size(what, words(model.capacity))?;
+            device.storage(what, words(positions))
         };
-        let partials = plan.layers.iter().map(|layer| partials(layer.attention())).max().unwrap_or_default();
-        let widest = |of: fn(&Attention) -> usize| {
-            plan.layers.iter().map(|layer| of(layer.attention())).max().unwrap_or_default()
-        };
+        let attentions = || plan.layers.iter().map(|layer| layer.attention());
+        let caches =
+            attentions().map(|a| paged("a layer's keys and values", &|n| cache_words(a, kv_cache, n)));
+        let widest = |of: fn(&Attention) -> usize| attentions().map(of).max().unwrap_or_default();
         let (q_width, qkv_width) = (widest(Attention::q_width), widest(Attention::qkv_width));
         let ff = plan.layers.iter().map(|layer| layer.mlp.ff()).max().unwrap_or_default();
         let rows = |what, width: usize, rows: usize| device.storage(what, width as u64 * rows as u64);
@@ -158,7 +121,7 @@ impl Runner {
             x: rows("x", padded(c.width), PREFILL_ROWS)?,
             qkv: rows("qkv", qkv_width, PREFILL_ROWS)?,
             q: rows("q", q_width, PREFILL_ROWS)?,
-            partials: device.storage("attention's sums", partials as u64)?,
+            partials: paged("attention's sums", &|n| partial_words(&model, n))?,
             attention: rows("attention", padded(q_width), PREFILL_ROWS)?,
             mlp: rows("mlp", padded(ff), PREFILL_ROWS)?,
             branch: plan
@@ -171,6 +134,7 @@ impl Runner {
             best: rows("best", sampler::slices(vocab) * 2, MAX_ROWS)?,
             laws: None,
             bodies: HashMap::new(),
+            lately: HashSet::new(),
             tails: HashMap::new(),
             cached: 0,
             model,
@@ -182,6 +146,32 @@ impl Runner {
         let Self { x, qkv, q, partials, attention, mlp, branch, fusing, said, logits, best, .. } = self;
         let rows = [x, qkv, q, partials, attention, mlp, logits, best];
         rows.into_iter().chain(branch).chain(fusing).chain(said)
+    }
+
+    /// Buffers that come in pages, and the words that they take for `positions` positions.
+    pub(super) fn paged(&self, positions: usize) -> impl Iterator<Item = (&wgpu::Buffer, u64)> {
+        let layers = self.caches.iter().zip(&self.model.config.plan.layers);
+        let caches = layers
+            .map(move |(cache, layer)| (cache, cache_words(layer.attention(), self.kv_cache, positions)));
+        caches.chain([(&self.partials, partial_words(&self.model, positions))])
+    }
+
+    /// Uses other buffers from now on, wherever `instead` has one for its own.
+    pub(super) fn exchange(&mut self, instead: &HashMap<wgpu::Buffer, wgpu::Buffer>) {
+        for buffer in self.caches.iter_mut().chain([&mut self.partials]) {
+            if let Some(other) = instead.get(buffer) {
+                *buffer = other.clone();
+            }
+        }
+        self.bodies.values_mut().for_each(|body| body.exchange(instead));
+    }
+
+    /// Binds what passes of late have used, where it was exchanged. Not counted as objects.
+    pub(super) fn bind_again(&mut self, device: &Device) {
+        let objects = device.counters().objects;
+        let lately = self.lately.drain();
+        lately.filter_map(|pass| self.bodies.get(&pass)).for_each(|body| body.make(device));
+        device.count(|c| c.objects = objects);
     }
 
     /// Says that passes leave it with the first `len` positions read.
@@ -224,6 +214,7 @@ impl Runner {
         mode: Mode,
     ) -> Result<(), Error> {
         self.describe(device, shared, pass, mode)?;
+        self.lately.insert(pass);
         self.plans(pass, mode).for_each(|plan| plan.make(device));
         Ok(())
     }
@@ -362,21 +353,29 @@ impl Drop for Runner {
             model,
             laws,
             bodies,
+            lately,
             tails,
             cached,
             kv_cache,
         } = &*self;
         // Of others, or no buffers; laws destroy their own.
-        let _ = (model, laws, bodies, tails, cached, kv_cache);
+        let _ = (model, laws, bodies, lately, tails, cached, kv_cache);
         let buffers = caches.iter().chain([x, qkv, q, partials, attention, mlp, logits, best]);
         buffers.chain(fusing).chain(said).chain(branch).for_each(wgpu::Buffer::destroy);
     }
 }
 
-/// As [`Runner`]. The draft's rows are its laws' own, and states destroy themselves.
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let Self { tokens, state, sampling, result, residuals, draft_rows: _, hidden: _ } = &*self;
-        [tokens, state, sampling, result, residuals].into_iter().for_each(wgpu::Buffer::destroy);
+/// The words of a layer's cache of `positions` positions.
+fn cache_words(attention: &Attention, kv_cache: CacheType, positions: usize) -> u64 {
+    CacheLayout::new(attention, kv_cache).words(positions) as u64
+}
+
+/// The words of the sums of the chunks of `positions` positions, where attention splits.
+fn partial_words(model: &Model, positions: usize) -> u64 {
+    if choice::attention(model.device.wide(), 1).splits.is_none() {
+        return 0;
     }
+    let layers = model.config.plan.layers.iter();
+    let words = layers.map(|layer| ops::partial_words(layer.attention(), MAX_ROWS, positions));
+    words.max().unwrap_or_default() as u64
 }

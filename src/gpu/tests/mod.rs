@@ -7,6 +7,7 @@ mod errors;
 mod lookup;
 mod matvec;
 mod merged;
+mod room;
 mod rope;
 mod sampling;
 mod session;

@@ -7,6 +7,7 @@ use crate::cpu::{self, reference};
 use crate::gguf::{Format, Stream};
 use crate::gpu::choice::Shape;
 use crate::gpu::layout::Layout;
+use crate::gpu::session::PAGE;
 use crate::gpu::{Choice, Device, DeviceOptions, MAX_IN_FLIGHT, Model, Session, Variant};
 use crate::model::draft::{Input, Origin};
 use crate::model::tiny::{DraftParts, Tiny};
@@ -14,7 +15,8 @@ use crate::model::{self, CacheType, Role};
 use crate::round::{Engine as _, Proposal, Source};
 use crate::sampling::{UNSAYABLE, argmax};
 
-const CAPACITY: usize = 160;
+/// Some pages, the last one not whole.
+pub(super) const CAPACITY: usize = 2 * PAGE + 148;
 
 pub(super) async fn load(device: &Rc<Device>, tiny: &Tiny, variant: Variant) -> Rc<Model> {
     load_with(device, tiny, Choice::of(variant)).await
