@@ -76,7 +76,7 @@ fn rounds_of_a_draft_that_reads_states_create_nothing_either() {
 fn on_a_wide_machine_a_layer_is_five_dispatches_and_a_step_of_the_draft_nine() {
     let device = wide();
     let group = Variant::Group { lanes: 8, rows: 2 };
-    for family in ["llama", "qwen2"] {
+    for (family, gammas) in [("llama", &[0, 4][..]), ("qwen2", &[0])] {
         let tiny = Tiny { layers: 30, family, ..Tiny::default() };
         let small = Tiny { layers: 1, ..Tiny::default() };
         pollster::block_on(async {
@@ -84,7 +84,7 @@ fn on_a_wide_machine_a_layer_is_five_dispatches_and_a_step_of_the_draft_nine() {
             let (target, draft) = load_pair(&device, (&tiny, &small), &parts, group).await;
             let mut session = Session::new(target, Some(draft)).unwrap();
             session.append(&[5, 6, 7, 8]).await.unwrap();
-            for gamma in [0, 1, 4] {
+            for &gamma in gammas {
                 for _ in 0..2 {
                     session.round(Proposal::model(gamma)).await.unwrap();
                 }
