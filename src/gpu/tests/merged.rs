@@ -117,7 +117,7 @@ fn heads_are_what_rope_makes_of_them() {
         let name = format!("{case:?} {attention:?}");
         let fixture = Fixture::new(&device, case, 16, i as u64);
         let of = (&attention, &rope, kind);
-        let m = 1 + i % 16;
+        let m = 2 + i % 15;
         let [q, cache] = heads(&device, &fixture, of, 0..m, true);
         let [expected_q, expected_cache] = heads(&device, &fixture, of, 0..m, false);
         close(&q, &expected_q, &name);
@@ -130,12 +130,9 @@ fn heads_are_what_rope_makes_of_them() {
             };
             close(&halves(&cache), &halves(&expected_cache), &name);
         }
-        for batch in [2, 5, 16] {
-            let [together, _] = heads(&device, &fixture, of, 0..batch, true);
-            for (row, found) in together.chunks(attention.q_width()).enumerate() {
-                let [alone, _] = heads(&device, &fixture, of, row..row + 1, true);
-                assert_eq!(found, alone, "{name}: row {row} of {batch}");
-            }
+        for (row, found) in q.chunks(attention.q_width()).enumerate() {
+            let [alone, _] = heads(&device, &fixture, of, row..row + 1, true);
+            assert_eq!(found, alone, "{name}: row {row} of {m}");
         }
     }
 }
@@ -212,15 +209,12 @@ fn a_projection_merges_chunks_as_their_own_dispatch_does() {
         let name = format!("{case:?}");
         let fixture = Fixture::new(&device, case, 1, i as u64);
         assert!(Matvec::merges(&fixture.matrix, 16), "{name}");
-        let (first, m) = (2 * CHUNK - 5, 1 + i % 16);
+        let (first, m) = (2 * CHUNK - 5, 2 + i % 15);
         let found = output(&device, &fixture, &attention, (first, m), true);
         close(&found, &output(&device, &fixture, &attention, (first, m), false), &name);
-        for batch in [2, 7, 16] {
-            let together = output(&device, &fixture, &attention, (first, batch), true);
-            for (row, found) in together.chunks(rows).enumerate() {
-                let alone = output(&device, &fixture, &attention, (first + row, 1), true);
-                assert_eq!(found, alone, "{name}: row {row} of {batch}");
-            }
+        for (row, found) in found.chunks(rows).enumerate() {
+            let alone = output(&device, &fixture, &attention, (first + row, 1), true);
+            assert_eq!(found, alone, "{name}: row {row} of {m}");
         }
     }
 }

@@ -122,7 +122,8 @@ fn logits_agree_with_the_reference_and_with_themselves() {
                     }
                     all
                 };
-                for m in [2, 5, 16] {
+                // Wide machines' other kernels are compared row by row by themselves (`merged`).
+                for &m in if device.wide() { &[16][..] } else { &[2, 5, 16] } {
                     for first in [0, rows - m] {
                         let together = logits(&mut session, &tokens, start + first, m).await;
                         assert!(together == alone[first..first + m], "{name}: {m} rows from {first} differ");
