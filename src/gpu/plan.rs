@@ -1,7 +1,6 @@
 //! Plans: static lists of dispatches, over buffers that do not change while rounds are under way.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::device::Code;
@@ -97,10 +96,10 @@ impl Plan {
     }
 
     /// Uses other buffers from now on, wherever `instead` has one for its own.
-    pub(super) fn exchange(&mut self, instead: &HashMap<wgpu::Buffer, wgpu::Buffer>) {
+    pub(super) fn exchange(&mut self, instead: &Instead) {
         for step in &mut self.steps {
             for (_, buffer) in &mut step.buffers {
-                if let Some(other) = instead.get(buffer) {
+                if let Some(other) = instead.of(buffer) {
                     *buffer = other.clone();
                     step.bind_group.take();
                 }
@@ -121,5 +120,15 @@ impl Plan {
         let mut encoder = device.encoder();
         self.encode(device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         device.submit(encoder);
+    }
+}
+
+/// Buffers, and others that take their places.
+pub(super) struct Instead(pub Vec<[wgpu::Buffer; 2]>);
+
+impl Instead {
+    /// What takes the place of `buffer`.
+    pub(super) fn of(&self, buffer: &wgpu::Buffer) -> Option<&wgpu::Buffer> {
+        self.0.iter().find(|[old, _]| old == buffer).map(|[_, new]| new)
     }
 }

@@ -29,6 +29,9 @@ pub(super) struct Builder<'a> {
     pub targets: Vec<Target>,
 }
 
+/// Tensors of biases, each behind the first row that it is of.
+type Biases = Vec<(usize, usize)>;
+
 impl<'a> Builder<'a> {
     pub(super) fn new(device: &'a Rc<Device>, tensors: Tensors<'a>, choice: &Choice) -> Result<Self, Error> {
         let head_dims = tensors.config.plan.layers.iter().map(|layer| layer.attention().head_dim);
@@ -115,9 +118,8 @@ impl<'a> Builder<'a> {
         Ok(matrix)
     }
 
-    /// One matrix of the rows of several roles; in the file they may be together. The tensors of their biases, each with the first
-    /// row that it is of.
-    fn rows_of(&mut self, layer: usize, parts: Parts) -> Result<(Rc<Matrix>, Vec<(usize, usize)>), Error> {
+    /// One matrix of the rows of several roles; in the file they may be together.
+    fn rows_of(&mut self, layer: usize, parts: Parts) -> Result<(Rc<Matrix>, Biases), Error> {
         let mut first = 0;
         let mut biases = Vec::new();
         for &(role, bias) in parts.1 {

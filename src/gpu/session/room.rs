@@ -3,11 +3,10 @@
 //! A buffer cannot grow. So a page more is a larger buffer, a copy of what there was, and the end of the old one; some layers at
 //! a time, so that little is there twice. Rounds in flight go on with the old ones, in front of the copy.
 
-use std::collections::HashMap;
-
 use super::ring::MAX_IN_FLIGHT;
 use super::{MAX_ROWS, Session};
 use crate::gpu::Error;
+use crate::gpu::plan::Instead;
 
 /// Positions of a page.
 pub(in crate::gpu) const PAGE: usize = 256;
@@ -63,16 +62,16 @@ impl Session {
         }
         // No round's, so it is not counted as one.
         self.device.queue.submit([encoder.finish()]);
-        let instead: HashMap<_, _> = old.into_iter().map(|(old, _)| old).zip(new).collect();
+        let instead = Instead(old.into_iter().zip(new).map(|((old, _), new)| [old, new]).collect());
         if let Some(hidden) = &mut self.shared.hidden
-            && let Some(new) = instead.get(&hidden.buffer)
+            && let Some(new) = instead.of(&hidden.buffer)
         {
             hidden.buffer = new.clone();
         }
         for runner in std::iter::once(&mut self.target).chain(&mut self.draft) {
             runner.exchange(&instead);
         }
-        instead.keys().for_each(wgpu::Buffer::destroy);
+        instead.0.iter().for_each(|[old, _]| old.destroy());
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::gpu::cache::CacheLayout;
 use crate::gpu::choice;
 use crate::gpu::model::{Fuse, Ids, Model};
 use crate::gpu::ops::{self, Epilogue, Matvec, Positions, padded};
-use crate::gpu::plan::Plan;
+use crate::gpu::plan::{Instead, Plan};
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::words::{self, Kind};
 use crate::gpu::{Device, Error};
@@ -157,9 +157,9 @@ impl Runner {
     }
 
     /// Uses other buffers from now on, wherever `instead` has one for its own.
-    pub(super) fn exchange(&mut self, instead: &HashMap<wgpu::Buffer, wgpu::Buffer>) {
+    pub(super) fn exchange(&mut self, instead: &Instead) {
         for buffer in self.caches.iter_mut().chain([&mut self.partials]) {
-            if let Some(other) = instead.get(buffer) {
+            if let Some(other) = instead.of(buffer) {
                 *buffer = other.clone();
             }
         }
