@@ -33,7 +33,7 @@ pub(in crate::gpu) struct Attention<'a> {
     pub partials: &'a wgpu::Buffer,
 }
 
-/// Sums of chunks that are to be merged: by [`Sums::step`], or by a matvec that reads what they come to.
+/// Sums of chunks that are to be merged: by [`Attention::steps`], or by a matvec that reads what they come to.
 pub(in crate::gpu) struct Sums<'a> {
     pub(super) partials: &'a wgpu::Buffer,
     /// `Attend` of `merge.wgsl`.

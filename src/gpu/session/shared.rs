@@ -9,11 +9,11 @@ use crate::model::Taps;
 pub(super) struct Shared {
     /// `tokens[position]` of the whole context and the current proposal.
     pub tokens: wgpu::Buffer,
-    /// [`words::State`]
+    /// [`State`](crate::gpu::words::State)
     pub state: wgpu::Buffer,
-    /// [`words::Sampling`]
+    /// [`Sampling`](crate::gpu::words::Sampling)
     pub sampling: wgpu::Buffer,
-    /// [`words::Result`]
+    /// [`Result`](crate::gpu::words::Result)
     pub result: wgpu::Buffer,
     /// Sums of `residual.wgsl`.
     pub residuals: wgpu::Buffer,
