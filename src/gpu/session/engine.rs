@@ -171,6 +171,7 @@ impl Engine for Session {
             Proposal::Tokens(tree) => tree.tokens().is_empty(),
             Proposal::Device { model: 0, .. } => true,
             Proposal::Device { .. } => self.behind() <= PREFILL_ROWS,
+            Proposal::Branches(_) => false,
         };
         self.in_flight() == 0 || (self.in_flight() < MAX_IN_FLIGHT && follows)
     }
@@ -186,6 +187,7 @@ impl Engine for Session {
         let (found, asked) = match &proposal {
             Proposal::Tokens(tree) => (tree.tokens(), [0; 2]),
             Proposal::Device { lookup, model } => (&[][..], [*lookup, *model]),
+            Proposal::Branches(_) => return Err(round::Error::ProposalTree.into()),
         };
         let [lookup, model] = asked;
         let reach = self.ring.flights().fold(self.length + most, |reach, flight| reach + flight.most);

@@ -331,6 +331,14 @@ impl Memory for Runner {
     fn truncate(&mut self, len: usize) {
         self.cached = self.cached.min(len);
     }
+
+    fn accept(&mut self, from: usize, path: &[usize]) {
+        debug_assert!(
+            path.iter().enumerate().all(|(place, node)| place == *node),
+            "proposals are chains here"
+        );
+        self.truncate(from + path.len());
+    }
 }
 
 /// Browsers free a buffer that nobody refers to when their garbage collector comes by, which sees how small the handle
