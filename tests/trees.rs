@@ -227,7 +227,7 @@ fn penalties_and_log_probabilities_are_of_the_path() {
         };
         let plain = said(Box::new(drafters::NoDrafter));
         assert_eq!(plain.1.len(), 48);
-        for shape in ["2,2,1", "3,2,1", "1,3"] {
+        for shape in ["2,2,1", "3,2,1", "1,3", "likeliest=9,4"] {
             assert_eq!(said(tree(shape, Replacement::Without)), plain, "{shape}, {seed}");
         }
     }
@@ -271,6 +271,25 @@ fn a_draft_that_is_the_target_is_walked_to_the_end() {
     }
 }
 
+/// The likeliest paths of such a draft are what the target says next where it is sure, whatever the draft has read beside them.
+#[test]
+fn likeliest_paths_of_a_draft_that_is_the_target_are_walked_to_the_end() {
+    let target = Tiny { family: "qwen2", format: Format::Q8_0, tied: false, ..Tiny::default() };
+    let mut generator = Generator::new(engine(&target, &target));
+    let sampling = Sampling { temperature: 0.01, repeat_penalty: 1.2, seed: 4, ..Sampling::default() };
+    let mut branched = 0;
+    for seed in 0..8 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let prompt: Vec<u32> = (0..9).map(|_| random.u32(0..VOCAB)).collect();
+        let drafter = tree("likeliest=7,3", Replacement::Without);
+        generate(&mut generator, &prompt, options(drafter, sampling.clone(), 40));
+        let stats = generator.stats();
+        assert!(stats.block_efficiency > 3.8, "{seed}: {stats:?}");
+        branched += stats.drafted - 3 * stats.rounds;
+    }
+    assert!(branched > 0, "chains alone");
+}
+
 /// Texts of the engine's own random words, counted.
 #[test]
 fn sampled_texts_have_the_targets_law() {
@@ -281,11 +300,13 @@ fn sampled_texts_have_the_targets_law() {
     let sampling = Sampling { temperature: 1.5, top_k: 4, repeat_penalty: 1.4, ..Sampling::default() };
     let expected = law(&target, &prompt, &sampling, LENGTH);
     let mut generator = Generator::new(engine(&target, &draft));
-    for how in [Replacement::Without, Replacement::With] {
+    let shapes =
+        [("3,1", Replacement::Without), ("3,1", Replacement::With), ("likeliest=6,2", Replacement::Without)];
+    for (shape, how) in shapes {
         let (mut accepted, mut drafted) = (0, 0);
         let texts: Vec<Vec<u32>> = (0..TEXTS)
             .map(|seed| {
-                let options = options(tree("3,1", how), Sampling { seed, ..sampling.clone() }, LENGTH);
+                let options = options(tree(shape, how), Sampling { seed, ..sampling.clone() }, LENGTH);
                 let (said, _) = generate(&mut generator, &prompt, options);
                 (accepted, drafted) =
                     (accepted + generator.stats().accepted, drafted + generator.stats().drafted);
@@ -293,8 +314,11 @@ fn sampled_texts_have_the_targets_law() {
             })
             .collect();
         let p = p_of_texts(&expected, texts.into_iter());
-        println!("{how:?}: p {p:.3}, {accepted} of {drafted} accepted");
-        assert!(p > 1e-4 && accepted > TEXTS as usize / 2, "{how:?}: p {p:e}, {accepted} of {drafted}");
+        println!("{shape}, {how:?}: p {p:.3}, {accepted} of {drafted} accepted");
+        assert!(
+            p > 1e-4 && accepted > TEXTS as usize / 2,
+            "{shape}, {how:?}: p {p:e}, {accepted} of {drafted}"
+        );
     }
 }
 

@@ -4,6 +4,8 @@ mod arguments;
 #[cfg(feature = "learn")]
 mod collect;
 #[cfg(feature = "learn")]
+mod compare;
+#[cfg(feature = "learn")]
 mod distill;
 #[cfg(feature = "learn")]
 mod eval;
@@ -42,6 +44,8 @@ enum Command {
     Distill(distill::Args),
     #[cfg(feature = "learn")]
     Eval(eval::Args),
+    #[cfg(feature = "learn")]
+    Compare(compare::Args),
 }
 
 /// Runs the command line. Exit codes: 0, 1 for an error, 2 for wrong arguments, 141 where nobody reads the output.
@@ -57,6 +61,8 @@ pub fn main() -> ExitCode {
         Command::Distill(args) => (false, distill::run(&args)),
         #[cfg(feature = "learn")]
         Command::Eval(args) => (args.json, eval::run(&args)),
+        #[cfg(feature = "learn")]
+        Command::Compare(args) => (args.json, pollster::block_on(compare::run(&args))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

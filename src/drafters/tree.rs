@@ -21,7 +21,7 @@ impl Drafter for Branches {
     }
 
     fn default_limits(&self) -> Limits {
-        Limits { tokens: 0, draft: self.0.widths().len() }
+        Limits { tokens: 0, draft: self.0.levels() }
     }
 
     fn runs(&self) -> Runs {
@@ -42,7 +42,7 @@ impl Drafter for Branches {
 
     fn propose(&mut self, _context: &[u32], limits: Limits) -> Proposal {
         let mut shape = self.0.clone();
-        shape.truncate(limits.draft);
+        shape.truncate(self.0.nodes(), limits.draft);
         Proposal::Branches(shape)
     }
 }

@@ -65,8 +65,8 @@ pub enum Error {
     },
     /// A tree that no round can verify.
     #[error(
-        "a tree of {shape:?} cannot be proposed; give the children of a node for each level, such as 2,2,1, together at most \
-         {most} tokens",
+        "a tree of {shape:?} cannot be proposed; give the children of a node for each level, such as 2,2,1, or how many of the \
+         likeliest nodes and levels, such as likeliest=7,4; together at most {most} tokens",
         most = super::MAX_ROWS - 1
     )]
     ProposalShape {

@@ -31,6 +31,6 @@ pub use memory::Memory;
 pub use outcome::{Outcome, Source};
 pub use proposal::Proposal;
 pub use rules::Rules;
-pub use shape::Shape;
+pub use shape::{Growth, Shape};
 pub use topology::Tree;
 pub use usage::{MemoryUse, ModelMemory};

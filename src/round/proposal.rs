@@ -90,12 +90,7 @@ impl Proposal {
             Self::Device { lookup, model } => {
                 [*lookup, *model] = [*lookup, *model].map(|wanted| wanted.min(nodes.min(levels)))
             }
-            Self::Branches(shape) => {
-                shape.truncate(levels);
-                while shape.nodes() > nodes {
-                    shape.truncate(shape.widths().len() - 1);
-                }
-            }
+            Self::Branches(shape) => shape.truncate(nodes, levels),
         }
     }
 }

@@ -124,12 +124,13 @@ pub fn by_turns() -> [Case; 2] {
 }
 
 /// Proposals that branch, of the draft model and of the host, for engines that verify them.
-pub fn trees() -> [Case; 4] {
+pub fn trees() -> [Case; 5] {
     let case = |name, make| Case { name, make, gamma: Gamma::Default, in_flight: None };
     [
         case("tree", || by_name("tree")),
         case("tree 3,2,1", || tree("3,2,1")),
         case("tree 1,2,1,2,1", || tree("1,2,1,2,1")),
+        case("likeliest", || tree("likeliest=9,4")),
         case("bush", || Box::<Bush>::default()),
     ]
 }

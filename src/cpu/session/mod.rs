@@ -5,6 +5,7 @@
 
 mod decide;
 mod draft;
+mod likeliest;
 mod propose;
 mod states;
 mod target;
@@ -115,10 +116,10 @@ impl Session {
     }
 
     /// Of what target and draft have read of a tree behind `len` tokens, keeps `path`.
-    fn keep_path(&mut self, len: usize, path: &[usize]) {
+    fn keep_path(&mut self, len: usize, drafted: &Drafted, path: &[usize]) {
         self.target.accept(len, path);
         if let Some(draft) = &mut self.draft {
-            draft.accept(len, path);
+            draft.accept(len, &drafted.read_by_draft(path));
         }
     }
 
@@ -174,7 +175,8 @@ impl Session {
 
     fn round(&mut self, proposal: Proposal) -> Result<Outcome, Error> {
         let (length, width) = (self.context.len(), self.config().head_vocab);
-        self.reserve(length + proposal.len())?;
+        // A draft may read as many nodes as a pass has rows, and propose few of them.
+        self.reserve(length + if proposal.branches() { MAX_ROWS } else { proposal.len() })?;
         let began = Instant::now();
         let mut drafted = self.propose(proposal)?;
         let verifying = Instant::now();
@@ -211,7 +213,7 @@ impl Session {
         let accepted = path.len().min(tokens.len());
         // The last token is read by the next round.
         path.truncate(tokens.len() - 1);
-        self.keep_path(length, &path);
+        self.keep_path(length, &drafted, &path);
         Ok(Outcome {
             source: if drafted.tree.is_empty() { Source::Nobody } else { drafted.source },
             drafted: drafted.tree.len(),

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
+use super::likeliest::likeliest;
 use super::{DraftReader, FILL_ROWS, TargetReader};
 use crate::cpu::{Draft, Logits, Model};
-use crate::round::{Rules, Shape, Source, Tree};
+use crate::round::{Growth, Rules, Shape, Source, Tree};
 use crate::sampling::random::{Draw, Draws, Stream};
-use crate::sampling::{ONE, UNSAYABLE, adjust, most_likely, probabilities, sound};
+use crate::sampling::{ONE, Sampling, UNSAYABLE, adjust, most_likely, probabilities, sound};
 use crate::verify::{Replacement, candidates};
 
 /// What was proposed, and what it was drawn from: no rows where it is greedy.
@@ -17,6 +18,8 @@ pub(super) struct Drafted {
     pub rows: Vec<Vec<u32>>,
     pub replacement: Replacement,
     pub source: Source,
+    /// Which of the nodes that the draft has read each node is; empty where it has read them as they are.
+    pub reads: Vec<Option<usize>>,
 }
 
 impl Drafted {
@@ -39,10 +42,16 @@ impl Drafted {
         let Rules { sampling, confidence, .. } = rules;
         let vocab = target.model().config().vocab;
         draft.fill(&context[..context.len().saturating_sub(FILL_ROWS)], target.states());
+        let widths = match shape.growth() {
+            Growth::Levels(widths) => widths,
+            &Growth::Likeliest { nodes, levels } => {
+                return likeliest(draft, target, context, rules, [nodes, levels]);
+            }
+        };
         let mut drafted = Self { source: Source::Model, replacement: shape.replacement(), ..Self::default() };
         // The rows whose children are drafted next: nodes that came last, at first the context.
         let mut level = 0..1;
-        for &width in shape.widths() {
+        for &width in widths {
             let logits = match level.start {
                 0 => draft.catch_up(context, target.states(), Logits::Last),
                 first => draft.draft_nodes(&drafted.tree, first - 1..level.end - 1, context.len()),
@@ -52,11 +61,10 @@ impl Drafted {
                 let history = [context, &drafted.tree.said(row)].concat();
                 let adjusts = sampling.adjusts();
                 // Biases and penalties are of the target's ids; laws are not, and are made of fewer numbers without.
-                let mut logits = logits.to_vec();
-                if sampling.is_greedy() || adjusts {
-                    logits = draft.draft().spread(logits, vocab, UNSAYABLE);
-                    adjust(&mut logits, &history, sampling);
-                }
+                let logits = match sampling.is_greedy() || adjusts {
+                    true => said_behind(draft.draft(), logits, vocab, &history, sampling),
+                    false => logits.to_vec(),
+                };
                 let tokens = if sampling.is_greedy() {
                     let unsure = *confidence > 0.0 && greatest_share(&logits) < *confidence;
                     most_likely(&logits, if unsure { 0 } else { width })
@@ -92,6 +100,14 @@ impl Drafted {
         drafted
     }
 
+    /// The beginning of `path` as far as the draft has read it, in its own numbers.
+    pub(super) fn read_by_draft(&self, path: &[usize]) -> Vec<usize> {
+        if self.reads.is_empty() {
+            return path.to_vec();
+        }
+        path.iter().map_while(|node| self.reads[*node]).collect()
+    }
+
     /// Ends a chain where the target's logits (rows of `width`) behind it are not [`sound`], and a tree where a node's are not, and
     /// says whether they are anywhere: only if a path ends there does that row decide anything. What is left follows from the
     /// tokens before, so the law stays the target's (`docs/algorithms.md`: predictable ends). The second are the children of
@@ -115,6 +131,19 @@ impl Drafted {
         }
         (faulty, children)
     }
+}
+
+/// A draft's adjusted logits behind `history`, over the target's `vocab` ids.
+pub(super) fn said_behind(
+    draft: &Draft,
+    logits: &[f32],
+    vocab: usize,
+    history: &[u32],
+    sampling: &Sampling,
+) -> Vec<f32> {
+    let mut logits = draft.spread(logits.to_vec(), vocab, UNSAYABLE);
+    adjust(&mut logits, history, sampling);
+    logits
 }
 
 /// The softmax of the greatest logit.

@@ -83,7 +83,7 @@ impl Simulator {
             Proposal::Tokens(tree) => (tree.tokens().to_vec(), 0),
             Proposal::Device { lookup, model } => (self.lookup.find(&self.context, *lookup), *model),
             // As far as it is a chain.
-            Proposal::Branches(shape) => (Vec::new(), shape.widths().len()),
+            Proposal::Branches(shape) => (Vec::new(), shape.levels()),
         };
         found.truncate(proposal.len());
         let right = found.iter().zip(said).take_while(|(a, b)| a == b).count();

@@ -6,6 +6,7 @@
 //! - [`eval`]: what a draft is worth.
 
 pub mod collect;
+pub mod compare;
 pub mod device;
 pub mod drafts;
 mod draw;
