@@ -157,6 +157,41 @@ fn a_killed_run_goes_on_as_if_nothing_had_been() {
         assert_eq!(run["clock"]["prompts"], 2);
     }
     assert!(folder.succeed(&line.replace(" --json", "")).contains("temperature 1"));
+
+    // And compared with other ways to propose: at temperature 0 all say the same.
+    let line = "compare --target target.gguf --draft whole/draft.gguf --prompts prompts.txt --rows 6 --max-tokens 20 --svg ways.svg";
+    let report: serde_json::Value = serde_json::from_str(&folder.succeed(&format!("{line} --json"))).unwrap();
+    let ways = |at: usize| report["comparisons"][at]["ways"].as_array().unwrap().clone();
+    let named = |way: &serde_json::Value| format!("{} {}", way["drafter"], way["verifier"]).replace('"', "");
+    let names: Vec<String> = ways(0).iter().chain(&ways(1)).map(named).collect();
+    for name in [
+        "none greedy",
+        "ngram greedy",
+        "model greedy",
+        "tree 2,1 greedy",
+        "tree likeliest=5,3 greedy",
+        "model block",
+        "tree 2,1 token",
+    ] {
+        assert!(names.iter().any(|other| other == name), "{name}: {names:?}");
+    }
+    assert!(!names.iter().any(|name| name.ends_with("2,1 block")), "it judges chains alone");
+    for way in ways(0) {
+        let tau = way["tau"]["value"].as_f64().unwrap();
+        assert_eq!(tau, way["tokens"].as_f64().unwrap() / way["rounds"].as_f64().unwrap());
+        assert!((1.0..=6.0).contains(&way["rows"].as_f64().unwrap()) && way["other_texts"] == 0, "{way}");
+        assert!(tau > 1.0 || way["drafter"] == "none" || way["drafter"] == "ngram", "{way}");
+    }
+    let (none, model) = (&ways(0)[0], &ways(0)[2]);
+    assert_eq!(
+        (named(none), &none["rows"], &none["tau"]["value"]),
+        ("none greedy".into(), &1.0.into(), &1.0.into())
+    );
+    assert_eq!((named(model), &model["tau_over_chain"]["value"]), ("model greedy".into(), &1.0.into()));
+    let svg = std::fs::read_to_string(folder.path("ways.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("tree likeliest=5,3, token"));
+    assert!(folder.succeed(line).contains("at most 6 rows"));
+    assert!(folder.fail(&line.replace("--rows 6", "--rows 17")).contains("2 to 16 rows"));
 }
 
 #[test]

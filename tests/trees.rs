@@ -284,7 +284,7 @@ fn likeliest_paths_of_a_draft_that_is_the_target_are_walked_to_the_end() {
         let drafter = tree("likeliest=7,3", Replacement::Without);
         generate(&mut generator, &prompt, options(drafter, sampling.clone(), 40));
         let stats = generator.stats();
-        assert!(stats.block_efficiency > 3.8, "{seed}: {stats:?}");
+        assert!(stats.block_efficiency > 3.3 && stats.alpha_emp == Some(1.0), "{seed}: {stats:?}");
         branched += stats.drafted - 3 * stats.rounds;
     }
     assert!(branched > 0, "chains alone");

@@ -33,9 +33,10 @@ pub struct Args {
     target: ModelFiles,
     #[arg(long, value_name = "FILE|NAME", default_value = "none", help = DRAFT, long_help = draft_help())]
     draft: Vec<String>,
-    /// Several tokens of the draft model for a position: the children of each token, level by level, such as `2,2,1`; at most 15
-    /// tokens in all. On the CPU. Above temperature 0 they are verified token by token.
-    #[arg(long, value_name = "K1,K2,...")]
+    /// Several tokens of the draft model for a position: the children of each token, level by level, such as `2,2,1`, or
+    /// `likeliest=N,LEVELS`, the N tokens whose paths are the likeliest; at most 15 in all. On the CPU. Above temperature 0 they are
+    /// verified token by token.
+    #[arg(long, value_name = "SHAPE")]
     tree: Option<Shape>,
     #[command(flatten)]
     prompt: Prompt,

@@ -45,13 +45,23 @@ pub(super) fn likeliest(
         };
         let width = draft.draft().config().head_vocab;
         for (&parent, logits) in fringe.iter().zip(logits.chunks_exact(width)) {
-            let read = parent.and_then(|parent| grown[parent].read);
-            let history = [context, &reads.said(read.map_or(0, |read| read + 1))].concat();
-            let logits = said_behind(draft.draft(), logits, vocab, &history, &rules.sampling);
+            let own = draft.draft();
+            let found = match rules.sampling.adjusts() {
+                true => {
+                    let read = parent.and_then(|parent| grown[parent].read);
+                    let history = [context, &reads.said(read.map_or(0, |read| read + 1))].concat();
+                    children(&said_behind(own, logits, vocab, &history, &rules.sampling), nodes, rules)
+                }
+                false => {
+                    let found = children(logits, nodes, rules).into_iter();
+                    found.map(|(id, likely)| (own.target_id(id), likely)).collect()
+                }
+            };
             let before = parent.map_or(0.0, |parent| grown[parent].likely);
-            for (token, likely) in children(&logits, nodes, rules) {
-                grown.push(Node { parent, token, level, likely: before + likely, read: None });
-            }
+            grown.extend(found.into_iter().map(|(token, likely)| {
+                let likely = before + likely;
+                Node { parent, token, level, likely, read: None }
+            }));
         }
         let mut best: Vec<usize> = chosen(&grown, nodes);
         best.retain(|node| grown[*node].level == level);
@@ -78,17 +88,18 @@ fn chosen(grown: &[Node], count: usize) -> Vec<usize> {
 }
 
 /// What may follow a row, and the log of its probability there: nothing where the draft is not sure enough.
-fn children(logits: &[f32], count: usize, rules: &Rules) -> impl Iterator<Item = (u32, f64)> {
-    let temperature = if rules.sampling.is_greedy() { 1.0 } else { f64::from(rules.sampling.temperature) };
+fn children(logits: &[f32], count: usize, rules: &Rules) -> Vec<(u32, f64)> {
+    let temperature = if rules.sampling.is_greedy() { 1.0 } else { rules.sampling.temperature };
     let best = most_likely(logits, count);
-    let top = best.first().map_or(0.0, |id| f64::from(logits[*id as usize]));
-    let scaled = move |logit: f32| (f64::from(logit) - top) / temperature;
-    let mass: f64 = logits.iter().map(|logit| scaled(*logit).exp()).sum();
-    let sure = 1.0 / mass >= f64::from(rules.confidence);
-    let told: Vec<(u32, f64)> =
-        best.into_iter().map(|id| (id, scaled(logits[id as usize]) - mass.ln())).collect();
+    let top = best.first().map_or(0.0, |id| logits[*id as usize]);
+    let scaled = |logit: f32| (logit - top) / temperature;
+    let mass: f64 = logits.iter().map(|logit| f64::from(scaled(*logit).exp())).sum();
+    if 1.0 / mass < f64::from(rules.confidence) {
+        return Vec::new();
+    }
+    let told = best.into_iter().map(|id| (id, f64::from(scaled(logits[id as usize])) - mass.ln()));
     // What has no probability is not worth a row.
-    told.into_iter().filter(move |(_, likely)| sure && likely.exp() > 0.0)
+    told.filter(|(_, likely)| likely.exp() > 0.0).collect()
 }
 
 /// The proposal of these nodes.
@@ -134,7 +145,7 @@ mod tests {
         let behind = |said: &[u32]| {
             let text = [context, said].concat();
             let logits = DraftReader::new(Rc::clone(draft), CAPACITY).catch_up(&text, None, Logits::Last);
-            children(&logits, logits.len(), rules).collect::<Vec<_>>()
+            children(&logits, logits.len(), rules)
         };
         let mut paths = Vec::new();
         for (first, likely) in behind(&[]) {
