@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::propose::Drafted;
+use super::drafted::Drafted;
 use crate::round::Rules;
 use crate::sampling::random::Draws;
 use crate::sampling::{ONE, adjust, argmax, probabilities};

@@ -7,7 +7,7 @@
 
 use std::rc::Rc;
 
-use super::propose::{Drafted, said_behind};
+use super::drafted::{Drafted, said_behind};
 use super::{DraftReader, TargetReader};
 use crate::cpu::{Draft, Logits, Model};
 use crate::round::{MAX_ROWS, Rules, Source, Tree};

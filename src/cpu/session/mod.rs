@@ -5,6 +5,7 @@
 
 mod decide;
 mod draft;
+mod drafted;
 mod likeliest;
 mod propose;
 mod states;
@@ -16,7 +17,8 @@ use web_time::Instant;
 
 use decide::{Decided, Heard};
 pub use draft::DraftReader;
-use propose::Drafted;
+use drafted::Drafted;
+use propose::propose;
 pub use states::States;
 pub use target::TargetReader;
 
@@ -159,7 +161,7 @@ impl Session {
         }
         let draws = self.draws();
         let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
-        Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, &shape))
+        Ok(propose(draft, &self.target, &self.context, &self.rules, draws, &shape))
     }
 
     /// Verifies against the target's adjusted logits.
