@@ -30,8 +30,9 @@ thread_local! {
 #[wasm_bindgen(start)]
 fn start() {
     std::panic::set_hook(Box::new(|info| {
+        // A helper's panic is the cause of the engine's own, and gets no further than this: it cannot call the console.
+        PANIC.with_borrow_mut(|panic| _ = panic.get_or_insert_with(|| info.to_string()));
         console_error_panic_hook::hook(info);
-        PANIC.replace(Some(info.to_string()));
     }));
 }
 
