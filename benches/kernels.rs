@@ -13,7 +13,7 @@ use paceline::model::tiny::Tiny;
 use paceline::round::{Engine as _, Proposal, Source};
 
 /// Tokens in the cache while attention is timed.
-const CONTEXT: usize = 192;
+const CONTEXT: usize = 400;
 /// Rows of the passes.
 const ROWS: [usize; 3] = [1, 4, 16];
 /// Rounds whose submitting is timed.

@@ -173,7 +173,24 @@ fn drafts_change_nothing_but_the_statistics() {
                 assert_eq!(result["text"], plain["text"]);
             }
         }
+        for shape in ["2,2,1", "15"] {
+            let result = run(&format!("--draft {} --tree {shape}", other.display()));
+            assert_eq!(result["token_ids"], plain["token_ids"], "{shape}");
+            assert!(result["stats"]["accepted"].as_u64() > Some(0), "{shape}: {result}");
+        }
     }
+    let tree = |args: &str| {
+        let draft = other.display();
+        generate(&target, &format!("--prompt a --max-tokens 8 --json --draft {draft} --tree {args}"))
+    };
+    let sampled = json(&tree("3,2 --temperature 1 --seed 3"));
+    assert!(sampled["stats"]["drafted"].as_u64() > Some(0), "{sampled}");
+    refused(&tree("3,2 --temperature 1 --verify block"), "verifier-tree", &["block", "token"]);
+    let output = tree("4,4");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("2,2,1"), "{}", stderr(&output));
+    let output = generate(&target, "--prompt a --draft ngram --tree 2");
+    assert!(!output.status.success() && stderr(&output).contains("--tree is of a draft model alone"));
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn every_drafter_and_gamma_says_what_plain_decoding_says() {
     for prompt in [vec![1], vec![3, 4, 5], vec![0; 70], (0..200).map(|i| i * i % VOCAB).collect()] {
         let plainly = expected(&prompt, 50);
         for gamma in (0..=15).map(Gamma::Fixed).chain([Gamma::Default, Gamma::Auto]) {
-            let named = DRAFTERS.iter().map(|spec| (spec.make)());
+            let named = DRAFTERS.iter().map(|spec| (spec.make)()).filter(|drafter| !drafter.branches());
             for drafter in named.chain([1, 2, 3, 100].map(Oracle::boxed)) {
                 let name = drafter.name();
                 let mut generator = Generator::new(TableEngine::new(512));
@@ -311,6 +311,16 @@ fn bad_requests_are_refused_and_change_nothing() {
     generator.start(&[1; 31], plain(5)).unwrap();
     assert_eq!(run(&mut generator).1, FinishReason::Context);
     assert_eq!(generator.generated(), expected(&[1; 31], 1));
+}
+
+#[test]
+fn a_tree_is_refused_by_an_engine_of_chains_and_the_generation_before_goes_on() {
+    let mut generator = Generator::new(TableEngine::new(512));
+    let options = |drafter| options(drafter, 20);
+    generator.start(&[3, 4, 5], options(Box::new(drafters::Model))).unwrap();
+    let error = generator.start(&[3, 4, 5], options(drafters::by_name("tree").unwrap())).unwrap_err();
+    assert_eq!(error.code(), "proposal-tree");
+    assert_eq!(run(&mut generator).0, expected(&[3, 4, 5], 20));
 }
 
 #[test]

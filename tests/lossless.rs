@@ -14,7 +14,7 @@ use paceline::sampling::argmax;
 use paceline::verify::{Block, Greedy, Verdict, Verifier};
 use support::generate;
 use support::lossless::{
-    CAPACITY, Pair, VOCAB, assert_lossless, by_turns, cases, differences, drafters, pairs, prompts,
+    CAPACITY, Pair, VOCAB, assert_lossless, by_turns, cases, differences, drafters, pairs, prompts, trees,
 };
 
 fn engine(pair: &Pair) -> cpu::Session {
@@ -37,13 +37,14 @@ fn engine_of(pair: &Pair, kv_cache: CacheType) -> cpu::Session {
 #[test]
 fn drafters_do_not_change_a_token() {
     let prompts = prompts(VOCAB);
-    pairs().iter().for_each(|pair| assert_lossless(pair, &cases(), &prompts, engine));
+    let cases: Vec<_> = cases().into_iter().chain(trees()).collect();
+    pairs().iter().for_each(|pair| assert_lossless(pair, &cases, &prompts, engine));
 }
 
 /// What was read and what was generated has the same bits in half precision, too.
 #[test]
 fn drafters_do_not_change_a_token_of_half_precision_caches() {
-    let cases: Vec<_> = drafters().into_iter().chain(by_turns()).collect();
+    let cases: Vec<_> = drafters().into_iter().chain(by_turns()).chain(trees()).collect();
     let (prompts, make) = (prompts(VOCAB), |pair: &Pair| engine_of(pair, CacheType::F16));
     pairs().iter().for_each(|pair| assert_lossless(pair, &cases, &prompts, make));
 }

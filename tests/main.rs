@@ -30,6 +30,8 @@ mod small_heads;
 mod split_models;
 mod text_reference;
 mod train_scripts;
+mod tree_law;
+mod trees;
 
 /// Cargo does not look for programs here, so that a file without a line would be no test.
 #[test]

@@ -60,6 +60,29 @@ impl Drafter for Poisoner {
     }
 }
 
+/// Proposes [`POISON`] among siblings, before and behind others.
+struct Thicket;
+
+impl Drafter for Thicket {
+    fn name(&self) -> &'static str {
+        "thicket"
+    }
+
+    fn default_limits(&self) -> Limits {
+        Limits { tokens: 3, draft: 0 }
+    }
+
+    fn branches(&self) -> bool {
+        true
+    }
+
+    fn propose(&mut self, _context: &[u32], _limits: Limits) -> Proposal {
+        let (tokens, parents) =
+            (vec![5, POISON, 6, 9, POISON, 7], vec![None, None, None, Some(1), Some(2), Some(3)]);
+        Proposal::tree(tokens, parents).expect("a tree")
+    }
+}
+
 fn devices_and_files() -> impl Iterator<Item = (Device, Vec<u8>)> {
     DEVICES.into_iter().flat_map(|device| overflowing().map(|file| (device, file)))
 }
@@ -163,6 +186,25 @@ fn behind_an_accepted_token_it_is_what_it_is_without_drafting() {
             stopping.rules.stop_ids = vec![POISON];
             let said = generate(&mut generator, &PROMPT, stopping);
             assert_eq!(said, (vec![POISON], FinishReason::Stop), "{device:?}, {law:?}");
+        }
+    }
+}
+
+/// The same of trees, whose rows share a pass with siblings that are not finite.
+#[test]
+fn siblings_that_are_not_finite_do_not_matter() {
+    for file in overflowing() {
+        let mut generator = Generator::new(engine(Device::Cpu, &file, None));
+        for law in laws().into_iter().filter(|(sampling, spec)| sampling.is_greedy() || spec.tree.is_some()) {
+            let bushy = || Options { drafter: Box::new(Thicket), ..options(&law) };
+            let said = generate(&mut generator, &PROMPT, banned(bushy())).0;
+            assert!(generator.stats().drafted > 0 && said.len() == 8 && !said.contains(&POISON));
+            if law.0.is_greedy() {
+                assert_eq!(said, generate(&mut generator, &PROMPT, banned(options(&law))).0);
+            }
+            let (plain, without) = failing(&mut generator, &PROMPT, wanted(options(&law)));
+            let (said, error) = failing(&mut generator, &PROMPT, wanted(bushy()));
+            assert_eq!((said, error.to_string()), (plain, without.to_string()), "{law:?}");
         }
     }
 }

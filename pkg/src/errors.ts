@@ -70,6 +70,8 @@ export type ErrorCode =
   | 'draft-missing'
   | 'proposal-tree'
   | 'proposal-parents'
+  | 'proposal-shape'
+  | 'verifier-tree'
   | 'verifier-kernel'
   | 'drafter-unknown'
   | 'verifier-unknown'

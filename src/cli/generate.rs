@@ -9,7 +9,7 @@ use paceline::decode::{Event, FinishReason, Gamma, Generator, Options, Paused, P
 use paceline::drafters::{self, DRAFTERS, Drafter};
 use paceline::load::{self, DEFAULT_CAPACITY, Device, LoadOptions, Loaded};
 use paceline::model::CacheType;
-use paceline::round::{Engine as _, MemoryUse};
+use paceline::round::{Engine as _, MemoryUse, Shape};
 use paceline::text::{Message, TextStream};
 
 use super::model_files::ModelFiles;
@@ -33,6 +33,10 @@ pub struct Args {
     target: ModelFiles,
     #[arg(long, value_name = "FILE|NAME", default_value = "none", help = DRAFT, long_help = draft_help())]
     draft: Vec<String>,
+    /// Several tokens of the draft model for a position: the children of each token, level by level, such as `2,2,1`; at most 15
+    /// tokens in all. On the CPU. Above temperature 0 they are verified token by token.
+    #[arg(long, value_name = "K1,K2,...")]
+    tree: Option<Shape>,
     #[command(flatten)]
     prompt: Prompt,
     /// Most tokens to generate.
@@ -104,11 +108,12 @@ struct Output<'a> {
 
 /// Runs the command.
 pub async fn run(args: &Args) -> anyhow::Result<()> {
-    let (drafter, draft) = parse_draft(&args.draft)?;
+    let (drafter, draft) = parse_draft(&args.draft, args.tree.as_ref())?;
     let loaded = load(args, draft.as_ref()).await?;
     let prompt = args.prompt.ids(&loaded)?;
     let name = drafter.name();
-    let (rules, reproducible) = args.sampling.rules(loaded.tokenizer.stop_ids()).map_err(Error::from)?;
+    let stop_ids = loaded.tokenizer.stop_ids();
+    let (rules, reproducible) = args.sampling.rules(stop_ids, drafter.branches()).map_err(Error::from)?;
     let options = Options {
         max_tokens: args.max_tokens,
         gamma: args.gamma.unwrap_or(Gamma::Auto),
@@ -182,8 +187,11 @@ fn parse_gamma(text: &str) -> Result<Gamma, String> {
     }
 }
 
-/// Drafters' names, or the file of a draft model among them.
-fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<ModelFiles>)> {
+/// Drafters' names, or the file of a draft model among them, which proposes a tree where its shape is given.
+fn parse_draft(
+    drafts: &[String],
+    tree: Option<&Shape>,
+) -> anyhow::Result<(Box<dyn Drafter>, Option<ModelFiles>)> {
     let mut model = None;
     let mut drafters: Vec<Box<dyn Drafter>> = Vec::new();
     for draft in drafts {
@@ -195,8 +203,14 @@ fn parse_draft(drafts: &[String]) -> anyhow::Result<(Box<dyn Drafter>, Option<Mo
         } else if model.replace(ModelFiles::from(file.into_os_string())).is_some() {
             anyhow::bail!("two draft models are given; give one, or add ngram to it");
         } else {
-            drafters.push(Box::new(drafters::Model));
+            drafters.push(match tree {
+                None => Box::new(drafters::Model),
+                Some(shape) => Box::new(drafters::Branches(shape.clone())),
+            });
         }
+    }
+    if tree.is_some() && (model.is_none() || drafters.len() > 1) {
+        anyhow::bail!("--tree is of a draft model alone; give its file, and no other drafter");
     }
     let drafter = match drafters.len() {
         1 => drafters.remove(0),

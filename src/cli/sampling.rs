@@ -37,10 +37,10 @@ pub struct Args {
     /// Key of the random numbers [default: another one every time].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How proposals are verified above temperature 0: block keeps more of them, token decides one by one. Neither
-    /// changes the law of the text.
-    #[arg(long, value_name = "NAME", default_value = "block", value_parser = verifiers())]
-    verify: String,
+    /// How proposals are verified above temperature 0: block keeps more of them, token decides one by one, and can decide
+    /// about trees. Neither changes the law of the text [default: block, token with --tree].
+    #[arg(long, value_name = "NAME", value_parser = verifiers())]
+    verify: Option<String>,
     #[arg(long, value_name = "KIND=E", help = LOSSY, long_help = lossy_help())]
     lossy: Option<Lenience>,
     /// The draft stops before a token when its most likely one has less than this probability.
@@ -50,8 +50,8 @@ pub struct Args {
 
 impl Args {
     /// The rules of a generation up to one of `stop_ids`, and whether it must be reproducible: a seed was given for
-    /// something that draws.
-    pub fn rules(&self, stop_ids: &[u32]) -> Result<(Rules, bool), verify::Unknown> {
+    /// something that draws. `branches`: whether proposals do.
+    pub fn rules(&self, stop_ids: &[u32], branches: bool) -> Result<(Rules, bool), verify::Unknown> {
         let sampling = Sampling {
             temperature: self.temperature,
             top_k: self.top_k,
@@ -67,7 +67,11 @@ impl Args {
         let reproducible = self.seed.is_some() && !sampling.is_greedy();
         let rules = Rules {
             sampling,
-            verifier: verify::by_name(&self.verify)?,
+            verifier: match &self.verify {
+                Some(name) => verify::by_name(name)?,
+                None if branches => verify::token_wise(),
+                None => verify::best(),
+            },
             lenience: self.lossy,
             logprobs: false,
             confidence: self.confidence,

@@ -1,10 +1,15 @@
-//! Passes that give more than logits, for drafts that read states, and passes over several sequences at once.
+//! Passes that give more than logits, for drafts that read states, and passes over several sequences at once: those of a
+//! batch, and those that a tree holds.
+
+use std::ops::Range;
 
 use super::Cache;
 use super::layer::Place;
 use super::model::{Input, Logits, Model};
+use super::ops::attention::Sight;
 use super::tapped::States;
 use crate::model::Taps;
+use crate::round::Tree;
 
 /// Logits and the states that they were computed from.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -83,11 +88,42 @@ impl Model {
     ) -> Output {
         let rows = input.rows(self.config().width);
         assert!(rows == caches.len() && positions.len() == caches.len(), "one token a sequence");
-        let places = positions.iter().enumerate().map(|(cache, &position)| Place { cache, position });
+        let places = positions.iter().enumerate().map(|(cache, &position)| Place::at(cache, position));
         let places: Vec<Place> = places.collect();
         let mut states = States::new(taps);
         let mut logits = vec![0.0; positions.len() * self.config().head_vocab];
         self.pass(caches, input, &places, 0, &mut logits, Some(&mut states));
+        Output { logits, hidden: states.values }
+    }
+
+    /// The rows `rows` of a tree behind `from` positions, in one pass: row 0 is the token at `from - 1`, row `n + 1` node `n`,
+    /// kept in the slot `from + n`. Each reads the context and its own path, in the order of plain decoding of that path, so
+    /// that it is bitwise what [`Model::forward`] gives for that. Rows before these have been read.
+    ///
+    /// # Panics
+    /// As [`Model::forward`].
+    pub(super) fn forward_tree(
+        &self,
+        cache: &mut Cache,
+        input: Input<'_>,
+        (tree, rows): (&Tree, Range<usize>),
+        from: usize,
+        taps: &Taps,
+    ) -> Output {
+        let slots = |row: usize| match row.checked_sub(1).map(|node| tree.path(node)) {
+            // Slots are positions.
+            None => (from - 1, Vec::new()),
+            Some(path) if path.last() == Some(&(path.len() - 1)) => (from + path.len() - 1, Vec::new()),
+            Some(path) => (from + path.len() - 1, path.iter().map(|node| from + node).collect()),
+        };
+        let paths: Vec<(usize, Vec<usize>)> = rows.clone().map(slots).collect();
+        let places = paths
+            .iter()
+            .map(|(position, path)| Place { cache: 0, sight: Sight { position: *position, path } });
+        let places: Vec<Place<'_>> = places.collect();
+        let mut states = States::new(taps);
+        let mut logits = vec![0.0; rows.len() * self.config().head_vocab];
+        self.pass(&mut [cache], input, &places, 0, &mut logits, Some(&mut states));
         Output { logits, hidden: states.values }
     }
 }

@@ -15,10 +15,13 @@ use half::slice::HalfFloatSliceExt as _;
 
 use super::scratch::Scratch;
 use crate::model::{CacheType, Config, Mixer};
-use crate::round::Error;
+use crate::round::{Error, MAX_ROWS};
 
 /// Positions of a page.
 pub const PAGE: usize = 64;
+
+/// Slots beyond the capacity, for the nodes of a tree, of which one path stays.
+const SPARE: usize = MAX_ROWS;
 
 /// What the layers remember of one sequence, and the scratch memory of its passes.
 #[derive(Debug)]
@@ -69,7 +72,8 @@ fn shapes(config: &Config) -> impl Iterator<Item = Shape> {
 impl Cache {
     /// Room for `capacity` positions, in single precision. It takes memory as [positions are written](Self::reserve).
     pub fn new(config: &Config, capacity: usize) -> Self {
-        let layer = |shape| KeysAndValues { shape, pages: Vec::with_capacity(capacity.div_ceil(PAGE)) };
+        let layer =
+            |shape| KeysAndValues { shape, pages: Vec::with_capacity((capacity + SPARE).div_ceil(PAGE)) };
         let layers = shapes(config).map(layer).collect();
         Self { capacity, kind: CacheType::F32, layers, added: 0, scratch: Scratch::default() }
     }
@@ -84,6 +88,11 @@ impl Cache {
     /// Positions that fit.
     pub fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Slots that there can be: of the positions, and of a tree behind them.
+    pub(super) fn slots(&self) -> usize {
+        self.capacity + SPARE
     }
 
     /// Whether it was made for a model of this shape.
@@ -141,6 +150,27 @@ impl Cache {
             Page::F16(page) => shape.write(page, position % PAGE, key, value, f16::from_f32),
         }
     }
+
+    /// Of a tree that was written from slot `from` on: moves `path` in front, each node to its position.
+    pub fn accept(&mut self, from: usize, path: &[usize]) {
+        for (to, slot) in path.iter().enumerate().filter(|(to, slot)| to != *slot) {
+            for layer in 0..self.layers.len() {
+                // Through single precision, which holds what either type does.
+                let (key, value) = self.layers[layer].read(from + slot);
+                self.write(layer, from + to, &key, &value);
+            }
+        }
+    }
+}
+
+impl KeysAndValues {
+    /// What was written to a slot.
+    fn read(&self, slot: usize) -> (Vec<f32>, Vec<f32>) {
+        match &self.pages[slot / PAGE] {
+            Page::F32(page) => self.shape.read(page, slot % PAGE, |x| x),
+            Page::F16(page) => self.shape.read(page, slot % PAGE, f16::to_f32),
+        }
+    }
 }
 
 impl Shape {
@@ -178,6 +208,18 @@ impl Shape {
                 group.iter_mut().zip(value).for_each(|(to, v)| *to = number(*v));
             }
         }
+    }
+
+    fn read<T: Copy>(self, page: &[[T; 8]], at: usize, number: impl Fn(T) -> f32) -> (Vec<f32>, Vec<f32>) {
+        let dim = self.head_dim;
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        for head in 0..self.kv_heads {
+            let keys = &page[self.keys(head)][at / 8 * dim..][..dim];
+            key.extend(keys.iter().map(|group| number(group[at % 8])));
+            let values = page[self.values(head)][at..].iter().step_by(PAGE);
+            value.extend(values.flatten().take(dim).map(|v| number(*v)));
+        }
+        (key, value)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drafts of the format of [`crate::model::draft`]: fed by the target's hidden states, sharing its matrices, predicting
 //! some of its ids.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::batch::Output;
@@ -11,7 +12,7 @@ use super::ops::fuse::fuse;
 use super::ops::matvec::matvecs;
 use super::{Cache, Team, activations::Activations};
 use crate::model::{self, Taps};
-use crate::round::Fit;
+use crate::round::{Fit, Tree};
 
 /// A loaded draft. It must run beside the target that it was loaded for.
 pub struct Draft {
@@ -139,6 +140,27 @@ impl Draft {
         match &self.fuse {
             None => self.model.forward_hidden(cache, tokens, start, which),
             Some(fuse) => self.model.forward_rows(cache, &self.fused(fuse, tokens, states), start, which),
+        }
+    }
+
+    /// As [`Self::forward`], nodes of a tree behind `from` positions, as [`Model::forward_tree`].
+    pub(super) fn forward_tree(
+        &self,
+        cache: &mut Cache,
+        tree: &Tree,
+        nodes: Range<usize>,
+        states: &[f32],
+        from: usize,
+    ) -> Output {
+        let tokens = &self.known(&tree.tokens()[nodes.clone()])[..];
+        let rows = (tree, nodes.start + 1..nodes.end + 1);
+        let own = Taps::last(self.config());
+        match &self.fuse {
+            None => self.model.forward_tree(cache, Input::Tokens(tokens), rows, from, &own),
+            Some(fuse) => {
+                let x = self.fused(fuse, tokens, states);
+                self.model.forward_tree(cache, Input::Rows(&x), rows, from, &own)
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::activations::Activations;
 use super::cache::Cache;
 use super::matrix::Matrix;
-use super::ops::attention::{attend, scratch_len};
+use super::ops::attention::{Sight, attend, scratch_len};
 use super::ops::gate::gate;
 use super::ops::matvec::matvecs;
 use super::ops::norm::{rms_norm, rms_norm_in_place};
@@ -45,14 +45,21 @@ pub(super) struct Projection {
 
 /// Where a row stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Place<'a> {
     /// Which of the pass's caches it reads and writes.
     pub cache: usize,
-    /// Its position there.
-    pub position: usize,
+    /// What it sees there, itself the last.
+    pub sight: Sight<'a>,
 }
 
-/// Where the rows of a pass stand. Rows of one cache are in ascending order of their positions.
+impl Place<'_> {
+    /// A row that sees all slots before its own.
+    pub fn at(cache: usize, position: usize) -> Self {
+        Self { cache, sight: Sight { position, path: &[] } }
+    }
+}
+
+/// Where the rows of a pass stand. Rows of one cache are in ascending order of their slots.
 #[derive(Clone, Copy)]
 pub(super) struct Pass<'a> {
     pub config: &'a Config,
@@ -61,7 +68,7 @@ pub(super) struct Pass<'a> {
     /// Of each rope of the plan, `[cos, sin]` for each position and rotated pair.
     pub ropes: &'a [Vec<[f32; 2]>],
     /// One a row.
-    pub places: &'a [Place],
+    pub places: &'a [Place<'a>],
 }
 
 impl Pass<'_> {
@@ -72,7 +79,7 @@ impl Pass<'_> {
         let places = &self.places[first..];
         let width = x.len() / places.len();
         for (place, row) in places.iter().zip(x.chunks_exact_mut(width)) {
-            let table = &table[place.position * pairs..][..pairs];
+            let table = &table[place.sight.position * pairs..][..pairs];
             rotate(rope.style, table, row, attention.head_dim);
         }
     }
@@ -174,7 +181,7 @@ impl Layer {
         pass.rope(attention, k, 0);
         let written = k.chunks_exact(kv_width).zip(v.chunks_exact(kv_width));
         for (place, (k, v)) in places.iter().zip(written) {
-            caches[place.cache].write(index, place.position, k, v);
+            caches[place.cache].write(index, place.sight.slot(), k, v);
         }
         if alive == 0 {
             return;
@@ -214,7 +221,7 @@ impl Layer {
     }
 }
 
-/// Attention of the rows from `live` on: each sees the positions up to its own.
+/// Attention of the rows from `live` on.
 #[allow(clippy::too_many_arguments, reason = "one call, and each is another thing")]
 fn read_cache(
     attention: &Attention,
@@ -230,7 +237,7 @@ fn read_cache(
     let group = shared * attention.head_dim;
     let width = attention.q_width();
     let places = &pass.places[live..];
-    let longest = places.iter().map(|place| place.position + 1).max().unwrap_or(0);
+    let longest = places.iter().map(|place| place.sight.slot() + 1).max().unwrap_or(0);
     let room = scratch_len(attention, shared, longest);
     let scratch = Shared::new(take(scratch, pass.team.threads() * room));
     let out = Shared::new(out);
@@ -242,7 +249,7 @@ fn read_cache(
         // SAFETY: no other part has this row's heads, and a member does one part at a time.
         let (scratch, out) =
             unsafe { (scratch.slice(member * room..(member + 1) * room), out.slice(begin..begin + group)) };
-        attend(pass.level, attention, head, place.position, &q[begin..begin + group], scratch, out);
+        attend(pass.level, attention, head, place.sight, &q[begin..begin + group], scratch, out);
     };
     let parts = attention.kv_heads * places.len();
     if parts * group * longest < WORTH_SHARING {

@@ -191,12 +191,12 @@ impl Model {
         let vocab = if which == Logits::States { 0 } else { self.config.head_vocab };
         let mut logits = vec![0.0; (rows - wanted) * vocab];
         let mut rest = logits.as_mut_slice();
-        let mut places = [Place { cache: 0, position: 0 }; CHUNK];
+        let mut places = [Place::at(0, 0); CHUNK];
         for first in (0..rows).step_by(CHUNK) {
             let count = CHUNK.min(rows - first);
             let places = &mut places[..count];
             for (row, place) in places.iter_mut().enumerate() {
-                place.position = start + first + row;
+                *place = Place::at(0, start + first + row);
             }
             let live = wanted.saturating_sub(first).min(count);
             let (now, later) = rest.split_at_mut((count - live) * vocab);
@@ -213,18 +213,18 @@ impl Model {
         &self,
         caches: &mut [&mut Cache],
         input: Input<'_>,
-        places: &[Place],
+        places: &[Place<'_>],
         live: usize,
         logits: &mut [f32],
         mut states: Option<&mut States<'_>>,
     ) {
         let (config, level, rows) = (&self.config, self.level, places.len());
-        for Place { cache, position } in places {
-            let cache = &mut caches[*cache];
-            let fits = *position < cache.capacity() && *position < self.capacity;
-            assert!(fits, "position {position} is beyond the capacity");
+        for Place { cache, sight } in places {
+            let (cache, position, slot) = (&mut caches[*cache], sight.position, sight.slot());
+            let fits = position < cache.capacity() && position < self.capacity;
+            assert!(fits && slot < cache.slots(), "position {position} is beyond the capacity");
             assert!(cache.fits(config), "a cache of another model");
-            let there = cache.reserve(position + 1);
+            let there = cache.reserve(slot + 1);
             assert!(there.is_ok(), "no memory for position {position}");
         }
         // Passes own the scratch memory, so that the caches can be borrowed beside it.

@@ -1,6 +1,6 @@
 //! Every operation against its float64 reference, against other instruction sets, and against itself row by row.
 
-use super::ops::attention::{attend, scratch_len};
+use super::ops::attention::{Sight, attend, scratch_len};
 use super::ops::matvec::{matvec, matvecs, multiply};
 use super::ops::{gate, norm, rope};
 use super::{Cache, Level, Matrix, PAGE, Team, activations::Activations, reference};
@@ -283,7 +283,8 @@ fn attention_matches(kv_cache: CacheType) {
                 for (kv, (q, out)) in
                     q.chunks_exact(shared * dim).zip(out.chunks_exact_mut(shared * dim)).enumerate()
                 {
-                    attend(level, &attention, cache.head(1, kv), len - 1, q, &mut scratch, out);
+                    let sight = Sight { position: len - 1, path: &[] };
+                    attend(level, &attention, cache.head(1, kv), sight, q, &mut scratch, out);
                 }
                 out
             });
@@ -292,6 +293,77 @@ fn attention_matches(kv_cache: CacheType) {
                 assert!((y - e).abs() < 2e-6, "{attention:?}, {len} positions: {y} for {e}");
             }
             results.for_each(|other| assert_eq!(other, scalar));
+        }
+    }
+}
+
+/// Positions that are kept elsewhere, among others, are seen in their order, bit for bit.
+#[test]
+fn attention_gathers_a_path() {
+    /// Slots of a path behind `fork` positions, each as far behind its position as there are siblings in front.
+    const PATHS: [&[usize]; 4] = [&[1], &[0, 2, 3, 9], &[3, 4, 5, 6, 7, 8, 14], &[0, 1, 2, 3, 13]];
+    let usual = |heads, kv_heads, dim| Attention::new(heads, kv_heads, dim);
+    for (attention, kv_cache) in [
+        (usual(3, 1, 64), CacheType::F32),
+        (usual(6, 2, 10), CacheType::F16),
+        (Attention { window: Some(3), ..usual(4, 1, 16) }, CacheType::F32),
+        (Attention { window: Some(1), ..usual(2, 2, 8) }, CacheType::F16),
+        (Attention { window: Some(36), softcap: Some(2.0), ..usual(2, 2, 8) }, CacheType::F32),
+    ] {
+        let Attention { heads, kv_heads, head_dim: dim, .. } = attention;
+        let config = Config {
+            family: FAMILIES[0],
+            width: heads * dim,
+            vocab: 8,
+            head_vocab: 8,
+            context: 64,
+            rms_eps: 1e-5,
+            tied: true,
+            plan: Plan::uniform(1, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
+        };
+        let (kv_width, shared) = (kv_heads * dim, heads / kv_heads);
+        for fork in [1, 7, 8, 50, 60, 64, 130] {
+            for path in PATHS {
+                let slots: Vec<usize> = path.iter().map(|node| fork + node).collect();
+                let (position, last) = (fork + path.len() - 1, slots[slots.len() - 1]);
+                let [mut plain, mut tree] = [(); 2].map(|()| {
+                    let mut cache = Cache::new(&config, last + 1).of_type(kv_cache);
+                    cache.reserve(last + 1).expect("memory");
+                    cache
+                });
+                let numbers = |seed| random(seed, kv_width);
+                // Others are in the slots between.
+                (fork..=last).for_each(|slot| tree.write(0, slot, &numbers(7000), &numbers(8000)));
+                for at in 0..=position {
+                    let (key, value) = (numbers(at as u64), numbers(5000 + at as u64));
+                    plain.write(0, at, &key, &value);
+                    tree.write(0, if at < fork { at } else { slots[at - fork] }, &key, &value);
+                }
+                let q = random(3, heads * dim);
+                let out = |level, cache: &Cache, path: &[usize]| {
+                    let mut out = vec![0.0; heads * dim];
+                    let mut scratch = vec![f32::NAN; scratch_len(&attention, shared, last + 1)];
+                    let parts = q.chunks_exact(shared * dim).zip(out.chunks_exact_mut(shared * dim));
+                    for (kv, (q, out)) in parts.enumerate() {
+                        let sight = Sight { position, path };
+                        attend(level, &attention, cache.head(0, kv), sight, q, &mut scratch, out);
+                    }
+                    out
+                };
+                for level in levels() {
+                    let expected = out(level, &plain, &[]);
+                    assert_eq!(out(level, &tree, &slots), expected, "{attention:?}, {fork}, {path:?}");
+                    if attention.window != Some(1) && path.len() > 1 {
+                        assert_ne!(out(level, &tree, &[]), expected, "whatever lies in the positions' slots");
+                    }
+                }
+                tree.accept(fork, path);
+                assert_eq!(
+                    out(Level::best(), &tree, &[]),
+                    out(Level::best(), &plain, &[]),
+                    "{fork}, {path:?}: moved"
+                );
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::verify::{KINDS, VERIFIERS};
 /// What an engine can be asked for by name, from the tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Abilities {
-    /// Drafters; without a draft model only those that need none.
+    /// Drafters whose proposals are chains; without a draft model only those that need none.
     pub drafters: Vec<NamedDrafter>,
     /// Verifiers of sampled text.
     pub verifiers: Vec<Named>,
@@ -51,7 +51,8 @@ impl NamedDrafter {
 impl Abilities {
     /// Those of `engine`.
     pub fn of(engine: &impl Engine) -> Self {
-        let drafters = DRAFTERS.iter().map(|spec| NamedDrafter::new(spec));
+        let chains = DRAFTERS.iter().filter(|spec| !(spec.make)().branches());
+        let drafters = chains.map(|spec| NamedDrafter::new(spec));
         let verifiers = VERIFIERS.iter().filter(|spec| engine.verifies(spec));
         Self {
             drafters: drafters.filter(|drafter| engine.has_draft() || !drafter.needs_draft).collect(),

@@ -76,8 +76,7 @@ impl Stats {
         self.tokens += round.tokens.len();
         self.drafted += round.drafted;
         self.accepted += round.accepted;
-        let refused = round.tokens.len() > round.accepted && round.accepted < round.drafted;
-        let tested = round.accepted + usize::from(refused);
+        let tested = round.tested();
         self.tested += tested;
         let sum = |of: &[u32]| of.iter().take(tested).map(|&n| f64::from(n) / f64::from(ONE)).sum::<f64>();
         self.overlap += sum(&round.overlaps);

@@ -38,6 +38,10 @@ impl Drafter for Chain {
         self.drafters.iter().any(|drafter| drafter.needs_draft_model())
     }
 
+    fn branches(&self) -> bool {
+        self.drafters.iter().any(|drafter| drafter.branches())
+    }
+
     fn reads_context(&self) -> bool {
         self.drafters.iter().any(|drafter| drafter.reads_context())
     }

@@ -9,12 +9,14 @@ mod lookup;
 mod model;
 mod ngram;
 mod none;
+mod tree;
 
 pub use chain::Chain;
 pub use lookup::{Lookup, MAX_MATCH, MIN_MATCH};
 pub use model::Model;
 pub use ngram::NGram;
 pub use none::NoDrafter;
+pub use tree::Branches;
 
 use crate::round::{Outcome, Proposal};
 
@@ -55,6 +57,11 @@ pub trait Drafter {
         false
     }
 
+    /// Whether its proposals may branch.
+    fn branches(&self) -> bool {
+        false
+    }
+
     /// Whether proposals depend on the context. Those that do not can be submitted before the rounds in front of
     /// them are known.
     fn reads_context(&self) -> bool {
@@ -82,7 +89,7 @@ pub struct Spec {
 }
 
 /// Every drafter.
-pub static DRAFTERS: &[&Spec] = &[&none::SPEC, &ngram::SPEC, &model::SPEC];
+pub static DRAFTERS: &[&Spec] = &[&none::SPEC, &ngram::SPEC, &model::SPEC, &tree::SPEC];
 
 /// No drafter of that name.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Which matvec kernel runs: the one place that is asked, by matrix and row count. Every kernel is batch-invariant; none is
+//! Which kernel runs: the one place that is asked, of matvecs by matrix and row count. Every kernel is batch-invariant; none is
 //! right for all machines, nor for all matrices of one.
 
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::layout::{Codes, Layout, Order};
+use super::words::MAX_ROWS;
 
 /// In which order the products of a row are added up: what decides its bits, and how weights lie in memory. All kernels of a
 /// matrix have the same.
@@ -279,6 +280,27 @@ impl fmt::Display for Choice {
         uses.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
         let names: Vec<String> = uses.into_iter().map(|(_, name)| name).collect();
         f.write_str(&names.join(", "))
+    }
+}
+
+/// How attention spreads over a machine. Every form gives the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Invocations of a workgroup: one for each key of a chunk, or for every four.
+    pub workgroup: usize,
+    /// Most queries of a workgroup, unless one row has more.
+    pub queries: usize,
+    /// Workgroups that share a row's chunks, whose sums are merged afterwards; `None`: one has them all.
+    pub splits: Option<usize>,
+}
+
+/// How attention of `rows` rows spreads over a machine that is [`wide`](super::Device::wide) or not.
+pub(super) fn attention(wide: bool, rows: usize) -> Form {
+    match wide {
+        // A prompt's rows are workgroups enough, and sums of all their chunks would take much memory.
+        true if rows > MAX_ROWS => Form { workgroup: 64, queries: 6, splits: None },
+        true => Form { workgroup: 64, queries: 8, splits: Some(32) },
+        false => Form { workgroup: 16, queries: 8, splits: None },
     }
 }
 

@@ -4,6 +4,7 @@
 //! plans over them. Every kernel is batch-invariant: a row's result is bitwise the same whatever other rows share
 //! its pass, so greedy speculative output is plain greedy output, bit for bit.
 
+mod cache;
 mod choice;
 mod device;
 mod error;

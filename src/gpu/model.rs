@@ -12,6 +12,7 @@ use tensors::Tensors;
 
 use super::choice::Shapes;
 use super::matrix::Matrix;
+use super::ops::Bias;
 use super::{Choice, Device, Error};
 use crate::gguf;
 use crate::model::{self, Config, Role, Taps};
@@ -50,6 +51,8 @@ pub(super) struct Fuse {
 pub(super) struct Ids {
     /// Draft id of each target id.
     pub draft_id: wgpu::Buffer,
+    /// Target id of each draft id, ascending.
+    pub target_id: wgpu::Buffer,
     /// Target ids.
     pub vocab: usize,
 }
@@ -58,11 +61,22 @@ pub(super) struct Ids {
 #[derive(Clone)]
 pub(super) struct Projection {
     pub matrix: Rc<Matrix>,
-    pub bias: Option<wgpu::Buffer>,
+    pub bias: Option<Bias>,
+}
+
+impl Projection {
+    /// Its numbers, where they have a buffer of their own.
+    fn own_bias(&self) -> Option<&wgpu::Buffer> {
+        match &self.bias {
+            Some(Bias::Own(bias)) => Some(bias),
+            Some(Bias::BehindGain) | None => None,
+        }
+    }
 }
 
 pub(super) struct Layer {
     pub plan: model::Layer,
+    /// The gain of the norm in front, and q's, k's and v's biases behind it.
     pub attention_gain: wgpu::Buffer,
     /// Rows of q, then k, then v.
     pub qkv: Projection,
@@ -71,6 +85,7 @@ pub(super) struct Layer {
     pub attention_output: Projection,
     /// Of what attention adds, where the plan norms that.
     pub attention_post_gain: Option<wgpu::Buffer>,
+    /// As [`Self::attention_gain`].
     pub mlp_gain: wgpu::Buffer,
     /// Rows of the gate, then of the up projection.
     pub gate_up: Projection,
@@ -180,13 +195,16 @@ impl Model {
                 layer;
             let biases = [&layer.qkv, &layer.attention_output, &layer.gate_up, &layer.down];
             let gains = [head_gains, attention_post_gain, mlp_post_gain].into_iter().flatten();
-            gains.chain([attention_gain, mlp_gain]).chain(biases.into_iter().flat_map(|p| &p.bias))
+            gains.chain([attention_gain, mlp_gain]).chain(biases.into_iter().filter_map(|p| p.own_bias()))
         });
         let fused = fuse.into_iter().flat_map(|fuse| {
-            [&fuse.embedding_gain, &fuse.hidden_gain].into_iter().chain(&fuse.projection.bias)
+            [&fuse.embedding_gain, &fuse.hidden_gain].into_iter().chain(fuse.projection.own_bias())
         });
-        let others = [&self.output_gain].into_iter().chain(&self.head.bias).chain(&self.rotations);
-        let others = others.chain(self.ids.as_ref().map(|ids| &ids.draft_id)).chain(vectors).chain(fused);
+        let others = [&self.output_gain].into_iter().chain(self.head.own_bias()).chain(&self.rotations);
+        let others = others
+            .chain(self.ids.iter().flat_map(|ids| [&ids.draft_id, &ids.target_id]))
+            .chain(vectors)
+            .chain(fused);
         let fusing = fuse.map_or(0, |fuse| fuse.projection.matrix.bytes());
         self.bytes() - embedding + fusing + others.map(wgpu::Buffer::size).sum::<u64>()
     }

@@ -1,4 +1,4 @@
-//! Plans: static lists of dispatches over buffers that never change.
+//! Plans: static lists of dispatches, over buffers that do not change while rounds are under way.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -95,6 +95,18 @@ impl Plan {
         }
     }
 
+    /// Uses other buffers from now on, wherever `instead` has one for its own.
+    pub(super) fn exchange(&mut self, instead: &Instead) {
+        for step in &mut self.steps {
+            for (_, buffer) in &mut step.buffers {
+                if let Some(other) = instead.of(buffer) {
+                    *buffer = other.clone();
+                    step.bind_group.take();
+                }
+            }
+        }
+    }
+
     /// Encodes every step into `pass`; each sees what the ones before it wrote.
     pub(super) fn encode(&self, device: &Device, pass: &mut wgpu::ComputePass<'_>) {
         for step in &self.steps {
@@ -108,5 +120,15 @@ impl Plan {
         let mut encoder = device.encoder();
         self.encode(device, &mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         device.submit(encoder);
+    }
+}
+
+/// Buffers, and others that take their places.
+pub(super) struct Instead(pub Vec<[wgpu::Buffer; 2]>);
+
+impl Instead {
+    /// What takes the place of `buffer`.
+    pub(super) fn of(&self, buffer: &wgpu::Buffer) -> Option<&wgpu::Buffer> {
+        self.0.iter().find(|[old, _]| old == buffer).map(|[_, new]| new)
     }
 }

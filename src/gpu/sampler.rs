@@ -44,6 +44,11 @@ pub(super) struct Law {
 }
 
 impl Mode {
+    /// Whether a draft's token is its greatest logit, whatever that is.
+    pub(super) fn picks(self) -> bool {
+        self.law.is_none() && !self.adjusts && !self.confident
+    }
+
     /// What `rules` ask for.
     ///
     /// # Errors

@@ -78,13 +78,14 @@ impl<'a> Bench<'a> {
             matrix: &self.matrix,
             rows,
             x: &self.x,
+            sums: None,
             x_row,
             norm: None,
             y: &self.y,
             y_stride: Shape::USUAL.rows,
             bias: None,
             // As the model's own, so that it is compiled once.
-            epilogue: Epilogue::Residual,
+            epilogue: Epilogue::Residual(None),
             positions: Positions { state: &self.state, pass: &pass },
         };
         Ok(Plan { steps: matvec.steps(self.device)? })

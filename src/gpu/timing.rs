@@ -120,13 +120,14 @@ impl<'a> Bench<'a> {
             matrix: &self.matrix,
             rows,
             x: &self.x,
+            sums: None,
             x_row: 0,
             norm: None,
             y: &self.y,
             y_stride: self.matrix.rows,
             bias: None,
             // Zeros stay zeros.
-            epilogue: Epilogue::Residual,
+            epilogue: Epilogue::Residual(None),
             positions: Positions { state: &self.state, pass: &self.pass },
         };
         Ok(Plan { steps: matvec.steps(self.device)? })

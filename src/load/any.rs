@@ -58,6 +58,10 @@ impl Engine for AnyEngine {
         delegate!(self, e => e.has_draft())
     }
 
+    fn branches(&self) -> bool {
+        delegate!(self, e => e.branches())
+    }
+
     fn verifies(&self, verifier: &verify::Spec) -> bool {
         delegate!(self, e => e.verifies(verifier))
     }

@@ -96,11 +96,26 @@ pub fn check_rules(engine: &impl Engine, rules: &Rules) -> Result<(), Error> {
     }
 }
 
+/// Proposals that branch, by these rules.
+///
+/// # Errors
+/// [`Error::ProposalTree`] where the engine verifies chains alone, [`Error::VerifierTree`] where the rules do.
+pub fn check_branches(engine: &impl Engine, rules: &Rules) -> Result<(), Error> {
+    if !engine.branches() {
+        return Err(Error::ProposalTree);
+    }
+    match (rules.lenience, rules.spec()) {
+        (Some(lenience), _) => Err(Error::VerifierTree { name: lenience.kind.name }),
+        (None, Some(spec)) if spec.tree.is_none() => Err(Error::VerifierTree { name: spec.name }),
+        _ => Ok(()),
+    }
+}
+
 /// A proposal that the engine can verify behind its context, cut to what there is room for.
 ///
 /// # Errors
 /// [`Error::EmptyPrompt`] and [`Error::PromptTooLong`] where no round can follow the context; [`Error::NoDraft`];
-/// [`Error::ProposalTree`]: no backend verifies branches.
+/// [`Error::ProposalTree`] where the engine verifies chains alone. Engines that verify branches ask [`check_branches`], too.
 pub fn admit(engine: &impl Engine, mut proposal: Proposal) -> Result<Proposal, Error> {
     let (length, capacity) = (engine.len(), engine.capacity());
     if length == 0 {
@@ -109,11 +124,12 @@ pub fn admit(engine: &impl Engine, mut proposal: Proposal) -> Result<Proposal, E
     if length >= capacity {
         return Err(Error::PromptTooLong { tokens: length, capacity });
     }
-    match &proposal {
-        Proposal::Tokens(tree) if !tree.is_chain() => return Err(Error::ProposalTree),
-        Proposal::Device { model: 1.., .. } => check_draft(engine)?,
-        Proposal::Device { .. } | Proposal::Tokens(_) => {}
+    if matches!(proposal, Proposal::Device { model: 1.., .. } | Proposal::Branches(_)) {
+        check_draft(engine)?;
     }
-    proposal.truncate((capacity - length - 1).min(engine.max_proposal()));
+    if proposal.branches() && !engine.branches() {
+        return Err(Error::ProposalTree);
+    }
+    proposal.truncate(engine.max_proposal(), capacity - length - 1);
     Ok(proposal)
 }

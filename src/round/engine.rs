@@ -47,6 +47,10 @@ pub trait Engine {
     fn max_proposal(&self) -> usize;
     /// Whether a draft model is loaded.
     fn has_draft(&self) -> bool;
+    /// Whether it verifies proposals that branch.
+    fn branches(&self) -> bool {
+        false
+    }
     /// Whether it can verify sampled text so: on the host always, elsewhere where there is a kernel.
     fn verifies(&self, _verifier: &verify::Spec) -> bool {
         true

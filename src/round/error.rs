@@ -54,9 +54,25 @@ pub enum Error {
     },
     /// A proposal that branches.
     #[error(
-        "the proposal branches, and proposals are verified as chains; propose one token behind the other"
+        "the proposal branches, and this device verifies chains; propose one token behind the other, or use the CPU device"
     )]
     ProposalTree,
+    /// A verifier that judges chains alone.
+    #[error("the proposal branches, and {name:?} verifies chains; use one of {known}", known = verify::with_trees())]
+    VerifierTree {
+        /// The verifier, or the kind of lenience.
+        name: &'static str,
+    },
+    /// A tree that no round can verify.
+    #[error(
+        "a tree of {shape:?} cannot be proposed; give the children of a node for each level, such as 2,2,1, together at most \
+         {most} tokens",
+        most = super::MAX_ROWS - 1
+    )]
+    ProposalShape {
+        /// What was asked for.
+        shape: String,
+    },
     /// A proposal whose nodes are in no order.
     #[error(
         "the proposal needs a parent for each token, none or the place of one before it; list parents before their children"
@@ -98,6 +114,8 @@ impl Error {
             Self::Sampling(e) => e.code(),
             Self::VerifierKernel { .. } => "verifier-kernel",
             Self::ProposalTree => "proposal-tree",
+            Self::VerifierTree { .. } => "verifier-tree",
+            Self::ProposalShape { .. } => "proposal-shape",
             Self::ProposalParents => "proposal-parents",
             Self::Numerics { .. } => "model-numerics",
             Self::OutOfMemory { .. } => "memory-full",

@@ -28,7 +28,8 @@ pub struct Outcome {
     /// Accepted ones among `tokens`.
     pub accepted: usize,
     /// `sum min(p, q)` at each proposed token that was put to the test, in units of [`ONE`](crate::sampling::ONE):
-    /// the exact probability that it was accepted. With lenience `sum min(f(p), q)`.
+    /// the exact probability that it was accepted. With lenience `sum min(f(p), q)`. In a tree at each node whose children
+    /// were: [`Walk::overlaps`](crate::verify::Walk::overlaps).
     pub overlaps: Vec<u32>,
     /// With lenience: the total variation of the token's law from the target's at each of those, in the same units
     /// (`docs/algorithms.md`: what lenience costs). Empty without.
@@ -39,4 +40,13 @@ pub struct Outcome {
     pub draft_ms: f64,
     /// Time in verifying, in ms.
     pub verify_ms: f64,
+}
+
+impl Outcome {
+    /// Positions at which proposed tokens were put to the test: the accepted ones, and one where they were refused.
+    pub fn tested(&self) -> usize {
+        // Not every path of a tree is as long as the tree has nodes.
+        let most = if self.overlaps.is_empty() { self.drafted } else { self.overlaps.len() };
+        self.accepted + usize::from(self.tokens.len() > self.accepted && self.accepted < most)
+    }
 }

@@ -1,6 +1,6 @@
 //! What a round is to verify.
 
-use super::Error;
+use super::{Error, Shape, Tree};
 
 /// Who proposes the tokens of a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Proposal {
         /// Most steps wanted of the loaded draft model; 0: it is not asked.
         model: usize,
     },
+    /// A tree of that shape, of the loaded draft model. Only engines that [verify branches](super::Engine::branches) can.
+    Branches(Shape),
 }
 
 impl Proposal {
@@ -61,8 +63,18 @@ impl Proposal {
     /// Most tokens that it can have.
     pub fn len(&self) -> usize {
         match self {
-            Self::Tokens(tree) => tree.tokens.len(),
+            Self::Tokens(tree) => tree.len(),
             Self::Device { lookup, model } => *lookup.max(model),
+            Self::Branches(shape) => shape.nodes(),
+        }
+    }
+
+    /// Whether a token may have a sibling.
+    pub fn branches(&self) -> bool {
+        match self {
+            Self::Tokens(tree) => !tree.is_chain(),
+            Self::Device { .. } => false,
+            Self::Branches(shape) => !shape.is_chain(),
         }
     }
 
@@ -71,59 +83,19 @@ impl Proposal {
         self.len() == 0
     }
 
-    /// Leaves out all but the first `len` tokens.
-    pub fn truncate(&mut self, len: usize) {
+    /// Leaves out what is more than `nodes` tokens, or stands behind the first `levels` of its path.
+    pub fn truncate(&mut self, nodes: usize, levels: usize) {
         match self {
-            Self::Tokens(tree) => {
-                tree.tokens.truncate(len);
-                tree.parents.truncate(len);
-            }
+            Self::Tokens(tree) => tree.truncate(nodes, levels),
             Self::Device { lookup, model } => {
-                [*lookup, *model] = [*lookup, *model].map(|wanted| wanted.min(len))
+                [*lookup, *model] = [*lookup, *model].map(|wanted| wanted.min(nodes.min(levels)))
+            }
+            Self::Branches(shape) => {
+                shape.truncate(levels);
+                while shape.nodes() > nodes {
+                    shape.truncate(shape.widths().len() - 1);
+                }
             }
         }
-    }
-}
-
-/// Tokens, and which of them each follows. A chain is the tree in which each node's parent is the one before.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tree {
-    tokens: Vec<u32>,
-    parents: Vec<Option<usize>>,
-}
-
-impl Tree {
-    /// `tokens[i]` follows `tokens[parents[i]]`, or the context where there is no parent.
-    ///
-    /// # Errors
-    /// [`Error::ProposalParents`] where there are not as many parents as tokens, or one does not come before its child.
-    pub fn new(tokens: Vec<u32>, parents: Vec<Option<usize>>) -> Result<Self, Error> {
-        let before = |(node, parent): (usize, &Option<usize>)| parent.is_none_or(|parent| parent < node);
-        if tokens.len() == parents.len() && parents.iter().enumerate().all(before) {
-            Ok(Self { tokens, parents })
-        } else {
-            Err(Error::ProposalParents)
-        }
-    }
-
-    /// Each token follows the one before.
-    pub fn chain(tokens: Vec<u32>) -> Self {
-        let parents = (0..tokens.len()).map(|node| node.checked_sub(1)).collect();
-        Self { tokens, parents }
-    }
-
-    /// The tokens, parents before their children.
-    pub fn tokens(&self) -> &[u32] {
-        &self.tokens
-    }
-
-    /// Whom each follows; `None` is the context.
-    pub fn parents(&self) -> &[Option<usize>] {
-        &self.parents
-    }
-
-    /// Whether each token follows the one before.
-    pub fn is_chain(&self) -> bool {
-        self.parents.iter().enumerate().all(|(node, parent)| *parent == node.checked_sub(1))
     }
 }

@@ -30,15 +30,26 @@ fn parents_come_before_their_children() {
 #[test]
 fn what_is_left_of_a_tree_is_a_tree() {
     let mut tree = Proposal::tree(vec![7, 8, 9], vec![None, None, Some(0)]).unwrap();
-    tree.truncate(2);
+    assert!(tree.branches());
+    tree.truncate(2, 9);
     assert_eq!(tree, Proposal::tree(vec![7, 8], vec![None, None]).unwrap());
-    tree.truncate(1);
-    assert_eq!((tree.len(), tree), (1, Proposal::chain(vec![7])));
+    tree.truncate(1, 9);
+    assert_eq!((tree.len(), tree.branches(), tree), (1, false, Proposal::chain(vec![7])));
     let mut drafted = Proposal::model(4);
-    drafted.truncate(9);
+    drafted.truncate(9, 9);
     assert_eq!(drafted, Proposal::model(4));
-    drafted.truncate(0);
+    drafted.truncate(9, 2);
+    assert_eq!(drafted, Proposal::model(2));
+    drafted.truncate(0, 9);
     assert!(drafted.is_empty() && Proposal::none().is_empty());
+    let mut shape = Proposal::Branches("2,2,1".parse().unwrap());
+    assert_eq!((shape.len(), shape.branches()), (10, true));
+    shape.truncate(15, 2);
+    assert_eq!(shape, Proposal::Branches("2,2".parse().unwrap()));
+    shape.truncate(5, 2);
+    assert_eq!(shape, Proposal::Branches("2".parse().unwrap()));
+    shape.truncate(1, 2);
+    assert!(shape.is_empty() && !Proposal::Branches(Shape::chain(3)).branches());
 }
 
 /// An engine that is asked and never run.
@@ -47,6 +58,7 @@ struct Asked {
     len: usize,
     has_draft: bool,
     kernels: bool,
+    branches: bool,
 }
 
 impl Engine for Asked {
@@ -71,6 +83,10 @@ impl Engine for Asked {
 
     fn has_draft(&self) -> bool {
         self.has_draft
+    }
+
+    fn branches(&self) -> bool {
+        self.branches
     }
 
     fn verifies(&self, verifier: &verify::Spec) -> bool {
@@ -123,7 +139,7 @@ impl Engine for Asked {
 
 fn asked(len: usize) -> Asked {
     let config = crate::model::tiny::Tiny::default().config();
-    Asked { config, len, has_draft: false, kernels: true }
+    Asked { config, len, has_draft: false, kernels: true, branches: false }
 }
 
 #[test]
@@ -145,6 +161,9 @@ fn what_no_round_can_serve_is_refused() {
     assert_eq!(code(admit(&asked(3), Proposal::model(2))), "draft-missing");
     let branches = || Proposal::tree(vec![1, 2], vec![None, None]).unwrap();
     assert_eq!(code(admit(&asked(3), branches())), "proposal-tree");
+    let drafted = || Proposal::Branches("2,1".parse().unwrap());
+    assert_eq!(code(admit(&Asked { branches: true, ..asked(3) }, drafted())), "draft-missing");
+    assert_eq!(code(admit(&Asked { has_draft: true, ..asked(3) }, drafted())), "proposal-tree");
     assert!(check_growth(&asked(3), 5).is_ok());
     assert_eq!(check_growth(&asked(3), 6).unwrap_err().code(), "prompt-too-long");
     let vocab = asked(0).config.vocab as u32;
@@ -157,6 +176,7 @@ static TOY: verify::Spec = verify::Spec {
     about: "only on the host",
     make: || Box::new(verify::TokenWise),
     kernel: None,
+    tree: None,
 };
 
 #[test]
@@ -173,6 +193,31 @@ fn a_verifier_without_a_kernel_is_never_replaced() {
     let lenient = Rules { lenience: Some(verify::Lenience { kind, epsilon: 0.5 }), ..rules };
     assert!(check_rules(&device, &lenient).is_ok());
     assert!(check_rules(&device, &Rules { verifier: &TOY, ..Rules::default() }).is_ok());
+}
+
+#[test]
+fn branches_need_an_engine_and_a_verifier() {
+    let able = Asked { branches: true, ..asked(3) };
+    let admitted = admit(&able, Proposal::tree(vec![1, 2, 3], vec![None, None, Some(0)]).unwrap()).unwrap();
+    assert_eq!(admitted.len(), 3);
+    let near_the_end = Asked { branches: true, ..asked(6) };
+    let cut =
+        admit(&near_the_end, Proposal::tree(vec![1, 2, 3], vec![None, Some(0), None]).unwrap()).unwrap();
+    assert_eq!(cut, Proposal::tree(vec![1, 3], vec![None, None]).unwrap(), "as deep as there is room");
+
+    let warm = crate::sampling::Sampling { temperature: 1.0, ..Default::default() };
+    let rules = |verifier| Rules { sampling: warm.clone(), verifier, ..Rules::default() };
+    let code = |engine: &Asked, rules: &Rules| check_branches(engine, rules).unwrap_err().code();
+    assert!(check_branches(&able, &Rules::default()).is_ok());
+    assert!(check_branches(&able, &rules(verify::token_wise())).is_ok());
+    assert_eq!(code(&asked(3), &Rules::default()), "proposal-tree");
+    let error = check_branches(&able, &rules(verify::best())).unwrap_err();
+    assert_eq!(error.code(), "verifier-tree");
+    assert!(error.to_string().contains("\"block\" verifies chains; use one of token"), "{error}");
+    for sampling in [warm.clone(), Default::default()] {
+        let lenience = Some(verify::Lenience { kind: &verify::KINDS[0], epsilon: 0.5 });
+        assert_eq!(code(&able, &Rules { sampling, lenience, ..Rules::default() }), "verifier-tree");
+    }
 }
 
 #[test]

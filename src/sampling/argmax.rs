@@ -1,4 +1,4 @@
-//! argmax: the most likely token.
+//! argmax: the most likely token, and those behind it.
 
 /// The id of the largest logit; of equal ones the lowest id, as on the GPU. NaN is smaller than everything; 0 where
 /// there is nothing else.
@@ -14,6 +14,23 @@ pub fn argmax(logits: &[f32]) -> u32 {
     }
     let largest = lanes.into_iter().fold(rest, f32::max);
     logits.iter().position(|&logit| logit == largest).unwrap_or(0) as u32
+}
+
+/// The ids of the `count` largest logits, the largest first, in the order of [`argmax`]; fewer where there are fewer.
+pub fn most_likely(logits: &[f32], count: usize) -> Vec<u32> {
+    if count == 1 && !logits.is_empty() {
+        return vec![argmax(logits)];
+    }
+    let more = |a: f32, b: f32| a > b || (b.is_nan() && !a.is_nan());
+    let mut best: Vec<(f32, u32)> = Vec::with_capacity(count + 1);
+    for (id, &logit) in logits.iter().enumerate() {
+        if best.len() < count || best.last().is_some_and(|last| more(logit, last.0)) {
+            let place = best.iter().rposition(|other| !more(logit, other.0)).map_or(0, |before| before + 1);
+            best.insert(place, (logit, id as u32));
+            best.truncate(count);
+        }
+    }
+    best.into_iter().map(|(_, id)| id).collect()
 }
 
 #[cfg(test)]
@@ -54,6 +71,13 @@ mod tests {
                 }
             }
             assert_eq!(argmax(&logits), plain as u32);
+
+            let mut order: Vec<u32> = (0..length).collect();
+            order.sort_by(|a, b| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b)));
+            for count in [0, 1, 4, 100] {
+                assert_eq!(most_likely(&logits, count), order[..count.min(logits.len())]);
+            }
         }
+        assert_eq!(most_likely(&[f32::NAN, f32::NEG_INFINITY, f32::NAN, 1.0], 3), [3, 1, 0]);
     }
 }

@@ -26,7 +26,7 @@ mod sound;
 mod threshold;
 
 pub use adjust::adjust;
-pub use argmax::argmax;
+pub use argmax::{argmax, most_likely};
 pub use error::Error;
 pub use integers::integers;
 pub use limits::{MAX_BIAS, MAX_PENALTY_WINDOW, MAX_STOPS};

@@ -39,6 +39,7 @@ pub(super) static SPEC: Spec = Spec {
     about: "speculative sampling that judges the tokens of a round together: keeps more",
     make: || Box::new(BlockWise),
     kernel: Some("verifiers/block.wgsl"),
+    tree: None,
 };
 
 const M: u64 = ONE as u64;

@@ -3,7 +3,8 @@
 //! At temperature 0 there is one way, [`Greedy`], a [`Verifier`] that works on logits. Above, a [`SamplingVerifier`] works
 //! on integer probabilities ([`crate::sampling`]) and draws its randomness from [`Choices`]: one file a verifier, with its
 //! rule for the host, the name of its GPU kernel and its line of help, and one line in [`VERIFIERS`]. Those that
-//! accept more than the target's law allows differ in a function: [`KINDS`].
+//! accept more than the target's law allows differ in a function: [`KINDS`]. Where a proposal branches there is [`walk_greedily`],
+//! and above temperature 0 [`walk`], by which verifiers judge that can: a path is kept, not a beginning.
 
 mod block;
 mod choices;
@@ -12,6 +13,7 @@ mod lenience;
 mod lenient;
 mod sampled;
 mod token;
+mod tree;
 
 pub use block::BlockWise;
 pub use choices::Choices;
@@ -20,6 +22,7 @@ pub use lenience::{KINDS, Kind, Lenience};
 pub use lenient::{Lenient, LenientGreedy};
 pub use sampled::{Draft, Sampled, SamplingVerifier};
 pub use token::TokenWise;
+pub use tree::{Replacement, SampledTree, Walk, candidates, walk, walk_greedily};
 
 /// Rows of logits, one after the other.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +98,8 @@ pub struct Spec {
     pub make: fn() -> Box<dyn SamplingVerifier>,
     /// The file of `gpu/kernels` with the same rule; `None` where the GPU cannot verify so.
     pub kernel: Option<&'static str>,
+    /// Its rule for proposals that branch; `None` where it judges chains alone.
+    pub tree: Option<fn(&SampledTree<'_>, &mut dyn Choices) -> Walk>,
 }
 
 /// Every verifier of sampled text.
@@ -137,6 +142,11 @@ pub fn by_name(name: &str) -> Result<&'static Spec, Unknown> {
 /// The names of the verifiers that the GPU has kernels for.
 pub(crate) fn with_kernel() -> String {
     names(|spec| spec.kernel.is_some())
+}
+
+/// The names of the verifiers of proposals that branch.
+pub(crate) fn with_trees() -> String {
+    names(|spec| spec.tree.is_some())
 }
 
 fn names(suits: impl Fn(&Spec) -> bool) -> String {

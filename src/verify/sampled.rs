@@ -7,8 +7,8 @@ use crate::sampling::{ONE, overlap};
 /// The law that a proposal was drawn from (`docs/algorithms.md`: the one it was *really* drawn from).
 #[derive(Debug, Clone, Copy)]
 pub enum Draft<'a> {
-    /// `rows[i]` is the row that token `i` was drawn from; it sums to [`ONE`]. It may be shorter than the target's
-    /// (a reduced vocabulary): ids beyond its end have probability 0.
+    /// `rows[i]` is the row that token `i` was drawn from (in a tree: the children of row `i`); it sums to [`ONE`]. It may be
+    /// shorter than the target's (a reduced vocabulary): ids beyond its end have probability 0.
     Rows(&'a [&'a [u32]]),
     /// Each token came from somewhere that knows no probabilities, such as an n-gram: given the proposal it is
     /// certain. Without loss for any procedure that does not look at the random words of the verification

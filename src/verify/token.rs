@@ -9,6 +9,7 @@ pub(super) static SPEC: Spec = Spec {
     about: "speculative sampling, a token at a time",
     make: || Box::new(TokenWise),
     kernel: Some("verifiers/token.wgsl"),
+    tree: Some(super::walk),
 };
 
 /// Keeps each token in turn with probability `min(1, p(x) / q(x))`; at the first refusal draws from

@@ -9,7 +9,7 @@ use paceline::gguf::Format;
 use paceline::model::draft::{Input, Origin};
 use paceline::model::family::FAMILIES;
 use paceline::model::tiny::{DraftParts, Tiny};
-use paceline::round::{Engine, Proposal};
+use paceline::round::{Engine, Proposal, Tree};
 
 use super::generate;
 
@@ -97,9 +97,12 @@ pub struct Case {
     in_flight: Option<usize>,
 }
 
-/// Every drafter of the table that proposes, as users get it.
+/// Every drafter of the table that proposes chains, as users get it.
 pub fn drafters() -> Vec<Case> {
-    let proposing = DRAFTERS.iter().filter(|spec| (spec.make)().default_limits() != Limits::default());
+    let proposing = DRAFTERS.iter().filter(|spec| {
+        let drafter = (spec.make)();
+        drafter.default_limits() != Limits::default() && !drafter.branches()
+    });
     let case = |spec: &&drafters::Spec| Case {
         name: spec.name,
         make: spec.make,
@@ -118,6 +121,21 @@ pub fn cases() -> Vec<Case> {
 pub fn by_turns() -> [Case; 2] {
     let [alternating, relay, ..] = SETTINGS;
     [alternating, relay]
+}
+
+/// Proposals that branch, of the draft model and of the host, for engines that verify them.
+pub fn trees() -> [Case; 4] {
+    let case = |name, make| Case { name, make, gamma: Gamma::Default, in_flight: None };
+    [
+        case("tree", || by_name("tree")),
+        case("tree 3,2,1", || tree("3,2,1")),
+        case("tree 1,2,1,2,1", || tree("1,2,1,2,1")),
+        case("bush", || Box::<Bush>::default()),
+    ]
+}
+
+fn tree(shape: &str) -> Box<dyn Drafter> {
+    Box::new(drafters::Branches(shape.parse().expect("a shape")))
 }
 
 const SETTINGS: [Case; 8] = [
@@ -220,6 +238,46 @@ impl Drafter for HostLookup {
 
     fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal {
         Proposal::chain(self.0.find(context, limits.tokens))
+    }
+}
+
+/// What a lookup finds, among siblings that are wrong, before it or behind it, with children of their own.
+#[derive(Default)]
+struct Bush {
+    rounds: usize,
+    lookup: Lookup,
+}
+
+impl Drafter for Bush {
+    fn name(&self) -> &'static str {
+        "bush"
+    }
+
+    fn default_limits(&self) -> Limits {
+        Limits { tokens: 5, draft: 0 }
+    }
+
+    fn branches(&self) -> bool {
+        true
+    }
+
+    fn propose(&mut self, context: &[u32], limits: Limits) -> Proposal {
+        self.rounds += 1;
+        let mut tree = Tree::default();
+        let mut parent = None;
+        for (i, id) in self.lookup.find(context, limits.tokens).into_iter().enumerate() {
+            let mut wrong = |at| tree.push(at, (id + 1) % VOCAB);
+            if (self.rounds + i).is_multiple_of(3) {
+                let sibling = wrong(parent);
+                wrong(Some(sibling));
+            }
+            let right = tree.push(parent, id);
+            if (self.rounds + i) % 3 == 1 {
+                tree.push(parent, (id + 2) % VOCAB);
+            }
+            parent = Some(right);
+        }
+        Proposal::Tokens(tree)
     }
 }
 

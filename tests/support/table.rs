@@ -185,6 +185,7 @@ impl Engine for TableEngine {
                 assert!(tree.is_chain());
                 proposed.extend_from_slice(tree.tokens());
             }
+            Proposal::Branches(_) => panic!("it verifies chains"),
             Proposal::Device { lookup, model } => {
                 assert!(self.has_draft || model == 0);
                 proposed = Lookup::default().find(&self.context, lookup);

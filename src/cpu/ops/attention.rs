@@ -2,7 +2,9 @@
 //!
 //! Scores are summed over the head's elements in ascending order, outputs over positions in ascending order, each in a
 //! lane of its own. The softmax subtracts the maximum; its denominator is summed in eight lanes, position `p` in lane
-//! `p mod 8`. A row's result depends on nothing but its query and the positions it sees.
+//! `p mod 8`. A row's result depends on nothing but its query and the positions it sees, wherever they are kept: a row of a tree
+//! gathers its ancestors from their slots, in their order. Scores are computed of all slots, which costs less than to gather
+//! keys, and then put at their positions.
 
 use std::ops::Range;
 
@@ -12,40 +14,60 @@ use crate::cpu::simd::{Lanes, Level, Op, dispatch, each};
 use crate::cpu::{Head, PAGE};
 use crate::model::Attention;
 
-/// `out[h] = softmax(scale * q[h] . keys) . values` over the positions that a row at `position` sees, its own the last, for
-/// each of the query heads in `q`. `scratch` has [`scratch_len`] values.
+/// Where a row stands, and where that is kept which it sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// Its position.
+    pub position: usize,
+    /// The slots of the last positions up to its own, in ascending order, none before its position: the row's path in a tree.
+    /// Positions before them are in slots of their own number, as all are where this is empty.
+    pub path: &'a [usize],
+}
+
+impl Sight<'_> {
+    /// Where the row itself is kept: the last slot that it sees.
+    pub fn slot(&self) -> usize {
+        self.path.last().copied().unwrap_or(self.position)
+    }
+}
+
+/// `out[h] = softmax(scale * q[h] . keys) . values` over the positions that a row sees, its own the last, for each of the query
+/// heads in `q`. `scratch` has [`scratch_len`] values.
 pub fn attend(
     level: Level,
     attention: &Attention,
     head: Head<'_>,
-    position: usize,
+    sight: Sight<'_>,
     q: &[f32],
     scratch: &mut [f32],
     out: &mut [f32],
 ) {
-    let (first, len) = (attention.first_seen(position), position + 1);
+    let (first, len) = (attention.first_seen(sight.position), sight.position + 1);
     // Keys come in groups of eight positions.
     let base = first / 8 * 8;
     let (room, scores) = scratch.split_at_mut(8 * Head::room(attention.head_dim));
     let room = room.as_chunks_mut().0;
-    dispatch(
-        level,
-        Attend { attention, head, base, before: first - base, len: len - base, q, room, scores, out },
-    );
+    let Sight { path, .. } = sight;
+    let slots = sight.slot() + 1 - base;
+    let (before, len) = (first - base, len - base);
+    dispatch(level, Attend { attention, head, base, before, len, slots, path, q, room, scores, out });
 }
 
-/// Scratch that [`attend`] needs for `heads` query heads over `len` positions.
-pub fn scratch_len(attention: &Attention, heads: usize, len: usize) -> usize {
-    8 * Head::room(attention.head_dim) + heads * len.next_multiple_of(8)
+/// Scratch that [`attend`] needs for `heads` query heads over so many slots.
+pub fn scratch_len(attention: &Attention, heads: usize, slots: usize) -> usize {
+    8 * Head::room(attention.head_dim) + heads * slots.next_multiple_of(8)
 }
 
-/// Positions count from `base`: the first `before` of `len` are not seen.
+/// Positions and slots count from `base`: the first `before` of `len` positions are not seen, and they are in `slots` slots.
 struct Attend<'a> {
     attention: &'a Attention,
     head: Head<'a>,
     base: usize,
     before: usize,
     len: usize,
+    slots: usize,
+    /// From the beginning.
+    path: &'a [usize],
     q: &'a [f32],
     /// For pages in single precision.
     room: &'a mut [[f32; 8]],
@@ -80,7 +102,7 @@ impl Attend<'_> {
         each!(H, |h| {
             q[h] = &self.q[(first + h) * dim..][..dim];
         });
-        let padded = self.len.next_multiple_of(8);
+        let padded = self.slots.next_multiple_of(8);
         let scores = &mut self.scores[..H * padded];
         let scale = self.attention.scale;
 
@@ -104,14 +126,22 @@ impl Attend<'_> {
 
         softcap(self.attention.softcap, scores);
 
+        // The first position that is kept elsewhere, and those of them that are seen.
+        let fork = self.base + self.len - self.path.len();
+        let path = &self.path[(self.base + self.before).saturating_sub(fork)..];
+        let first_of_path = self.len - path.len();
         let mut inverse = [0.0; H];
         for (inverse, scores) in inverse.iter_mut().zip(scores.chunks_exact_mut(padded)) {
+            for (i, slot) in path.iter().enumerate() {
+                scores[first_of_path + i] = scores[slot - self.base];
+            }
+            let scores = &mut scores[..self.len.next_multiple_of(8)];
             *inverse = 1.0 / softmax_numerators(lanes, scores, self.before..self.len);
         }
 
         for j in 0..dim.div_ceil(8) {
             let mut acc = [lanes.splat(0.0); H];
-            for (page, seen) in pages(self.base + self.before..self.base + self.len) {
+            for (page, seen) in pages(self.base + self.before..self.base + first_of_path) {
                 let first = page * PAGE + seen.start - self.base;
                 let mut p = [[].as_slice(); H];
                 each!(H, |h| {
@@ -122,6 +152,17 @@ impl Attend<'_> {
                     each!(H, |h| {
                         acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(p[h][i])));
                     });
+                }
+            }
+            let mut at = first_of_path;
+            for slots in path.chunk_by(|a, b| a / PAGE == b / PAGE) {
+                let values = self.head.values(slots[0] / PAGE, j, self.room);
+                for slot in slots {
+                    let value = lanes.load(&values[slot % PAGE]);
+                    each!(H, |h| {
+                        acc[h] = lanes.add(acc[h], lanes.mul(value, lanes.splat(scores[h * padded + at])));
+                    });
+                    at += 1;
                 }
             }
             each!(H, |h| {

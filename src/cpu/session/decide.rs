@@ -1,19 +1,34 @@
 //! What of a proposal is kept.
 
+use std::borrow::Cow;
+
 use super::propose::Drafted;
 use crate::round::Rules;
 use crate::sampling::random::Draws;
 use crate::sampling::{ONE, adjust, argmax, probabilities};
-use crate::verify::{Block, Draft, LenientGreedy, Rows, Sampled, SamplingVerifier, Verdict, Verifier};
+use crate::verify::{
+    Block, Draft, LenientGreedy, Rows, Sampled, SampledTree, SamplingVerifier, Verdict, Verifier, Walk, walk,
+    walk_greedily,
+};
 
-/// What was decided about a proposal, and `overlaps` and `excess` of the round.
+/// What was decided about a proposal.
 pub(super) struct Decided {
-    pub verdict: Verdict,
-    pub overlaps: Vec<u32>,
+    /// The path that is kept, the token behind it, and the round's overlaps.
+    pub walk: Walk,
+    /// `excess` of the round.
     pub excess: Vec<u32>,
 }
 
-/// Biases and penalties on the target's logits (rows of `width`) behind `context` and each drafted token.
+/// What the target says of a proposal.
+#[derive(Clone, Copy)]
+pub(super) struct Heard<'a> {
+    /// Adjusted, a row for the context and each token.
+    pub logits: Rows<'a>,
+    /// The children of each row that can be followed.
+    pub children: &'a [Vec<usize>],
+}
+
+/// Biases and penalties on the target's logits (rows of `width`) behind `context` and the path of each drafted token.
 pub(super) fn adjust_rows(
     rules: &Rules,
     context: &[u32],
@@ -24,56 +39,73 @@ pub(super) fn adjust_rows(
     if rules.sampling.adjusts() {
         let mut history = context.to_vec();
         for (i, row) in logits.chunks_exact_mut(width).enumerate() {
+            history.truncate(context.len());
+            history.extend(drafted.tree.said(i));
             adjust(row, &history, &rules.sampling);
-            history.extend(drafted.tokens.get(i));
         }
     }
 }
 
-/// At temperature 0: `greedy` decides, or whoever is lenient. `rows` are the target's adjusted logits, a row more than there
-/// are tokens.
+/// The beginning of a chain.
+fn beginning(verdict: Verdict, overlaps: Vec<u32>) -> Walk {
+    Walk { path: (0..verdict.accepted).collect(), next: verdict.next, overlaps }
+}
+
+/// At temperature 0: `greedy` decides about a chain, or whoever is lenient.
 pub(super) fn greedily(
     rules: &Rules,
     greedy: &mut dyn Verifier,
     drafted: &Drafted,
-    rows: Rows<'_>,
+    heard: Heard<'_>,
 ) -> Decided {
-    let block = Block::new(&drafted.tokens, rows);
+    let (tokens, rows) = (drafted.tree.tokens(), heard.logits);
+    if !drafted.tree.is_chain() {
+        return Decided { walk: walk_greedily(tokens, heard.children, rows), excess: Vec::new() };
+    }
+    let block = Block::new(tokens, rows);
     let verdict = match rules.lenience {
         Some(lenience) => LenientGreedy(lenience).verify(block),
         None => greedy.verify(block),
     };
     let accepted = verdict.accepted;
-    let tested = 0..drafted.tokens.len().min(accepted + 1);
+    let tested = 0..tokens.len().min(accepted + 1);
     let overlaps = tested.clone().map(|i| if i < accepted { ONE } else { 0 }).collect();
-    let other = |i: usize| i < accepted && drafted.tokens[i] != argmax(rows.row(i));
+    let other = |i: usize| i < accepted && tokens[i] != argmax(rows.row(i));
     let excess = tested.map(|i| if other(i) { ONE } else { 0 });
     let excess = rules.lenience.map(|_| excess.collect());
-    Decided { verdict, overlaps, excess: excess.unwrap_or_default() }
+    Decided { walk: beginning(verdict, overlaps), excess: excess.unwrap_or_default() }
 }
 
-/// Above temperature 0. `logits` are the target's, adjusted, rows of `width`, a row more than there are tokens; `position` is
-/// the length of the context.
+/// Above temperature 0: `verifier` decides about a chain. `position` is the length of the context.
 pub(super) fn sampled(
     rules: &Rules,
     verifier: &dyn SamplingVerifier,
     drafted: &Drafted,
-    (logits, width): (&[f32], usize),
+    heard: Heard<'_>,
     position: usize,
     mut draws: Draws,
 ) -> Decided {
-    let law = |logits: &[f32]| {
-        let mut row = vec![0; width];
+    let (tokens, position) = (drafted.tree.tokens(), position as u32);
+    let law = |i: usize| {
+        let logits = heard.logits.row(i);
+        let mut row = vec![0; logits.len()];
         probabilities(logits, &rules.sampling, &mut row);
         row
     };
-    let rows: Vec<Vec<u32>> = logits.chunks_exact(width).map(law).collect();
-    let target: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
     let draft: Vec<&[u32]> = drafted.rows.iter().map(Vec::as_slice).collect();
     let draft = if draft.is_empty() { Draft::PointMass } else { Draft::Rows(&draft) };
-    let block = Sampled { position: position as u32, proposal: &drafted.tokens, target: &target, draft };
+    if !drafted.tree.is_chain() {
+        let walk = rules.spec().and_then(|spec| spec.tree).unwrap_or(walk);
+        let (children, replacement) = (heard.children, drafted.replacement);
+        let target = &|i| Cow::Owned(law(i));
+        let tree = SampledTree { position, tokens, children, target, draft, replacement };
+        return Decided { walk: walk(&tree, &mut draws), excess: Vec::new() };
+    }
+    let rows: Vec<Vec<u32>> = (0..heard.logits.len()).map(law).collect();
+    let target: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+    let block = Sampled { position, proposal: tokens, target: &target, draft };
     let verdict = verifier.verify(&block, &mut draws);
-    let tested = 0..drafted.tokens.len().min(verdict.accepted + 1);
+    let tested = 0..tokens.len().min(verdict.accepted + 1);
     let overlap = |i: usize| match &rules.lenience {
         Some(lenience) => block.lenient_overlap(i, lenience),
         None => block.overlap(i),
@@ -81,5 +113,5 @@ pub(super) fn sampled(
     let overlaps: Vec<u32> = tested.map(overlap).collect();
     let more = || overlaps.iter().enumerate().map(|(i, overlap)| overlap - block.overlap(i)).collect();
     let excess = rules.lenience.map(|_| more()).unwrap_or_default();
-    Decided { verdict, overlaps, excess }
+    Decided { walk: beginning(verdict, overlaps), excess }
 }

@@ -2,10 +2,10 @@
 
 use std::ops::{Deref, Range};
 
-use super::{FILL_ROWS, States};
+use super::{FILL_ROWS, States, read_of};
 use crate::cpu::{Cache, Draft, Logits};
 use crate::model::CacheType;
-use crate::round::{Error, Memory, ModelMemory};
+use crate::round::{Error, Memory, ModelMemory, Tree};
 
 /// A draft, and what it has read of a text.
 pub struct DraftReader<D> {
@@ -13,7 +13,7 @@ pub struct DraftReader<D> {
     cache: Cache,
     /// Tokens whose keys and values are in `cache`, made with the target's states where it reads them.
     read: usize,
-    /// Its own state at the last position that it gave logits for.
+    /// Its own states: at the last position that it gave logits for, then at each node of a tree that it drafts.
     own: Vec<f32>,
 }
 
@@ -124,6 +124,21 @@ impl<D: Deref<Target = Draft>> DraftReader<D> {
         self.own = output.hidden;
         output.logits
     }
+
+    /// Reads the nodes `nodes` of a tree that it drafts behind `from` tokens, in one pass, each with its own state at the node
+    /// before: the logits behind each. It has caught up with those tokens and read all nodes before these.
+    pub fn draft_nodes(&mut self, tree: &Tree, nodes: Range<usize>, from: usize) -> Vec<f32> {
+        let width = self.draft.config().width;
+        let before = |node: usize| tree.parents()[node].map_or(0, |parent| parent + 1);
+        let own = |node: usize| self.draft.own_state(&self.own[before(node) * width..][..width]);
+        let own = nodes.clone().map(own).collect::<Vec<_>>().concat();
+        let output = self.draft.forward_tree(&mut self.cache, tree, nodes.clone(), &own, from);
+        if !self.draft.reads_hidden() {
+            self.read = from + nodes.end;
+        }
+        self.own.extend(output.hidden);
+        output.logits
+    }
 }
 
 /// The states that predicted the tokens at `positions`, as `draft` reads them; none where it reads tokens alone.
@@ -141,5 +156,11 @@ impl<D> Memory for DraftReader<D> {
 
     fn truncate(&mut self, len: usize) {
         self.read = self.read.min(len);
+    }
+
+    fn accept(&mut self, from: usize, path: &[usize]) {
+        let path = read_of(self.read, from, path);
+        self.cache.accept(from, path);
+        self.read = self.read.min(from + path.len());
     }
 }

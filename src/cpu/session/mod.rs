@@ -13,26 +13,30 @@ use std::rc::Rc;
 
 use web_time::Instant;
 
+use decide::{Decided, Heard};
 pub use draft::DraftReader;
 use propose::Drafted;
 pub use states::States;
 pub use target::TargetReader;
 
-use super::{Draft, Logits, Model};
+use super::{Draft, Model};
 use crate::drafters::Lookup;
 use crate::model::{CacheType, Config};
 use crate::round::{
-    self, Counters, Engine, EngineInfo, Error, Memory, MemoryUse, Outcome, Proposal, Rules, Source,
+    self, Counters, Engine, EngineInfo, Error, MAX_ROWS, Memory, MemoryUse, Outcome, Proposal, Rules, Shape,
+    Source, Tree,
 };
-use crate::sampling::log_probability;
 use crate::sampling::random::{Draws, Philox};
-use crate::verify::{Greedy, Rows, Verdict, Verifier};
+use crate::sampling::{log_probability, sound};
+use crate::verify::{Greedy, Rows, Verifier, Walk};
 
 /// Rows of a pass that only fills a cache: activations stay small, weights are still read once for many rows.
 const FILL_ROWS: usize = 64;
 
-/// Most rows that one verifying pass computes.
-const VERIFY_ROWS: usize = 16;
+/// The beginning of a path as far as it was read, where node `n` of its tree is in the slot `from + n`, and `read` slots are.
+fn read_of(read: usize, from: usize, path: &[usize]) -> &[usize] {
+    &path[..path.iter().take_while(|node| from + **node < read).count()]
+}
 
 /// A target and maybe a draft model on the CPU. A round is computed when it is collected.
 pub struct Session {
@@ -110,6 +114,14 @@ impl Session {
         }
     }
 
+    /// Of what target and draft have read of a tree behind `len` tokens, keeps `path`.
+    fn keep_path(&mut self, len: usize, path: &[usize]) {
+        self.target.accept(len, path);
+        if let Some(draft) = &mut self.draft {
+            draft.accept(len, path);
+        }
+    }
+
     /// Sees to memory for `len` tokens of context.
     fn reserve(&mut self, len: usize) -> Result<(), Error> {
         self.target.reserve(len)?;
@@ -130,32 +142,32 @@ impl Session {
     }
 
     fn propose(&mut self, proposal: Proposal) -> Result<Drafted, Error> {
-        let (lookup, model) = match proposal {
-            Proposal::Tokens(tree) => return Ok(Drafted::found(tree.tokens().to_vec(), Source::Host)),
-            Proposal::Device { lookup, model } => (lookup, model),
+        let (lookup, shape) = match proposal {
+            Proposal::Tokens(tree) => return Ok(Drafted::found(tree, Source::Host)),
+            Proposal::Device { lookup, model } => (lookup, Shape::chain(model)),
+            Proposal::Branches(shape) => (0, shape),
         };
         if lookup > 0 {
             let found = self.lookup.find(&self.context, lookup);
             if !found.is_empty() {
-                return Ok(Drafted::found(found, Source::Lookup));
+                return Ok(Drafted::found(Tree::chain(found), Source::Lookup));
             }
         }
-        if model == 0 {
+        if shape.nodes() == 0 {
             return Ok(Drafted::default());
         }
         let draws = self.draws();
         let draft = self.draft.as_mut().ok_or(Error::NoDraft)?;
-        Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, model))
+        Ok(Drafted::by(draft, &self.target, &self.context, &self.rules, draws, &shape))
     }
 
     /// Verifies against the target's adjusted logits.
-    fn decide(&mut self, drafted: &Drafted, logits: &[f32]) -> decide::Decided {
-        let (rules, width) = (&self.rules, self.target.model().config().head_vocab);
+    fn decide(&mut self, drafted: &Drafted, heard: Heard<'_>) -> Decided {
+        let rules = &self.rules;
         match rules.verifier() {
-            None => decide::greedily(rules, &mut *self.greedy, drafted, Rows::new(logits, width)),
+            None => decide::greedily(rules, &mut *self.greedy, drafted, heard),
             Some(verifier) => {
-                let (position, draws) = (self.context.len(), self.draws());
-                decide::sampled(rules, &*verifier, drafted, (logits, width), position, draws)
+                decide::sampled(rules, &*verifier, drafted, heard, self.context.len(), self.draws())
             }
         }
     }
@@ -167,36 +179,43 @@ impl Session {
         let mut drafted = self.propose(proposal)?;
         let verifying = Instant::now();
 
-        let rows = [&self.context[length - 1..], &drafted.tokens].concat();
-        let mut logits = self.target.read(&rows, Logits::All);
+        let last = self.context[length - 1];
+        let mut logits = self.target.read_tree(last, &drafted.tree);
         decide::adjust_rows(&self.rules, &self.context, &drafted, &mut logits, width);
-        let faulty = drafted.end_at_fault(&mut logits, width);
-        let decide::Decided { mut verdict, overlaps, excess } = self.decide(&drafted, &logits);
-        if faulty && verdict.accepted == drafted.tokens.len() {
+        let (faulty, children) = drafted.end_at_fault(&mut logits, width);
+        let rows = Rows::new(&logits, width);
+        let Decided { walk, excess } = self.decide(&drafted, Heard { logits: rows, children: &children });
+        let Walk { mut path, mut next, overlaps } = walk;
+        let said = drafted.tree.tokens();
+        if faulty && !sound(rows.row(path.last().map_or(0, |node| node + 1))) {
             // What was accepted is said as it would be without drafting; the next round meets that row with nothing accepted.
-            let Some(&next) = drafted.tokens.last() else {
+            let Some(node) = path.pop() else {
                 self.keep_read(length - 1);
                 return Err(Error::Numerics { tokens: length });
             };
-            verdict = Verdict { accepted: verdict.accepted - 1, next };
+            next = said[node];
         }
 
-        let mut tokens = drafted.tokens[..verdict.accepted].to_vec();
-        tokens.push(verdict.next);
+        let mut tokens: Vec<u32> = path.iter().map(|node| said[*node]).collect();
+        tokens.push(next);
         tokens.truncate(self.rules.kept(length, self.limit, &tokens));
         let mut logprobs = Vec::new();
         if self.rules.logprobs {
             let temperature = self.rules.sampling.temperature;
-            let rows = logits.chunks_exact(width).zip(&tokens);
-            logprobs.extend(rows.map(|(row, id)| log_probability(row, *id, temperature)));
+            let behind = std::iter::once(0).chain(path.iter().map(|node| node + 1));
+            let told = behind.zip(&tokens);
+            logprobs.extend(told.map(|(row, id)| log_probability(rows.row(row), *id, temperature)));
         }
         self.context.extend_from_slice(&tokens);
         self.epoch += 1;
-        self.keep_read(self.context.len() - 1);
+        let accepted = path.len().min(tokens.len());
+        // The last token is read by the next round.
+        path.truncate(tokens.len() - 1);
+        self.keep_path(length, &path);
         Ok(Outcome {
-            source: if drafted.tokens.is_empty() { Source::Nobody } else { drafted.source },
-            drafted: drafted.tokens.len(),
-            accepted: verdict.accepted.min(tokens.len()),
+            source: if drafted.tree.is_empty() { Source::Nobody } else { drafted.source },
+            drafted: drafted.tree.len(),
+            accepted,
             tokens,
             overlaps,
             excess,
@@ -226,11 +245,15 @@ impl Engine for Session {
     }
 
     fn max_proposal(&self) -> usize {
-        VERIFY_ROWS - 1
+        MAX_ROWS - 1
     }
 
     fn has_draft(&self) -> bool {
         self.draft.is_some()
+    }
+
+    fn branches(&self) -> bool {
+        true
     }
 
     fn counters(&self) -> Counters {
@@ -296,6 +319,9 @@ impl Engine for Session {
     }
 
     fn submit(&mut self, proposal: Proposal) -> Result<(), Error> {
+        if proposal.branches() {
+            round::check_branches(self, &self.rules)?;
+        }
         self.submitted = Some(round::admit(self, proposal)?);
         Ok(())
     }

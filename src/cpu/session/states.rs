@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::read_of;
 use crate::cpu::PAGE;
 use crate::model::Taps;
 use crate::round::{Error, Memory};
@@ -108,6 +109,15 @@ impl Memory for States {
         self.first = self.first.min(len);
         self.values.truncate((len - self.first) * self.taps.width());
     }
+
+    fn accept(&mut self, from: usize, path: &[usize]) {
+        let (width, path) = (self.taps.width(), read_of(self.len(), from, path));
+        for (to, slot) in path.iter().enumerate() {
+            let [slot, to] = [from + slot, from + to].map(|at| (at - self.first) * width);
+            self.values.copy_within(slot..slot + width, to);
+        }
+        self.truncate(from + path.len());
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +144,18 @@ mod tests {
         states.truncate(1);
         states.truncate(5);
         assert_eq!((states.len(), states.before(1..2, &taps)), (1, vec![1.0, 2.0]));
+    }
+
+    #[test]
+    fn a_path_of_a_tree_is_kept() {
+        let taps = Taps::last(&config());
+        let mut states = States::new(taps.clone());
+        (0..6).for_each(|i| states.extend(&[i as f32; 2]));
+        states.forget(1);
+        states.accept(2, &[1, 3]);
+        assert_eq!((states.len(), states.at(1..4, &taps)), (4, vec![1.0, 1.0, 3.0, 3.0, 5.0, 5.0]));
+        states.accept(4, &[0, 2]);
+        assert_eq!(states.len(), 4, "of nodes that were never read");
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::ops::Deref;
 
-use super::{FILL_ROWS, States};
+use super::{FILL_ROWS, States, read_of};
+use crate::cpu::model::Input;
 use crate::cpu::{Cache, Logits, Model};
 use crate::model::{CacheType, Taps};
-use crate::round::{Error, Memory, ModelMemory};
+use crate::round::{Error, Memory, ModelMemory, Tree};
 
 /// A target, and what it has read of a text.
 pub struct TargetReader<M> {
@@ -82,6 +83,24 @@ impl<M: Deref<Target = Model>> TargetReader<M> {
         }
     }
 
+    /// Reads `token`, the next one, and a tree behind it: the logits of each row, of which [`Memory::accept`] keeps a path.
+    pub fn read_tree(&mut self, token: u32, tree: &Tree) -> Vec<f32> {
+        let tokens = [&[token], tree.tokens()].concat();
+        if tree.is_chain() {
+            return self.read(&tokens, Logits::All);
+        }
+        let from = self.read + 1;
+        self.read += tokens.len();
+        let last = Taps::last(self.model.config());
+        let taps = self.states.as_ref().map_or(&last, States::taps);
+        let rows = (tree, 0..tokens.len());
+        let output = self.model.forward_tree(&mut self.cache, Input::Tokens(&tokens), rows, from, taps);
+        if let Some(states) = &mut self.states {
+            states.extend(&output.hidden);
+        }
+        output.logits
+    }
+
     /// The next token of each of several texts: `tokens[i]` by `readers[i]`. All are of one model and keep the same states,
     /// and read in one pass: their logits, row after row.
     pub fn read_each(readers: &mut [&mut Self], tokens: &[u32]) -> Vec<f32>
@@ -152,6 +171,15 @@ impl<M> Memory for TargetReader<M> {
         self.read = self.read.min(len);
         if let Some(states) = &mut self.states {
             states.truncate(self.read);
+        }
+    }
+
+    fn accept(&mut self, from: usize, path: &[usize]) {
+        let path = read_of(self.read, from, path);
+        self.cache.accept(from, path);
+        self.read = self.read.min(from + path.len());
+        if let Some(states) = &mut self.states {
+            states.accept(from, path);
         }
     }
 }

@@ -298,21 +298,26 @@ impl Controller {
         }
     }
 
-    /// What a round cost and brought: `kept` are the chances with which its proposed tokens were kept, as far as they were
-    /// tested, `tokens` those that it committed.
-    pub(super) fn observe(&mut self, sample: Sample, tokens: usize, kept: &[f64], latency: f64) {
-        let Sample { source, .. } = sample;
-        let before = std::mem::replace(&mut self.observed, source);
+    /// A round that nothing is to be learnt from, such as one of a tree: it only counts.
+    pub(super) fn count(&mut self, source: Source, tokens: usize, interval: f64) {
         self.generated += tokens;
-        if source == Source::Draft {
-            self.draft.observe(kept);
-        }
         let plan = match source {
             Source::Plain => Some(&mut self.plan.plain),
             Source::Lookup => self.plan.lookup.as_mut(),
             Source::Draft => self.plan.draft.as_mut(),
         };
-        plan.into_iter().for_each(|plan| plan.add(tokens, sample.interval));
+        plan.into_iter().for_each(|plan| plan.add(tokens, interval));
+    }
+
+    /// What a round cost and brought: `kept` are the chances with which its proposed tokens were kept, as far as they were
+    /// tested, `tokens` those that it committed.
+    pub(super) fn observe(&mut self, sample: Sample, tokens: usize, kept: &[f64], latency: f64) {
+        let Sample { source, .. } = sample;
+        let before = std::mem::replace(&mut self.observed, source);
+        self.count(source, tokens, sample.interval);
+        if source == Source::Draft {
+            self.draft.observe(kept);
+        }
         if !std::mem::replace(&mut self.began, true) {
             return;
         }

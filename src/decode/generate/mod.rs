@@ -11,7 +11,7 @@ use super::event::{Event, FinishReason};
 use super::stats::Stats;
 use crate::drafters::{Drafter, Lookup, NoDrafter};
 use crate::round::{Counters, Engine, Error, Rules};
-use crate::round::{check_draft, check_prompt, check_rules};
+use crate::round::{check_branches, check_draft, check_prompt, check_rules};
 
 /// Prompt tokens read in one step.
 pub const PREFILL_CHUNK: usize = 64;
@@ -48,9 +48,10 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether timings decide what is proposed.
+    /// Whether timings decide what is proposed. A tree is proposed as it was asked for.
     fn is_timed(&self) -> bool {
-        self.gamma == Gamma::Auto && (self.rules.sampling.is_greedy() || !self.reproducible)
+        let may = self.rules.sampling.is_greedy() || !self.reproducible;
+        self.gamma == Gamma::Auto && may && !self.drafter.branches()
     }
 }
 
@@ -172,14 +173,17 @@ impl<E: Engine> Generator<E> {
     /// Begins a generation; one that is still running is abandoned.
     ///
     /// # Errors
-    /// As [`check_prompt`], [`check_draft`] where the drafter needs one, and [`check_rules`]; the generation before can then
-    /// still go on.
+    /// As [`check_prompt`], [`check_draft`] where the drafter needs one, [`check_rules`], and [`check_branches`] where its
+    /// proposals branch; the generation before can then still go on.
     pub fn start(&mut self, prompt: &[u32], options: Options) -> Result<(), Error> {
         check_prompt(&self.engine, prompt)?;
         if options.drafter.needs_draft_model() {
             check_draft(&self.engine)?;
         }
         check_rules(&self.engine, &options.rules)?;
+        if options.drafter.branches() {
+            check_branches(&self.engine, &options.rules)?;
+        }
 
         let held = &self.context[..self.held];
         let reused = held.iter().zip(prompt).take_while(|(a, b)| a == b).count();

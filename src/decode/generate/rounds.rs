@@ -67,6 +67,10 @@ impl<E: Engine> Generator<E> {
             work: round.draft_ms + round.verify_ms,
             alone: flight.alone,
         };
+        if self.options.drafter.branches() {
+            // Lengths and costs are of chains.
+            return self.controller.count(source, round.tokens.len(), sample.interval);
+        }
         let tested = round.drafted.min(round.accepted + 1);
         let kept: Vec<f64> = if round.overlaps.is_empty() {
             (0..tested).map(|i| f64::from(u8::from(i < round.accepted))).collect()
@@ -82,7 +86,7 @@ impl<E: Engine> Generator<E> {
     fn look_up(&mut self) {
         self.found.clear();
         let drafter = &mut self.options.drafter;
-        if self.options.gamma != Gamma::Auto || !looks_up(&**drafter) {
+        if self.options.gamma != Gamma::Auto || !looks_up(&**drafter) || drafter.branches() {
             return;
         }
         let most = self.engine.max_proposal();
@@ -160,7 +164,7 @@ impl<E: Engine> Generator<E> {
         let source = match &proposal {
             proposal if proposal.is_empty() => Source::Plain,
             Proposal::Tokens(_) | Proposal::Device { lookup: 1.., .. } => Source::Lookup,
-            Proposal::Device { .. } => Source::Draft,
+            Proposal::Device { .. } | Proposal::Branches(_) => Source::Draft,
         };
         Some((source, proposal))
     }

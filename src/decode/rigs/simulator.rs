@@ -82,6 +82,8 @@ impl Simulator {
         let (mut found, steps) = match proposal {
             Proposal::Tokens(tree) => (tree.tokens().to_vec(), 0),
             Proposal::Device { lookup, model } => (self.lookup.find(&self.context, *lookup), *model),
+            // As far as it is a chain.
+            Proposal::Branches(shape) => (Vec::new(), shape.widths().len()),
         };
         found.truncate(proposal.len());
         let right = found.iter().zip(said).take_while(|(a, b)| a == b).count();
@@ -193,7 +195,7 @@ impl Engine for Simulator {
 
     fn ready(&self, proposal: &Proposal) -> bool {
         let follows = match proposal {
-            Proposal::Device { .. } => true,
+            Proposal::Device { .. } | Proposal::Branches(_) => true,
             Proposal::Tokens(_) => proposal.is_empty(),
         };
         self.in_flight() == 0 || (self.in_flight() < self.machine.max_in_flight && follows)

@@ -14,7 +14,7 @@ pub(super) use code::Code;
 use code::Codes;
 
 use super::Error;
-use crate::round::Counters;
+use crate::round::{self, Counters};
 
 /// What to ask of the adapter.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +42,9 @@ pub struct Device {
     pub(super) codes: Codes,
     uniforms: RefCell<HashMap<Vec<u32>, wgpu::Buffer>>,
     failure: Arc<Mutex<Failure>>,
+    /// There is no memory for another page.
+    #[cfg(test)]
+    pub(in crate::gpu) full: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -102,6 +105,8 @@ impl Device {
             codes: Codes::new()?,
             uniforms: RefCell::default(),
             failure,
+            #[cfg(test)]
+            full: Cell::default(),
         }))
     }
 
@@ -113,6 +118,12 @@ impl Device {
     /// Whether the adapter computes on the CPU.
     pub fn is_software(&self) -> bool {
         self.software
+    }
+
+    /// Whether the machine has room for many more workgroups than a short dispatch has, so that it is worth a dispatch to share work
+    /// among more of them.
+    pub(in crate::gpu) fn wide(&self) -> bool {
+        !self.software
     }
 
     /// Milliseconds that a result takes to the host when there is nothing to compute, as last
@@ -172,12 +183,18 @@ impl Device {
         self.max_buffer_bytes
     }
 
+    /// The bytes of a storage buffer of `words` 32-bit words.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub(in crate::gpu) fn check_size(&self, what: &str, words: u64) -> Result<u64, Error> {
+        let (needed, limit) = (words.max(4) * 4, self.max_buffer_bytes);
+        if needed > limit { Err(Error::TooLarge { what: what.into(), needed, limit }) } else { Ok(needed) }
+    }
+
     /// A zeroed storage buffer of `words` 32-bit words that can be written, copied and bound.
     pub(super) fn storage(&self, what: &str, words: u64) -> Result<wgpu::Buffer, Error> {
-        let size = words.max(4) * 4;
-        if size > self.max_buffer_bytes {
-            return Err(Error::TooLarge { what: what.into(), needed: size, limit: self.max_buffer_bytes });
-        }
+        let size = self.check_size(what, words)?;
         self.count(|c| c.objects += 1);
         Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(what),
@@ -185,6 +202,32 @@ impl Device {
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         }))
+    }
+
+    /// Storage buffers of so many words each, for a text of `tokens` tokens: all, or none where there is no memory for them. They
+    /// are not counted as objects.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`](round::Error::OutOfMemory), [`Error::TooLarge`].
+    pub(in crate::gpu) async fn page(
+        &self,
+        words: &[u64],
+        tokens: usize,
+    ) -> Result<Vec<wgpu::Buffer>, Error> {
+        let objects = self.counters().objects;
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffers: Result<Vec<_>, Error> =
+            words.iter().map(|words| self.storage("what is kept of a text", *words)).collect();
+        self.count(|c| c.objects = objects);
+        let refused = scope.pop().await.is_some();
+        #[cfg(test)]
+        let refused = refused || self.full.get();
+        let buffers = buffers?;
+        if refused {
+            buffers.iter().for_each(wgpu::Buffer::destroy);
+            return Err(round::Error::OutOfMemory { tokens }.into());
+        }
+        Ok(buffers)
     }
 
     /// A storage buffer with these words.

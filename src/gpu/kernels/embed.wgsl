@@ -4,7 +4,6 @@
 {% include "pass.wgsl" %}
 {% include order.file %}
 {% include layout.file %}
-{% import layout.file as weights %}
 struct Shape {
   rows: u32,
   first_row: u32,   // first token id of this part of the table
@@ -19,6 +18,10 @@ struct Shape {
 @group(0) @binding(1) var<storage, read> tokens: array<u32>;
 @group(0) @binding(2) var<storage, read_write> x: array<vec4<f32>>;
 
+var<private> row_of_x: u32;
+
+fn put(i: u32, value: vec4<f32>) { x[row_of_x + i] = {% if scaled %}shape.scale * {% endif %}value; }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let block = id.x;
@@ -26,15 +29,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let token = min(tokens[position(id.y)], shape.vocab - 1u);
   if (id.y >= live() || block >= shape.blocks || token < shape.first_row || token - shape.first_row >= shape.rows) { return; }
   let row0 = token - shape.first_row;
-  {{ weights.load(0, group) }}
-{%- for o in range(4) %}
-  {
-    {{ weights.octet(0, o) }}
-    {%- set g = "affine0_" ~ (o * 8 // group) %}
-    {%- for half in ["a0", "b0"] %}
-    x[id.y * shape.x_stride + block * 8u + {{ 2 * o + loop.index0 }}u] = {% if scaled %}shape.scale * {% endif %}({{ half }}
-        {%- if params %} * PLACES * {{ g }}.x + {{ g }}.y{% endif %});
-    {%- endfor %}
-  }
-{%- endfor %}
+  row_of_x = id.y * shape.x_stride;
+{% include "embed_block.wgsl" %}
 }

@@ -1,10 +1,9 @@
-// keep: hidden[position(m), tap] = x[m], a part of the states that a draft reads, for the rows of the pass from first_row on.
+// keep: hidden[position(m), tap] = x[m], a part of the states that a draft reads.
 //
 // Dispatch: (ceil(stride / 64), rows, taps), workgroup 64.
 {% include "pass.wgsl" %}
 struct Shape {
   stride: u32,    // vec4<f32> between rows of x, and between the taps of a row of hidden
-  first_row: u32,
   taps: u32,      // of a row of hidden
   first_tap: u32,
 }
@@ -14,8 +13,7 @@ struct Shape {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (shape.first_row + id.y >= live() || id.x >= shape.stride) { return; }
-  let m = shape.first_row + id.y;
-  let tap = position(m) * shape.taps + shape.first_tap + id.z;
-  hidden[tap * shape.stride + id.x] = x[m * shape.stride + id.x];
+  if (id.y >= live() || id.x >= shape.stride) { return; }
+  let tap = position(id.y) * shape.taps + shape.first_tap + id.z;
+  hidden[tap * shape.stride + id.x] = x[id.y * shape.stride + id.x];
 }

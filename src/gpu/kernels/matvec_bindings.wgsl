@@ -13,7 +13,15 @@ struct Shape {
   x_rows: u32,      // rows of x; the last tile may have room for more
 }
 @group(0) @binding(0) var<uniform> shape: Shape;
+{% if merges -%}
+// x is what attention's sums of chunks come to: merged once a workgroup.
+{% include "cache.wgsl" %}
+{% include "merge.wgsl" %}
+{% include "merged.wgsl" %}
+var<workgroup> x: array<vec4<f32>, {{ M * merges }}>;
+{% else -%}
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+{% endif -%}
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 {% if norm -%}
 @group(0) @binding(5) var<storage, read> gain: array<vec4<f32>>;

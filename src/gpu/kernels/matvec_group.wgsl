@@ -25,6 +25,14 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
   let rows = min(live(), shape.x_rows);
   let first_row = group.y * {{ M }}u;
   if (first_row >= rows) { return; }
+{%- if merges %}
+  for (var i = local; i < min({{ M }}u, rows - first_row) * {{ merges }}u; i += {{ workgroup }}u) {
+    let quad = i % {{ merges }}u;
+    x[i] = vec4<f32>();
+    if (quad < attend.heads * QUADS) { x[i] = merged(first_row + i / {{ merges }}u, quad); }
+  }
+  workgroupBarrier();
+{%- endif %}
   let lane = local % {{ lanes }}u;
   let first_pair = group.x * {{ pairs_each }}u;
   let first = local / {{ lanes }}u * {{ R }}u;
@@ -34,7 +42,7 @@ fn main(@builtin(local_invocation_index) local: u32, @builtin(workgroup_id) grou
 {%- for M in bodies %}
   {% if not loop.last %}if (rows <= first_row + {{ M }}u) {% endif %}{
 {%- for m in range(M) %}
-  let x{{ m }} = (shape.x_row + first_row + {{ m }}u) * shape.x_stride;
+  let x{{ m }} = {% if merges %}{{ m * merges }}u{% else %}(shape.x_row + first_row + {{ m }}u) * shape.x_stride{% endif %};
   {%- if norm %}
   var square{{ m }} = 0.0;
   {%- endif %}

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::tensors::{ATTENTION_OUTPUT, DOWN, GATE_UP, Parts, QKV, Tensors};
 use super::{Layer, Model, Projection};
 use crate::gpu::matrix::Matrix;
-use crate::gpu::ops::padded;
+use crate::gpu::ops::{Bias, padded};
 use crate::gpu::{Choice, Device, Error};
 use crate::model::{self, Mixer, Norms, Role, Slot};
 
@@ -28,6 +28,9 @@ pub(super) struct Builder<'a> {
     /// One a tensor of the header.
     pub targets: Vec<Target>,
 }
+
+/// Tensors of biases, each behind the first row that it is of.
+type Biases = Vec<(usize, usize)>;
 
 impl<'a> Builder<'a> {
     pub(super) fn new(device: &'a Rc<Device>, tensors: Tensors<'a>, choice: &Choice) -> Result<Self, Error> {
@@ -79,15 +82,17 @@ impl<'a> Builder<'a> {
         let Mixer::Attention(attention) = &plan.mixer;
         let after = plan.norms == Norms::BeforeAndAfter;
         let heads = [Role::QNorm, Role::KNorm];
+        let (attention_gain, qkv) = self.normed(index, Role::AttentionNorm, QKV)?;
+        let (mlp_gain, gate_up) = self.normed(index, Role::MlpNorm, GATE_UP)?;
         Ok(Layer {
             plan: *plan,
-            attention_gain: self.vector(l, &[Role::AttentionNorm])?,
-            qkv: self.projection(index, QKV)?,
+            attention_gain,
+            qkv,
             head_gains: attention.qk_norm.then(|| self.vector(l, &heads)).transpose()?,
             attention_output: self.projection(index, ATTENTION_OUTPUT)?,
             attention_post_gain: after.then(|| self.vector(l, &[Role::AttentionPostNorm])).transpose()?,
-            mlp_gain: self.vector(l, &[Role::MlpNorm])?,
-            gate_up: self.projection(index, GATE_UP)?,
+            mlp_gain,
+            gate_up,
             down: self.projection(index, DOWN)?,
             mlp_post_gain: after.then(|| self.vector(l, &[Role::MlpPostNorm])).transpose()?,
         })
@@ -113,18 +118,41 @@ impl<'a> Builder<'a> {
         Ok(matrix)
     }
 
-    /// One matrix of the rows of several roles, each with that of its bias; in the file they may be together.
-    fn projection(&mut self, layer: usize, parts: Parts) -> Result<Projection, Error> {
+    /// One matrix of the rows of several roles; in the file they may be together.
+    fn rows_of(&mut self, layer: usize, parts: Parts) -> Result<(Rc<Matrix>, Biases), Error> {
         let mut first = 0;
         let mut biases = Vec::new();
         for &(role, bias) in parts.1 {
-            biases.push((first, bias));
+            let tensor = model::position(self.tensors.slots, Some(layer), bias);
+            biases.extend(tensor.map(|tensor| (first, tensor)));
             let outputs = model::outputs(&self.tensors.config.plan.layers[layer], role);
             first += outputs.unwrap_or_default();
         }
-        let layer = Some(layer);
-        let matrix = self.matrix(layer, &self.tensors.matrices(layer, parts), false)?;
-        Ok(Projection { bias: self.bias(layer, &biases, matrix.rows)?, matrix })
+        let matrix = self.matrix(Some(layer), &self.tensors.matrices(Some(layer), parts), false)?;
+        Ok((matrix, biases))
+    }
+
+    fn projection(&mut self, layer: usize, parts: Parts) -> Result<Projection, Error> {
+        let (matrix, biases) = self.rows_of(layer, parts)?;
+        let bias = self.bias(&biases, matrix.rows)?;
+        Ok(Projection { matrix, bias })
+    }
+
+    /// A projection behind a norm, and the norm's gain, with the biases behind it.
+    fn normed(
+        &mut self,
+        layer: usize,
+        norm: Role,
+        parts: Parts,
+    ) -> Result<(wgpu::Buffer, Projection), Error> {
+        let (matrix, biases) = self.rows_of(layer, parts)?;
+        let behind = if biases.is_empty() { 0 } else { matrix.rows };
+        let gain = self.vector_and(Some(layer), &[norm], behind)?;
+        for &(first, tensor) in &biases {
+            self.targets[tensor] = Target::Values(gain.clone(), padded(matrix.columns) + first);
+        }
+        let bias = (!biases.is_empty()).then_some(Bias::BehindGain);
+        Ok((gain, Projection { matrix, bias }))
     }
 
     /// The head: a matrix of its own, or the embedding where it is tied.
@@ -133,36 +161,38 @@ impl<'a> Builder<'a> {
             Some(embedding) => Rc::clone(embedding),
             None => self.matrix(None, &[Role::Output], true)?,
         };
-        let rows = matrix.rows;
-        Ok(Projection { matrix, bias: self.bias(None, &[(0, Role::OutputBias)], rows)? })
+        let bias = model::position(self.tensors.slots, None, Role::OutputBias).map(|tensor| (0, tensor));
+        let bias = self.bias(bias.as_slice(), matrix.rows)?;
+        Ok(Projection { matrix, bias })
     }
 
     /// The biases of a matrix of `rows` rows, each with the first row that it is of; zeros for those that the model does
     /// not have, and nothing where it has none of them.
-    fn bias(
-        &mut self,
-        layer: Option<usize>,
-        biases: &[(usize, Role)],
-        rows: usize,
-    ) -> Result<Option<wgpu::Buffer>, Error> {
-        let found = biases
-            .iter()
-            .filter_map(|&(first, role)| Some((first, model::position(self.tensors.slots, layer, role)?)));
-        let found: Vec<_> = found.collect();
-        let Some(&(_, i)) = found.first() else { return Ok(None) };
-        let buffer = self.device.storage(&self.tensors.header.tensors[i].name, rows as u64)?;
-        for (first, i) in found {
-            self.targets[i] = Target::Values(buffer.clone(), first);
+    fn bias(&mut self, biases: &[(usize, usize)], rows: usize) -> Result<Option<Bias>, Error> {
+        let Some(&(_, tensor)) = biases.first() else { return Ok(None) };
+        let buffer = self.device.storage(&self.tensors.header.tensors[tensor].name, rows as u64)?;
+        for &(first, tensor) in biases {
+            self.targets[tensor] = Target::Values(buffer.clone(), first);
         }
-        Ok(Some(buffer))
+        Ok(Some(Bias::Own(buffer)))
     }
 
     /// The values of `roles`, one after the other, padded to whole blocks.
     pub(super) fn vector(&mut self, layer: Option<usize>, roles: &[Role]) -> Result<wgpu::Buffer, Error> {
+        self.vector_and(layer, roles, 0)
+    }
+
+    /// The same with room for so many more values behind.
+    fn vector_and(
+        &mut self,
+        layer: Option<usize>,
+        roles: &[Role],
+        behind: usize,
+    ) -> Result<wgpu::Buffer, Error> {
         let indices = self.tensors.indices(layer, roles)?;
         let length: usize = indices.iter().map(|&i| self.tensors.header.tensors[i].columns()).sum();
-        let buffer =
-            self.device.storage(&self.tensors.header.tensors[indices[0]].name, padded(length) as u64)?;
+        let name = &self.tensors.header.tensors[indices[0]].name;
+        let buffer = self.device.storage(name, (padded(length) + behind) as u64)?;
         let mut first = 0;
         for &i in &indices {
             self.targets[i] = Target::Values(buffer.clone(), first);

@@ -6,6 +6,7 @@ use super::tensors::Tensors;
 use super::{Builder, Fuse, Ids, Model, Projection};
 use crate::gguf;
 use crate::gpu::choice::Shapes;
+use crate::gpu::ops::Bias;
 use crate::gpu::plan::Plan;
 use crate::gpu::{Device, Error, ops};
 use crate::model::draft::{Input, Origin};
@@ -79,7 +80,7 @@ impl Projection {
     fn select(&self, device: &Device, ids: &[u32]) -> Result<Self, Error> {
         let (what, rows) = ("the draft's head", device.storage_with("rows to select", ids)?);
         let matrix = Rc::new(ops::select(device, what, &self.matrix, ids.len(), &rows)?);
-        let Some(all) = &self.bias else { return Ok(Self { matrix, bias: None }) };
+        let Some(all) = self.own_bias() else { return Ok(Self { matrix, bias: None }) };
         let bias = device.storage(what, ids.len() as u64)?;
         let mut plan = Plan::default();
         plan.steps.push(ops::gather(
@@ -91,7 +92,7 @@ impl Projection {
             (&bias, 0..ids.len()),
         )?);
         plan.run(device);
-        Ok(Self { matrix, bias: Some(bias) })
+        Ok(Self { matrix, bias: Some(Bias::Own(bias)) })
     }
 }
 
@@ -101,6 +102,7 @@ impl Ids {
         const NONE: u32 = u32::MAX;
         let mut draft_id = vec![NONE; vocab];
         ids.iter().enumerate().for_each(|(own, target)| draft_id[*target as usize] = own as u32);
-        Ok(Self { draft_id: device.storage_with("draft ids", &draft_id)?, vocab })
+        let draft_id = device.storage_with("draft ids", &draft_id)?;
+        Ok(Self { draft_id, target_id: device.storage_with("target ids", ids)?, vocab })
     }
 }

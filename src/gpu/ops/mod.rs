@@ -5,23 +5,27 @@ mod attention;
 mod embed;
 mod fuse;
 mod gather;
+mod heads;
 mod keep;
 mod lookup;
 mod matvec;
 mod norm;
+mod pick;
 mod rope;
 mod spread;
 
 #[cfg(any(test, feature = "rigs"))]
 pub(super) use attention::attention_cost;
-pub(super) use attention::{Attention, CACHE_SLACK};
+pub(super) use attention::{Attention, Sums, partial_words};
 pub(super) use embed::Embed;
 pub(super) use fuse::Fuse;
 pub(super) use gather::{gather, select};
-pub(super) use keep::Keep;
+pub(super) use heads::Heads;
+pub(super) use keep::{Keep, Kept};
 pub(super) use lookup::lookup;
-pub(super) use matvec::{Epilogue, Matvec};
+pub(super) use matvec::{Bias, Epilogue, Matvec};
 pub(super) use norm::Norm;
+pub(super) use pick::pick;
 pub(super) use rope::Rope;
 pub(super) use spread::spread;
 

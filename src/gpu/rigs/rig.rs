@@ -12,7 +12,7 @@ use crate::gpu::sampler::{Commit, Laws, Mode, Tail, residual_words, slices};
 use crate::gpu::session::MAX_ROWS;
 use crate::gpu::words::{self, Kind, State};
 use crate::gpu::{Device, Error};
-use crate::round::{Proposal, Rules};
+use crate::round::{self, Proposal, Rules};
 use crate::sampling::random::Philox;
 
 /// Positions before a sequence begins anew.
@@ -176,6 +176,7 @@ impl Rig {
         let (found, [lookup, steps]) = match proposal {
             Proposal::Tokens(tree) => (&tree.tokens()[..most], [0; 2]),
             Proposal::Device { lookup, model } => (&[][..], [*lookup, *model].map(|n| n.min(self.gamma))),
+            Proposal::Branches(_) => return Err(round::Error::ProposalTree.into()),
         };
         device.write(&self.tokens, 0, &self.context);
         if !found.is_empty() {

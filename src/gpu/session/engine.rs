@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::clock::Clock;
 use super::ring::Flight;
-use super::runner::{Hidden, Pass, Runner};
+use super::runner::{Pass, Runner};
+use super::shared::Hidden;
 use super::{MAX_IN_FLIGHT, MAX_ROWS, PREFILL_ROWS, RESULT_WORDS, Session};
 use crate::gpu::Error;
 use crate::gpu::model::Model;
@@ -112,9 +113,12 @@ impl Engine for Session {
         // What there may be no room for comes first.
         let (device, taps) = (Rc::clone(&self.device), draft.taps());
         let others = taps != self.shared.hidden.as_ref().map(|hidden| &hidden.taps);
-        let hidden =
-            taps.filter(|_| others).map(|taps| Hidden::new(&device, taps, self.capacity)).transpose()?;
-        let mut runner = Runner::new(&device, draft)?;
+        let (positions, capacity) = (self.positions, self.capacity);
+        let hidden = taps
+            .filter(|_| others)
+            .map(|taps| Hidden::new(&device, taps, positions, capacity))
+            .transpose()?;
+        let mut runner = Runner::new(&device, draft, self.kv_cache, positions)?;
         if self.mode.law.is_some() || self.mode.confident {
             runner.need_laws(&device)?;
         }
@@ -150,6 +154,7 @@ impl Engine for Session {
     async fn append(&mut self, tokens: &[u32]) -> Result<(), Error> {
         round::check_growth(self, tokens.len())?;
         self.truncate(self.length).await?;
+        self.reserve(self.length + tokens.len()).await?;
         self.device.write(&self.shared.tokens, self.length as u64, tokens);
         self.length += tokens.len();
         self.fill(false)?;
@@ -166,6 +171,7 @@ impl Engine for Session {
             Proposal::Tokens(tree) => tree.tokens().is_empty(),
             Proposal::Device { model: 0, .. } => true,
             Proposal::Device { .. } => self.behind() <= PREFILL_ROWS,
+            Proposal::Branches(_) => false,
         };
         self.in_flight() == 0 || (self.in_flight() < MAX_IN_FLIGHT && follows)
     }
@@ -181,8 +187,13 @@ impl Engine for Session {
         let (found, asked) = match &proposal {
             Proposal::Tokens(tree) => (tree.tokens(), [0; 2]),
             Proposal::Device { lookup, model } => (&[][..], [*lookup, *model]),
+            Proposal::Branches(_) => return Err(round::Error::ProposalTree.into()),
         };
         let [lookup, model] = asked;
+        let reach = self.ring.flights().fold(self.length + most, |reach, flight| reach + flight.most);
+        if reach.min(self.capacity) > self.positions {
+            return Err(round::Error::OutOfMemory { tokens: reach }.into());
+        }
         if !found.is_empty() {
             self.device.write(&self.shared.tokens, self.length as u64, found);
         }
@@ -207,6 +218,8 @@ impl Engine for Session {
     }
 
     async fn collect(&mut self) -> Result<Outcome, Error> {
+        // Where there is no more room, that is said to those who need it.
+        let _ = self.reserve(self.length).await;
         let Some((words, flight)) = self.ring.collect(&self.device).await? else {
             return Ok(Outcome::default());
         };

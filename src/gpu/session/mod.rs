@@ -11,7 +11,9 @@ mod engine;
 #[cfg(any(test, feature = "rigs"))]
 mod probe;
 mod ring;
+mod room;
 mod runner;
+mod shared;
 mod usage;
 
 use std::rc::Rc;
@@ -21,7 +23,9 @@ use clock::{CLOCK_WORDS, Clock};
 pub use probe::Timing;
 pub use ring::MAX_IN_FLIGHT;
 use ring::Ring;
-use runner::{Hidden, Pass, Runner, Shared};
+pub(super) use room::PAGE;
+use runner::{Pass, Runner};
+use shared::{Hidden, Shared};
 
 use super::model::Model;
 use super::ops;
@@ -54,6 +58,8 @@ pub struct Session {
     /// Tokens in the context, as far as rounds have been collected.
     length: usize,
     capacity: usize,
+    /// Positions that there is room for by now.
+    positions: usize,
     kv_cache: CacheType,
     mode: Mode,
     limit: usize,
@@ -77,22 +83,17 @@ impl Session {
     /// As [`Self::new`], with KV caches of `kv_cache`.
     ///
     /// # Errors
-    /// As [`Self::new`]; [`Error::Unsupported`] where the kernels have no such caches.
+    /// As [`Self::new`].
     pub fn with_kv_cache(
         target: Rc<Model>,
         draft: Option<Rc<Model>>,
         kv_cache: CacheType,
     ) -> Result<Self, Error> {
-        if kv_cache != CacheType::F32 {
-            return Err(Error::Unsupported(format!(
-                "a KV cache of {} is for the CPU device alone",
-                kv_cache.name()
-            )));
-        }
         let device = Rc::clone(&target.device);
         let capacity = target.capacity;
+        let positions = PAGE.min(capacity);
         let taps = draft.as_ref().and_then(|draft| draft.taps());
-        let hidden = taps.map(|taps| Hidden::new(&device, taps, capacity)).transpose()?;
+        let hidden = taps.map(|taps| Hidden::new(&device, taps, positions, capacity)).transpose()?;
         // A padded pass reads a few positions behind the last.
         let tokens = device.storage("tokens", (capacity + PREFILL_ROWS) as u64)?;
         let state = device.storage("state", words::count::<State>() as u64)?;
@@ -109,10 +110,11 @@ impl Session {
             },
             ring: Ring::new(&device, RESULT_WORDS + CLOCK_WORDS),
             clock: Clock::new(&device),
-            target: Runner::new(&device, target)?,
-            draft: draft.map(|d| Runner::new(&device, d)).transpose()?,
+            target: Runner::new(&device, target, kv_cache, positions)?,
+            draft: draft.map(|d| Runner::new(&device, d, kv_cache, positions)).transpose()?,
             length: 0,
             capacity,
+            positions,
             kv_cache,
             mode: Mode::default(),
             limit: capacity,
@@ -365,7 +367,7 @@ mod tests {
             let laws = draft.laws.as_ref().map(|laws| &laws.rows);
             let hidden = session.shared.hidden.as_ref().map(|hidden| &hidden.buffer);
             let weights = &draft.model.layers[0].qkv.matrix.parts[0].codes;
-            let made = [&draft.logits, &draft.caches[0][0], weights].into_iter().chain(laws).chain(hidden);
+            let made = [&draft.logits, &draft.caches[0], weights].into_iter().chain(laws).chain(hidden);
             let made: Vec<wgpu::Buffer> = made.cloned().collect();
             let kept =
                 [&session.target.logits, &session.target.model.embedding.parts[0].codes].map(Clone::clone);

@@ -1,16 +1,19 @@
 //! A model with its KV cache and activations, and the plans of its passes over them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use super::shared::Shared;
 use super::{MAX_ROWS, PREFILL_ROWS};
+use crate::gpu::cache::CacheLayout;
+use crate::gpu::choice;
 use crate::gpu::model::{Fuse, Ids, Model};
-use crate::gpu::ops::{self, CACHE_SLACK, Epilogue, Matvec, Positions, padded};
-use crate::gpu::plan::Plan;
+use crate::gpu::ops::{self, Epilogue, Matvec, Positions, padded};
+use crate::gpu::plan::{Instead, Plan};
 use crate::gpu::sampler::{self, Laws, Mode};
 use crate::gpu::words::{self, Kind};
 use crate::gpu::{Device, Error};
-use crate::model::{Attention, Mixer, Taps};
+use crate::model::{Attention, CacheType};
 use crate::round::Memory;
 
 /// What a pass is for.
@@ -54,61 +57,22 @@ impl Pass {
     }
 }
 
-/// Buffers of the session that its passes share.
-pub(super) struct Shared {
-    /// `tokens[position]` of the whole context and the current proposal.
-    pub tokens: wgpu::Buffer,
-    /// [`words::State`]
-    pub state: wgpu::Buffer,
-    /// [`words::Sampling`]
-    pub sampling: wgpu::Buffer,
-    /// [`words::Result`]
-    pub result: wgpu::Buffer,
-    /// Sums of `residual.wgsl`.
-    pub residuals: wgpu::Buffer,
-    /// Rows of the draft's law; those of the target where no draft model is loaded: bound, never read.
-    pub draft_rows: Option<(wgpu::Buffer, usize)>,
-    /// The target's state at each position it has read, where the draft reads them. A draft that goes on writes its
-    /// own state at the position it has come to, until the target's is known.
-    pub hidden: Option<Hidden>,
-}
-
-/// States of the target, `[position, tap]` of its width, padded.
-pub(super) struct Hidden {
-    pub buffer: wgpu::Buffer,
-    pub taps: Taps,
-}
-
-impl Hidden {
-    /// For contexts of `capacity` positions.
-    pub(super) fn new(device: &Device, taps: &Taps, capacity: usize) -> Result<Self, Error> {
-        let width = padded(taps.layer_width()) * taps.layers().len();
-        let buffer =
-            device.storage("the target's states", width as u64 * (capacity + PREFILL_ROWS) as u64)?;
-        Ok(Self { buffer, taps: taps.clone() })
-    }
-}
-
-/// As [`Runner`].
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        self.buffer.destroy();
-    }
-}
-
 pub(super) struct Runner {
     pub model: Rc<Model>,
+    pub(super) kv_cache: CacheType,
     /// Keys and values, a layer each.
-    pub(super) caches: Vec<[wgpu::Buffer; 2]>,
+    pub(super) caches: Vec<wgpu::Buffer>,
     pub(super) x: wgpu::Buffer,
     pub(super) qkv: wgpu::Buffer,
     pub(super) q: wgpu::Buffer,
+    /// Sums of chunks of the cache, where attention splits.
+    pub(super) partials: wgpu::Buffer,
     pub(super) attention: wgpu::Buffer,
     pub(super) mlp: wgpu::Buffer,
     /// What a layer adds to the residual stream, where that is normed.
     pub(super) branch: Option<wgpu::Buffer>,
-    /// Of a draft that reads its target's states: embeddings, and what its fusing matrix reads.
-    pub(super) fusing: Option<[wgpu::Buffer; 2]>,
+    /// Of a draft that reads its target's states: what its fusing matrix reads.
+    pub(super) fusing: Option<wgpu::Buffer>,
     /// Logits over its own ids, of a draft that says only some of its target's.
     said: Option<wgpu::Buffer>,
     pub logits: wgpu::Buffer,
@@ -117,6 +81,8 @@ pub(super) struct Runner {
     pub laws: Option<Laws>,
     /// Embedding and layers.
     bodies: HashMap<Pass, Plan>,
+    /// Passes of late, whose plans are bound.
+    lately: HashSet<Pass>,
     /// From the head to the commit.
     tails: HashMap<(Pass, Mode), Plan>,
     /// Positions that the cache holds valid keys and values for.
@@ -124,39 +90,38 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    pub(super) fn new(device: &Device, model: Rc<Model>) -> Result<Self, Error> {
+    /// One for contexts of `positions` positions at first.
+    pub(super) fn new(
+        device: &Device,
+        model: Rc<Model>,
+        kv_cache: CacheType,
+        positions: usize,
+    ) -> Result<Self, Error> {
         let c = &model.config;
         let plan = &c.plan;
-        let cache = |what, a: &Attention| {
-            device.storage(
-                what,
-                a.kv_width() as u64 * model.capacity as u64 + (CACHE_SLACK * a.head_dim) as u64,
-            )
+        // What a text of that length does not find too large comes in pages.
+        let paged = |what, words: &dyn Fn(usize) -> u64| {
+            device.check_size(what, words(model.capacity))?;
+            device.storage(what, words(positions))
         };
-        let caches = plan.layers.iter().map(|layer| {
-            let Mixer::Attention(attention) = &layer.mixer;
-            Ok([cache("a layer's keys", attention)?, cache("a layer's values", attention)?])
-        });
-        let widest = |of: fn(&Attention) -> usize| {
-            plan.layers.iter().map(|layer| of(layer.attention())).max().unwrap_or_default()
-        };
+        let attentions = || plan.layers.iter().map(|layer| layer.attention());
+        let caches =
+            attentions().map(|a| paged("a layer's keys and values", &|n| cache_words(a, kv_cache, n)));
+        let widest = |of: fn(&Attention) -> usize| attentions().map(of).max().unwrap_or_default();
         let (q_width, qkv_width) = (widest(Attention::q_width), widest(Attention::qkv_width));
         let ff = plan.layers.iter().map(|layer| layer.mlp.ff()).max().unwrap_or_default();
         let rows = |what, width: usize, rows: usize| device.storage(what, width as u64 * rows as u64);
-        let fusing = |fuse: &Fuse| {
-            let (e, h) = (fuse.embedding_width, fuse.taps.width());
-            Ok::<_, Error>([
-                rows("embedded", padded(e), PREFILL_ROWS)?,
-                rows("fused", padded(e + h), PREFILL_ROWS)?,
-            ])
-        };
+        let fusing =
+            |fuse: &Fuse| rows("fused", padded(fuse.embedding_width + fuse.taps.width()), PREFILL_ROWS);
         let said = |_: &Ids| rows("what the draft says", c.head_vocab, MAX_ROWS);
         let vocab = model.law_width();
         Ok(Self {
+            kv_cache,
             caches: caches.collect::<Result<_, Error>>()?,
             x: rows("x", padded(c.width), PREFILL_ROWS)?,
             qkv: rows("qkv", qkv_width, PREFILL_ROWS)?,
             q: rows("q", q_width, PREFILL_ROWS)?,
+            partials: paged("attention's sums", &|n| partial_words(&model, n))?,
             attention: rows("attention", padded(q_width), PREFILL_ROWS)?,
             mlp: rows("mlp", padded(ff), PREFILL_ROWS)?,
             branch: plan
@@ -169,6 +134,7 @@ impl Runner {
             best: rows("best", sampler::slices(vocab) * 2, MAX_ROWS)?,
             laws: None,
             bodies: HashMap::new(),
+            lately: HashSet::new(),
             tails: HashMap::new(),
             cached: 0,
             model,
@@ -177,9 +143,35 @@ impl Runner {
 
     /// Buffers that passes work in.
     pub(super) fn scratch(&self) -> impl Iterator<Item = &wgpu::Buffer> {
-        let Self { x, qkv, q, attention, mlp, branch, fusing, said, logits, best, .. } = self;
-        let rows = [x, qkv, q, attention, mlp, logits, best];
-        rows.into_iter().chain(branch).chain(fusing.iter().flatten()).chain(said)
+        let Self { x, qkv, q, partials, attention, mlp, branch, fusing, said, logits, best, .. } = self;
+        let rows = [x, qkv, q, partials, attention, mlp, logits, best];
+        rows.into_iter().chain(branch).chain(fusing).chain(said)
+    }
+
+    /// Buffers that come in pages, and the words that they take for `positions` positions.
+    pub(super) fn paged(&self, positions: usize) -> impl Iterator<Item = (&wgpu::Buffer, u64)> {
+        let layers = self.caches.iter().zip(&self.model.config.plan.layers);
+        let caches = layers
+            .map(move |(cache, layer)| (cache, cache_words(layer.attention(), self.kv_cache, positions)));
+        caches.chain([(&self.partials, partial_words(&self.model, positions))])
+    }
+
+    /// Uses other buffers from now on, wherever `instead` has one for its own.
+    pub(super) fn exchange(&mut self, instead: &Instead) {
+        for buffer in self.caches.iter_mut().chain([&mut self.partials]) {
+            if let Some(other) = instead.of(buffer) {
+                *buffer = other.clone();
+            }
+        }
+        self.bodies.values_mut().for_each(|body| body.exchange(instead));
+    }
+
+    /// Binds what passes of late have used, where it was exchanged. Not counted as objects.
+    pub(super) fn bind_again(&mut self, device: &Device) {
+        let objects = device.counters().objects;
+        let lately = self.lately.drain();
+        lately.filter_map(|pass| self.bodies.get(&pass)).for_each(|body| body.make(device));
+        device.count(|c| c.objects = objects);
     }
 
     /// Says that passes leave it with the first `len` positions read.
@@ -222,6 +214,7 @@ impl Runner {
         mode: Mode,
     ) -> Result<(), Error> {
         self.describe(device, shared, pass, mode)?;
+        self.lately.insert(pass);
         self.plans(pass, mode).for_each(|plan| plan.make(device));
         Ok(())
     }
@@ -288,6 +281,7 @@ impl Runner {
             matrix: &model.head.matrix,
             rows,
             x: &self.x,
+            sums: None,
             x_row: 0,
             norm: Some((&model.output_gain, model.config.rms_eps)),
             y: self.said.as_ref().unwrap_or(&self.logits),
@@ -314,6 +308,12 @@ impl Runner {
             result: &shared.result,
         };
         let mut plan = Plan { steps: head.steps(device)? };
+        if drafts && device.wide() && mode.picks() {
+            let (said, ids) = (head.y, model.ids.as_ref().map(|ids| &ids.target_id));
+            let widths = [model.config.head_vocab, vocab];
+            plan.steps.push(ops::pick(device, widths, said, ids, &shared.tokens, positions.state)?);
+            return Ok(plan);
+        }
         if let (Some(ids), Some(said)) = (&model.ids, &self.said) {
             let widths = [model.config.head_vocab, vocab];
             plan.steps.push(ops::spread(device, rows, widths, said, &self.logits, &ids.draft_id)?);
@@ -331,6 +331,14 @@ impl Memory for Runner {
     fn truncate(&mut self, len: usize) {
         self.cached = self.cached.min(len);
     }
+
+    fn accept(&mut self, from: usize, path: &[usize]) {
+        debug_assert!(
+            path.iter().enumerate().all(|(place, node)| place == *node),
+            "proposals are chains here"
+        );
+        self.truncate(from + path.len());
+    }
 }
 
 /// Browsers free a buffer that nobody refers to when their garbage collector comes by, which sees how small the handle
@@ -342,6 +350,7 @@ impl Drop for Runner {
             x,
             qkv,
             q,
+            partials,
             attention,
             mlp,
             branch,
@@ -352,20 +361,29 @@ impl Drop for Runner {
             model,
             laws,
             bodies,
+            lately,
             tails,
             cached,
+            kv_cache,
         } = &*self;
         // Of others, or no buffers; laws destroy their own.
-        let _ = (model, laws, bodies, tails, cached);
-        let buffers = caches.iter().flatten().chain([x, qkv, q, attention, mlp, logits, best]);
-        buffers.chain(fusing.iter().flatten()).chain(said).chain(branch).for_each(wgpu::Buffer::destroy);
+        let _ = (model, laws, bodies, lately, tails, cached, kv_cache);
+        let buffers = caches.iter().chain([x, qkv, q, partials, attention, mlp, logits, best]);
+        buffers.chain(fusing).chain(said).chain(branch).for_each(wgpu::Buffer::destroy);
     }
 }
 
-/// As [`Runner`]. The draft's rows are its laws' own, and states destroy themselves.
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let Self { tokens, state, sampling, result, residuals, draft_rows: _, hidden: _ } = &*self;
-        [tokens, state, sampling, result, residuals].into_iter().for_each(wgpu::Buffer::destroy);
+/// The words of a layer's cache of `positions` positions.
+fn cache_words(attention: &Attention, kv_cache: CacheType, positions: usize) -> u64 {
+    CacheLayout::new(attention, kv_cache).words(positions) as u64
+}
+
+/// The words of the sums of the chunks of `positions` positions, where attention splits.
+fn partial_words(model: &Model, positions: usize) -> u64 {
+    if choice::attention(model.device.wide(), 1).splits.is_none() {
+        return 0;
     }
+    let layers = model.config.plan.layers.iter();
+    let words = layers.map(|layer| ops::partial_words(layer.attention(), MAX_ROWS, positions));
+    words.max().unwrap_or_default() as u64
 }

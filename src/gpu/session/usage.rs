@@ -18,7 +18,7 @@ impl Session {
 fn of(runner: &Runner) -> ModelMemory {
     ModelMemory {
         weights: runner.model.all_bytes(),
-        caches: sizes(runner.caches.iter().flatten()),
+        caches: sizes(&runner.caches),
         states: 0,
         scratch: sizes(runner.scratch()) + runner.laws.as_ref().map_or(0, |laws| sizes(laws.buffers())),
     }

@@ -8,37 +8,37 @@ use crate::gguf::format::FORMATS;
 use crate::gpu::choice::Shape;
 use crate::gpu::layout::Layout;
 use crate::gpu::matrix::Matrix;
-use crate::gpu::ops::{Epilogue, Matvec, Positions};
+use crate::gpu::ops::{Bias, Epilogue, Matvec, Positions};
 use crate::gpu::{Device, Kernels, Variant, words};
 use crate::model::Activation;
 
-const EPSILON: f32 = 1e-5;
+pub(super) const EPSILON: f32 = 1e-5;
 
 /// A case: shapes that are not multiples of anything but the format's block.
 #[derive(Debug)]
-struct Case {
-    format: Format,
-    variant: Variant,
-    columns: usize,
-    rows: usize,
-    norm: bool,
-    bias: bool,
-    epilogue: &'static str,
+pub(super) struct Case {
+    pub format: Format,
+    pub variant: Variant,
+    pub columns: usize,
+    pub rows: usize,
+    pub norm: bool,
+    pub bias: bool,
+    pub epilogue: &'static str,
 }
 
 /// Weights on the device with everything the oracle needs.
-struct Fixture {
-    case: Case,
-    matrix: Matrix,
-    weights: Vec<f32>,
-    gain: Vec<f32>,
-    bias: Vec<f32>,
-    x: Vec<Vec<f32>>,
-    y: Vec<f32>,
+pub(super) struct Fixture {
+    pub case: Case,
+    pub matrix: Matrix,
+    pub weights: Vec<f32>,
+    pub gain: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub x: Vec<Vec<f32>>,
+    pub y: Vec<f32>,
 }
 
 impl Fixture {
-    fn new(device: &Device, case: Case, m: usize, seed: u64) -> Self {
+    pub fn new(device: &Device, case: Case, m: usize, seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let Case { format, columns, rows, .. } = case;
         let bytes: Vec<u8> = (0..rows).flat_map(|_| format.quantize(&random(&mut rng, columns))).collect();
@@ -72,27 +72,36 @@ impl Fixture {
         let x = storage(device, &padded_rows(&self.x));
         let y: Vec<u32> = self.y[rows.start * n..rows.end * n].iter().map(|v| v.to_bits()).collect();
         let y = storage(device, &y);
-        let gain = storage(device, &padded_rows(std::slice::from_ref(&self.gain)));
-        let bias = storage(device, bytemuck::cast_slice(&self.bias));
+        let gain = self.gain_and_bias(device);
+        let own = Bias::Own(storage(device, bytemuck::cast_slice(&self.bias)));
+        let bias = if self.case.norm && self.case.epilogue == "silu" { &Bias::BehindGain } else { &own };
         let state = storage(device, words::of(&words::State::zeroed()));
         let pass = device.uniform(words::of(&words::Pass::zeroed()));
         let matvec = Matvec {
             matrix: &self.matrix,
             rows: rows.len(),
             x: &x,
+            sums: None,
             x_row: rows.start,
             norm: self.case.norm.then_some((&gain, EPSILON)),
             y: &y,
             y_stride: n,
-            bias: self.case.bias.then_some(&bias),
+            bias: self.case.bias.then_some(bias),
             epilogue: match self.case.epilogue {
-                "residual" => Epilogue::Residual,
+                "residual" => Epilogue::Residual(None),
                 "silu" => Epilogue::Gate(Activation::Silu),
                 _ => Epilogue::Store,
             },
             positions: Positions { state: &state, pass: &pass },
         };
         run(device, matvec.steps(device).unwrap(), &y, rows.len() * n)
+    }
+
+    /// The gain, padded, and the biases behind it.
+    pub fn gain_and_bias(&self, device: &Device) -> wgpu::Buffer {
+        let mut words = padded_rows(std::slice::from_ref(&self.gain));
+        words.extend(self.bias.iter().map(|v| v.to_bits()));
+        storage(device, &words)
     }
 
     /// The same in f64.

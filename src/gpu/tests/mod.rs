@@ -1,9 +1,14 @@
 //! Every kernel against a plain f64 oracle, and bitwise against itself in other batches.
 
+mod attention;
 mod compile;
+mod dispatches;
 mod errors;
 mod lookup;
 mod matvec;
+mod merged;
+mod room;
+mod rope;
 mod sampling;
 mod session;
 
