@@ -9,31 +9,38 @@ import { ISOLATED, PACKAGE, script, start } from './harness.mjs';
 import { tinyModels } from './models.mjs';
 import { serve } from './server.mjs';
 
+/** In a helper: another `team_help` than the `real` one. */
+const instead = team_help => `
+  const { get } = Object.getOwnPropertyDescriptor(WebAssembly.Instance.prototype, 'exports');
+  const exports = function () {
+    const real = get.call(this);
+    return { ...real, team_help: ${team_help} };
+  };
+  Object.defineProperty(WebAssembly.Instance.prototype, 'exports', { get: exports });`;
+
 /** How a page gets an engine whose helpers are not as they should be: the package at another path, with this in them. */
 const SPOILED = {
   // Tells the page that it is there, by a lock, which goes with it.
-  spied: `navigator.locks.request('helper ' + Math.random(), () => new Promise(() => {}));`,
+  spied: '',
   // Joins a job and fails in the middle of it.
   trapped: `
     let words;
     self.addEventListener('message', ({ data }) => (words ??= new Int32Array(data.memory.buffer)));
-    const { get } = Object.getOwnPropertyDescriptor(WebAssembly.Instance.prototype, 'exports');
-    const exports = function () {
-      const real = get.call(this);
+    ${instead(`() => {
       const state = real.team_state() >>> 2;
-      const team_help = () => {
-        for (;;) {
-          const [open, now] = [0x100, Atomics.load(words, state)];
-          if (now & open && Atomics.compareExchange(words, state, now, now + 1) === now) {
-            throw new WebAssembly.RuntimeError('a trap of the test');
-          }
+      for (;;) {
+        const [open, now] = [0x100, Atomics.load(words, state)];
+        if (now & open && Atomics.compareExchange(words, state, now, now + 1) === now) {
+          throw new WebAssembly.RuntimeError('a trap of the test');
         }
-      };
-      return { ...real, team_help };
-    };
-    Object.defineProperty(WebAssembly.Instance.prototype, 'exports', { get: exports });`,
+      }
+    }`)}`,
+  // Takes itself for a member that the team does not have: attention has no scratch for that, and panics.
+  panicked: instead('(_, slept, seen) => real.team_help(60, slept, seen)'),
 };
-SPOILED.trapped += SPOILED.spied;
+for (const name in SPOILED) {
+  SPOILED[name] += `navigator.locks.request('helper ' + Math.random(), () => new Promise(() => {}));`;
+}
 
 let models;
 let session;
@@ -242,21 +249,31 @@ describe('helpers end', () => {
     assert.deepEqual(outcome.counts, [2, 0, 0]);
   });
 
-  test('with one of them that traps, which is a crash', async () => {
-    const outcome = await page.evaluate(async () => {
-      const names = ['trapped', 'paceline'];
-      const engine = await load({ threads: 3, worker: () => from(names.shift())() });
-      const errors = [await rejection(say(engine)), await rejection(say(engine))];
-      const left = await helpers(0);
-      await engine.recover();
-      const { tokenIds } = await say(engine);
-      return { errors, left, threads: engine.info.threads, tokens: tokenIds.length };
+  for (const [name, why] of [
+    ['trapped', /a helper's part panicked/],
+    ['panicked', /panicked at src\/cpu\/.*\d+\.\.\d+ of \d+/s],
+  ]) {
+    test(`with one of them that ${name}, which is a crash`, async () => {
+      const outcome = await page.evaluate(async name => {
+        const names = [name, 'paceline'];
+        const engine = await load({ threads: 3, worker: () => from(names.shift())() });
+        // Helpers need not come to every job.
+        let error;
+        for (let text = 0; text < 50 && !error; text++) {
+          error = await rejection(engine.generate(`${text} lore `.repeat(20), { maxTokens: 2 }).result);
+        }
+        const errors = [error, await rejection(say(engine))];
+        const left = await helpers(0);
+        await engine.recover();
+        const { tokenIds } = await say(engine);
+        return { errors, left, threads: engine.info.threads, tokens: tokenIds.length };
+      }, name);
+      assert.deepEqual(
+        outcome.errors.map(error => error?.code),
+        ['engine-crashed', 'engine-crashed'],
+      );
+      assert.match(outcome.errors[0].message, why);
+      assert.deepEqual([outcome.left, outcome.threads, outcome.tokens], [0, 3, 24]);
     });
-    assert.deepEqual(
-      outcome.errors.map(error => error?.code),
-      ['engine-crashed', 'engine-crashed'],
-    );
-    assert.match(outcome.errors[0].message, /a helper's part panicked/);
-    assert.deepEqual([outcome.left, outcome.threads, outcome.tokens], [0, 3, 24]);
-  });
+  }
 });

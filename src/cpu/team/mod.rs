@@ -5,6 +5,8 @@
 //! does not run costs nothing. Which thread computes a part changes nothing about its result.
 
 mod board;
+#[cfg(target_arch = "wasm32")]
+mod heap;
 #[cfg(not(target_arch = "wasm32"))]
 mod pauses;
 mod shared;

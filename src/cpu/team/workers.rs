@@ -1,9 +1,18 @@
 //! Helpers that are workers of the browser, on a memory that they share with the engine's.
 //!
 //! `pkg/src/engine/worker/helpers.ts` starts them and `pkg/src/thread-worker.ts` is what one does: each has an instance of
-//! its own of this module, and calls nothing but the functions below. The standard library is that of one thread, so a
-//! helper may run kernels only: it must not allocate, lock or call JavaScript. Where it panics all the same, the caller waits
-//! meanwhile, and the engine ends.
+//! its own of this module, with a stack of its own, and calls nothing but the functions below.
+//!
+//! The standard library is the one for a single thread: its locks lock nothing, and what should be a thread's own is shared. So
+//! that belongs to the engine's thread, and a helper uses nothing of it. That holds because
+//!
+//! - this crate, and what it inlines of `core`, is compiled with atomics: a [`Board`] is a synchronization like any other;
+//! - helpers run kernels only, the parts of jobs: they read weights, activations and caches, and write elements of
+//!   [`Shared`](super::Shared) slices. They neither lock nor call JavaScript (their imports throw), and they do not allocate
+//!   (`tests/cpu_memory.rs`);
+//! - the one exception is a kernel that panics. The standard library counts that, in plain words that any value is good for,
+//!   and makes its message, for which `heap.rs` keeps memory apart. Then the helper traps for good, says so by [`team_fall`], and
+//!   the caller, who waits for it, panics as well: the engine ends, with the helper's message as its error's.
 
 use super::board::Board;
 
