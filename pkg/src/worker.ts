@@ -40,6 +40,7 @@ async function startAlone(): Promise<Backend> {
 /** The same module, except that its memory is shared. */
 async function startShared(threads: number): Promise<Backend> {
   const memory = new WebAssembly.Memory({ ...PAGES, shared: true });
+  fillSharedAtRandom();
   const response = await fetch(new URL('./paceline_threads_bg.wasm', import.meta.url));
   const streams = response.headers.get('Content-Type') === 'application/wasm';
   const module = await (streams
@@ -48,6 +49,16 @@ async function startShared(threads: number): Promise<Backend> {
   const { team_stack } = await init({ module_or_path: module, memory });
   const helpers = await hire(threads - 1, { module, memory }, team_stack).catch(() => 0);
   return backend(memory, helpers + 1);
+}
+
+/** Lets the module ask for random bytes in its memory, which browsers refuse where that is shared. */
+function fillSharedAtRandom(): void {
+  const real = crypto.getRandomValues.bind(crypto);
+  crypto.getRandomValues = array => {
+    const numbers = array as unknown as Uint8Array;
+    numbers.set(real(numbers.slice()));
+    return array;
+  };
 }
 
 function backend(memory: WebAssembly.Memory, threads: number): Backend {
@@ -61,8 +72,14 @@ self.addEventListener('message', (event: MessageEvent<Request>) => handle(event.
 
 // A panic traps inside a task that nobody awaits: the request would hang.
 const crash = async (error: unknown) => {
-  const why = (await started)?.lastPanic() ?? toMessage(error).message;
-  post({ type: 'crashed', error: crashMessage(why) });
+  const module = await started?.catch(() => undefined);
+  post({ type: 'crashed', error: crashMessage(module?.lastPanic() ?? toMessage(error).message) });
 };
-self.addEventListener('error', event => void crash(event.error ?? event.message));
+self.addEventListener('error', event => {
+  if (event.error instanceof WebAssembly.RuntimeError) {
+    // Or the page is told of the trap first, which does not say why.
+    event.preventDefault();
+  }
+  void crash(event.error ?? event.message);
+});
 self.addEventListener('unhandledrejection', event => void crash(event.reason));

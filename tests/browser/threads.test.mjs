@@ -55,9 +55,9 @@ before(async () => {
   const mounts = { '/models': models, '/late': PACKAGE };
   const routes = {
     ...engines(),
-    // The first one never comes.
+    // The first one never says that it is ready.
     '/late/thread-worker.js': (request, response) =>
-      late++ > 0 && script(`import '/paceline/thread-worker.js';`)(request, response),
+      script(late++ > 0 ? `import '/paceline/thread-worker.js';` : '')(request, response),
   };
   for (const [name, text] of Object.entries(SPOILED)) {
     mounts[`/${name}`] = PACKAGE;
@@ -243,7 +243,7 @@ describe('helpers end', () => {
       return { errors, counts: [...counts, await helpers(0)] };
     });
     assert.deepEqual(
-      outcome.errors.map(({ name, code }) => code ?? name),
+      outcome.errors.map(({ name, code }) => (typeof code === 'string' ? code : name)),
       ['AbortError', 'source-http'],
     );
     assert.deepEqual(outcome.counts, [2, 0, 0]);

@@ -23,7 +23,7 @@ export interface Post {
 /** More threads than this find no more memory bandwidth on most machines. */
 const MOST = 8;
 /** How long a helper may take to be ready, in ms. */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 5000;
 
 /** Those who help: browsers may end a worker that nobody holds. */
 const helpers: Worker[] = [];
