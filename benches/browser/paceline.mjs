@@ -1,5 +1,5 @@
-// The built package on `--device webgpu` or `cpu`, with `--threads` of its own choice or so many: plain decoding, then the time of a round of four rows beside one of
-// a single row.
+// The built package on `--device webgpu` or `cpu`, with as many threads as it chooses or `--threads`: plain decoding, then
+// the time of a round of four rows beside one of a single row.
 
 import { ISOLATED } from '../../tests/browser/harness.mjs';
 import { measure } from './measure.mjs';

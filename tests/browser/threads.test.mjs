@@ -212,6 +212,27 @@ test('a helper that does not come is left out', async () => {
   assert.deepEqual(ids, alone);
 });
 
+test('a helper has no part in the allocator of the engine', async () => {
+  const { initSync } = await import(join(PACKAGE, 'paceline.js'));
+  const module = new WebAssembly.Module(readFileSync(join(PACKAGE, 'paceline_threads_bg.wasm')));
+  const memory = new WebAssembly.Memory({ initial: 33, maximum: 65536, shared: true });
+  const engine = initSync({ module, memory });
+  const imports = {};
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    (imports[from] ??= {})[name] = kind === 'memory' ? memory : () => assert.fail(name);
+  }
+  const { exports: helper } = new WebAssembly.Instance(module, imports);
+  helper.__stack_pointer.value = engine.team_stack();
+  const allocate = ({ __wbindgen_malloc }) => __wbindgen_malloc(1000, 8);
+  // What the engine allocates lies beyond the memory that there was at first.
+  const first = allocate(engine);
+  assert.ok(first >= 33 * 65536, `${first}`);
+  const scraps = [allocate(helper), allocate(helper)];
+  assert.ok(scraps[0] < scraps[1] && scraps[1] < 33 * 65536, `${scraps}`);
+  assert.throws(() => Array.from({ length: 20 }, () => allocate(helper)), WebAssembly.RuntimeError);
+  assert.ok(allocate(engine) > first);
+});
+
 describe('helpers end', () => {
   test('with their engine', async () => {
     const counts = await page.evaluate(async () => {

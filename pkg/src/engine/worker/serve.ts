@@ -50,15 +50,15 @@ export function serve(
     async load(request, tell, signal) {
       const { target, draft, capacity, kvCache, precompile, alive } = request;
       await holdWhileAlive(alive);
-      const adapter = request.device === 'cpu' ? undefined : await findAdapter();
+      const finding = request.device === 'cpu' ? undefined : findAdapter();
       const most = threadsHere(request.threads);
       // Which module it is has to be known before it can say so itself.
-      const fallback = request.device === 'auto' && most > 1 ? whyNot(adapter) : undefined;
+      const fallback = request.device === 'auto' && most > 1 ? whyNot(await finding) : undefined;
       const device = fallback === undefined ? request.device : 'cpu';
       const starting = backend(device === 'cpu' ? most : 1);
       // Whoever needs it is told of an error.
       starting.catch(() => {});
-      const machine = adapter?.name ?? CPU;
+      const machine = (await finding)?.name ?? CPU;
       const tuning = await recall(machine);
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
