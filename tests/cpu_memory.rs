@@ -3,28 +3,36 @@
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard};
 
-use paceline::cpu::{Model, PAGE, Session};
+use paceline::cpu::{Logits, Model, PAGE, Session, TargetReader, Team};
 use paceline::decode::{Event, Generator, Options};
 use paceline::drafters;
-use paceline::gguf::Stream;
+use paceline::gguf::{Format, Stream};
 use paceline::load::{self, Device, LoadOptions};
 use paceline::model::{self, CacheType, tiny::Tiny};
-use paceline::round::{Engine, Error};
+use paceline::round::{Engine, Error, Tree};
 use paceline::source::FileSource;
 use pollster::block_on;
 
-/// Counts bytes, and the most there ever were, and refuses some.
+/// Counts bytes, the most there ever were, and what helpers ask for, and refuses some.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 /// Bytes that there is no memory for; 0 for none.
 static REFUSED: AtomicUsize = AtomicUsize::new(0);
+/// How often helpers have allocated or freed.
+static BY_HELPERS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static IS_HELPER: Cell<bool> = const { Cell::new(false) };
+}
 
 // SAFETY: everything is passed on to the system's allocator, or refused.
 unsafe impl GlobalAlloc for Counting {
@@ -32,12 +40,14 @@ unsafe impl GlobalAlloc for Counting {
         if layout.size() == REFUSED.load(Relaxed) {
             return std::ptr::null_mut();
         }
+        BY_HELPERS.fetch_add(IS_HELPER.get().into(), Relaxed);
         PEAK.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        BY_HELPERS.fetch_add(IS_HELPER.get().into(), Relaxed);
         NOW.fetch_sub(layout.size(), Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
@@ -198,4 +208,50 @@ fn without_memory_a_text_ends_with_an_error_and_the_next_one_is_said() {
     is_full(say(&mut generator, &prompt, tokens(60)));
     REFUSED.store(0, Relaxed);
     assert_eq!(say(&mut generator, &prompt, tokens(60)).expect("memory"), expected);
+}
+
+/// In the browser the allocator is that of a single thread, so that helpers must not use it (`src/cpu/team/workers.rs`).
+#[test]
+fn helpers_allocate_nothing() {
+    let _alone = alone();
+    let team = Team::new(3);
+    let everybody = |work: &(dyn Fn(usize) + Sync)| {
+        let there = AtomicUsize::new(0);
+        team.run(3, &|_, member| {
+            there.fetch_add(1, SeqCst);
+            while there.load(SeqCst) < 3 {
+                std::thread::yield_now();
+            }
+            work(member);
+        });
+    };
+    everybody(&|member| IS_HELPER.set(member > 0));
+    everybody(&|member| drop(black_box(Box::new(member))));
+    assert_eq!(BY_HELPERS.swap(0, Relaxed), 4, "two helpers allocate and free");
+
+    // So wide that products and attention of a single row are shared.
+    let wide = Tiny { width: 256, heads: 8, kv_heads: 4, head_dim: 64, ff: 512, ..Tiny::default() };
+    let formats = [Format::Q4_0, Format::Q8_0, Format::F32, Format::F16, Format::BF16];
+    let mut models = formats.map(|format| Tiny { format, ..wide.clone() }).to_vec();
+    models.push(Tiny { family: "gemma2", ..wide });
+    for tiny in models {
+        let file = tiny.gguf();
+        let model = block_on(async {
+            let mut stream = Stream::open(&file[..]).await.expect("a header");
+            let model = model::Model::describe(stream.header()).expect("a model");
+            let mut model = Model::load(&mut stream, &model, 256).await.expect("weights");
+            model.set_team(team.clone());
+            Rc::new(model)
+        });
+        for kv_cache in CacheType::ALL {
+            let mut reader = TargetReader::new(Rc::clone(&model), 256, None).with_kv_cache(kv_cache);
+            for rows in [100, 1, 2, 5, 16, 36] {
+                reader.read(&vec![7; rows], Logits::All);
+            }
+            let mut tree = Tree::chain(vec![1, 2, 3]);
+            tree.push(Some(0), 4);
+            reader.read_tree(7, &tree);
+        }
+    }
+    assert_eq!(BY_HELPERS.load(Relaxed), 0);
 }

@@ -15,13 +15,15 @@ import { start } from '../../tests/browser/harness.mjs';
  * @param {string} engine.name for messages
  * @param {Record<string, string>} [engine.defaults] flags beyond model, chat, tokens and runs
  * @param {(flags: Record<string, string>) => Record<string, string>} [engine.mounts] folders to serve
+ * @param {Record<string, string>} [engine.headers] what they are served with
  * @param {(flags: Record<string, string>) => Promise<object>} engine.load runs in the page; what it gives is reported
  * @param {(flags: Record<string, string>) => Promise<object>} engine.run runs in the page, once a run: a sample
  * @param {(flags: Record<string, string>) => Promise<object>} [engine.more] runs in the page at the end
  */
 export async function measure(engine) {
   const flags = { tokens: '64', runs: '1', ...engine.defaults, ...readFlags(process.argv.slice(2)) };
-  const session = await start({ mounts: { '/model.gguf': resolve(flags.model), ...engine.mounts?.(flags) } });
+  const mounts = { '/model.gguf': resolve(flags.model), ...engine.mounts?.(flags) };
+  const session = await start({ mounts, headers: engine.headers });
   try {
     const page = await session.open();
     page.setDefaultTimeout(0);

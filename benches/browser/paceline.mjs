@@ -1,14 +1,21 @@
-// The built package on `--device webgpu` or `cpu`: plain decoding, then the time of a round of four rows beside one of
-// a single row.
+// The built package on `--device webgpu` or `cpu`, with as many threads as it chooses or `--threads`: plain decoding, then
+// the time of a round of four rows beside one of a single row.
 
+import { ISOLATED } from '../../tests/browser/harness.mjs';
 import { measure } from './measure.mjs';
 
 await measure({
   name: 'paceline',
   defaults: { device: 'cpu' },
+  headers: ISOLATED,
 
   async load(flags) {
-    const engine = await window.paceline.Paceline.load({ target: '/model.gguf', device: flags.device });
+    const threads = flags.threads === undefined ? undefined : Number(flags.threads);
+    const engine = await window.paceline.Paceline.load({
+      target: '/model.gguf',
+      device: flags.device,
+      threads,
+    });
     window.engine = engine;
     // Warms up, and leaves another text in the cache, so that the next prompt is read from its first token.
     window.forget = () => engine.generate('Once upon a time', { maxTokens: 8, drafter: 'none' }).result;

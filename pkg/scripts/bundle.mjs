@@ -6,7 +6,7 @@ const NOTICE =
   '/*! With @noble/hashes: MIT License, (c) 2022 Paul Miller (paulmillr.com), https://github.com/paulmillr/noble-hashes */';
 const path = relative => new URL(`../${relative}`, import.meta.url).pathname;
 
-const entries = ['index', 'ai-sdk', 'worker', 'store-worker'];
+const entries = ['index', 'ai-sdk', 'worker', 'thread-worker', 'store-worker'];
 const bundle = await rolldown({
   input: Object.fromEntries(entries.map(name => [name, path(`src/${name}.ts`)])),
   // What wasm-bindgen writes is copied beside them.

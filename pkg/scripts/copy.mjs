@@ -4,7 +4,7 @@ import { copyFileSync, existsSync } from 'node:fs';
 
 const to = name => new URL(`../dist/${name}`, import.meta.url);
 
-for (const file of ['paceline.js', 'paceline.d.ts', 'paceline_bg.wasm']) {
+for (const file of ['paceline.js', 'paceline.d.ts', 'paceline_bg.wasm', 'paceline_threads_bg.wasm']) {
   const from = new URL(`../wasm/${file}`, import.meta.url);
   if (!existsSync(from)) {
     console.error(`pkg/wasm/${file} is missing: run \`cargo xtask build\``);

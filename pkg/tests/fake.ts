@@ -109,6 +109,7 @@ export const INFO: EngineInfo = {
   software: false,
   variant: '',
   kernels: {},
+  threads: 1,
   warnings: [],
   capacity: 64,
   kvCache: 'f32',
@@ -123,6 +124,7 @@ export class FakeBackend implements Backend {
   engine: FakeEngine | undefined;
   /** What engines say of themselves. */
   info = INFO;
+  readonly threads = 1;
   bytes = 0;
 
   async load(...[target, draft, , onProgress, signal]: Parameters<Backend['load']>): Promise<BackendEngine> {

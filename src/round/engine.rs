@@ -17,8 +17,7 @@ pub struct EngineInfo {
     pub software: bool,
     /// The matvec variants in use, the most frequent first (GPU).
     pub variant: String,
-    /// Threads that passes run on, the caller among them; 0 on a GPU. Not told in the browser, where it is always one.
-    #[serde(skip)]
+    /// Threads that passes run on, the caller among them; 0 on a GPU.
     pub threads: usize,
     /// In what its KV caches keep their numbers.
     #[serde(rename = "kvCache")]

@@ -173,7 +173,7 @@ impl PacelineEngine {
         let options = load::LoadOptions {
             device: options.device.parse()?,
             capacity: options.capacity,
-            threads: None,
+            threads: Some(options.threads),
             kv_cache: cache_type(options.kv_cache.as_deref())?,
             precompile: options.precompile,
             tuning: options.tuning.unwrap_or_default(),

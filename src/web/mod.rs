@@ -8,7 +8,8 @@ mod error;
 mod source;
 mod value;
 
-use std::cell::RefCell;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use wasm_bindgen::prelude::*;
 
@@ -22,23 +23,26 @@ import type { Prompt } from './wire/protocol.js';
 import type { ChatMessage } from './types/generate.js';
 import type { EngineInfo, LoadProgress } from './types/load.js';";
 
-thread_local! {
-    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
-}
+/// What the first panic said, of the engine or of a helper of its.
+static PANIC: AtomicPtr<String> = AtomicPtr::new(null_mut());
 
 /// Runs once, when the module is instantiated.
 #[wasm_bindgen(start)]
 fn start() {
     std::panic::set_hook(Box::new(|info| {
+        let words = Box::into_raw(Box::new(info.to_string()));
+        // Later ones are but what follows from it; whatever is kept is kept for good.
+        _ = PANIC.compare_exchange(null_mut(), words, Ordering::AcqRel, Ordering::Relaxed);
+        // A helper ends here: it cannot call this.
         console_error_panic_hook::hook(info);
-        PANIC.replace(Some(info.to_string()));
     }));
 }
 
 /// What the module panicked with: JavaScript only sees a trap. Works after the panic too.
 #[wasm_bindgen(js_name = lastPanic)]
 pub fn last_panic() -> Option<String> {
-    PANIC.with_borrow(Clone::clone)
+    // SAFETY: it is null, or a string that nobody changes or frees.
+    unsafe { PANIC.load(Ordering::Acquire).as_ref() }.cloned()
 }
 
 /// Runs rounds of a made-up model on WebGPU and makes each of the sampler's decisions again on the host

@@ -18,6 +18,7 @@ use crate::verify::{self, Lenience};
 pub(super) struct LoadOptions {
     pub device: String,
     pub capacity: Option<usize>,
+    pub threads: usize,
     pub kv_cache: Option<String>,
     pub precompile: Option<bool>,
     pub tuning: Option<Tuning>,

@@ -24,9 +24,16 @@ export const OLD = {
   },
 };
 
-function script(text) {
+/** A route that answers with a script. */
+export function script(text) {
   return (_, response) => response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(text);
 }
+
+/** Headers with which pages may share memory with workers. */
+export const ISOLATED = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
 
 /** No outside connections, WebGPU on whatever adapter there is. */
 export const FLAGS = [
@@ -56,13 +63,13 @@ export function launch() {
 /**
  * A server with the built package (and what a test adds), and a browser.
  *
- * @param {{ mounts?: Record<string, string>, routes?: Parameters<typeof serve>[1] }} options
+ * @param {{ mounts?: Record<string, string>, routes?: Parameters<typeof serve>[1], headers?: Record<string, string> }} options
  */
-export async function start({ mounts = {}, routes = {} } = {}) {
+export async function start({ mounts = {}, routes = {}, headers = {} } = {}) {
   if (!existsSync(`${PACKAGE}/index.js`)) {
     throw new Error('pkg/dist is missing; run `cargo xtask build`');
   }
-  const server = await serve({ '/paceline': PACKAGE, ...mounts }, routes);
+  const server = await serve({ '/paceline': PACKAGE, ...mounts }, routes, headers);
   const browser = await launch();
   return {
     url: server.url,

@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { build, createServer } from 'vite';
 import webpack from 'webpack';
-import { launch, PACKAGE, ROOT, verbose } from './harness.mjs';
+import { ISOLATED, launch, PACKAGE, ROOT, verbose } from './harness.mjs';
 import { MODEL, tinyModels } from './models.mjs';
 import { serve } from './server.mjs';
 
@@ -21,18 +21,24 @@ import { paceline } from 'paceline/ai-sdk';
 async function run() {
   const store = await ModelStore.open();
   await store.download('/models/draft.gguf');
-  const engine = await Paceline.load({ target: '/models/target.gguf', draft: { stored: 'draft.gguf' } });
+  const engine = await Paceline.load({
+    target: '/models/target.gguf',
+    draft: { stored: 'draft.gguf' },
+    threads: 2,
+  });
   const { tokenIds } = await engine.generate('the lore', { maxTokens: 8 }).result;
   const error = await Paceline.load({ target: '/missing.gguf' }).catch(error => error);
   const models = (await store.list()).map(({ name, complete }) => [name, complete]);
   const typed = error instanceof PacelineError && error.code;
-  return { tokens: tokenIds.length, models, typed, sdk: paceline(engine).specificationVersion };
+  const { threads } = engine.info;
+  return { tokens: tokenIds.length, threads, models, typed, sdk: paceline(engine).specificationVersion };
 }
 run().then(result => (window.outcome = result), error => (window.outcome = String(error.stack ?? error)));
 `;
 
 const EXPECTED = {
   tokens: 8,
+  threads: 1,
   models: [
     ['draft.gguf', true],
     ['target.gguf', true],
@@ -95,9 +101,12 @@ async function outcomeAt(url) {
   }
 }
 
+/** What is left there where the page may share memory with workers. */
+const EXPECTED_ISOLATED = { ...EXPECTED, threads: 2 };
+
 /** Serves a folder with the models beside it. */
-async function served(root, use, mounts = {}) {
-  const server = await serve({ '/': root, '/models': models, ...mounts });
+async function served(root, use, mounts = {}, headers = {}) {
+  const server = await serve({ '/': root, '/models': models, ...mounts }, {}, headers);
   try {
     return await use(server.url);
   } finally {
@@ -138,17 +147,19 @@ describe('in a fresh app of', () => {
     const root = app('vite', { 'index.html': PAGE, 'main.js': SCRIPT });
     await build({ root, logLevel: 'warn', configFile: false, base: './' });
     assert.deepEqual(await served(join(root, 'dist'), outcomeAt), EXPECTED);
+    assert.deepEqual(await served(join(root, 'dist'), outcomeAt, {}, ISOLATED), EXPECTED_ISOLATED);
   });
 
   test('vite, served for development', async () => {
     const root = app('vite-dev', { 'index.html': PAGE, 'main.js': SCRIPT });
     cpSync(models, join(root, 'public/models'), { recursive: true });
-    const server = await createServer({ root, logLevel: 'warn', configFile: false });
+    const options = { root, logLevel: 'warn', configFile: false, server: { headers: ISOLATED } };
+    const server = await createServer(options);
     try {
       await server.listen();
       const outcome = await outcomeAt(server.resolvedUrls.local[0]);
       // Vite answers with its page where a file is missing.
-      assert.deepEqual(outcome, { ...EXPECTED, typed: 'gguf-magic' });
+      assert.deepEqual(outcome, { ...EXPECTED_ISOLATED, typed: 'gguf-magic' });
     } finally {
       await server.close();
     }
@@ -168,12 +179,17 @@ describe('in a fresh app of', () => {
     );
     assert.ok(!stats.hasErrors(), stats.toString('errors-only'));
     writeFileSync(join(output, 'index.html'), PAGE);
-    assert.deepEqual(await served(output, outcomeAt), EXPECTED);
+    assert.deepEqual(await served(output, outcomeAt, {}, ISOLATED), EXPECTED_ISOLATED);
   });
 });
 
 test('from another origin, as from a CDN, with an import map and no bundler', async () => {
-  const cdn = await serve({ '/paceline': PACKAGE }, {}, { 'Access-Control-Allow-Origin': '*' });
+  const headers = {
+    ...ISOLATED,
+    'Access-Control-Allow-Origin': '*',
+    'Cross-Origin-Resource-Policy': 'cross-origin',
+  };
+  const cdn = await serve({ '/paceline': PACKAGE }, {}, headers);
   try {
     const map = {
       imports: {
@@ -186,7 +202,7 @@ test('from another origin, as from a CDN, with an import map and no bundler', as
     const head = `<script type="importmap">${JSON.stringify(map)}</script>`;
     writeFileSync(join(root, 'index.html'), PAGE.replace('<script', `${head}<script`));
     writeFileSync(join(root, 'main.js'), SCRIPT);
-    assert.deepEqual(await served(root, outcomeAt), EXPECTED);
+    assert.deepEqual(await served(root, outcomeAt, {}, ISOLATED), EXPECTED_ISOLATED);
   } finally {
     await cdn.close();
   }

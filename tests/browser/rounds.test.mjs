@@ -240,7 +240,8 @@ test('ten thousand rounds of the sampler on WebGPU are decided as on the host', 
   page = await session.open();
   const replayed = await page.evaluate(async () => {
     const { default: init, replay } = await import('/rigs/paceline.js');
-    await init();
+    const memory = new WebAssembly.Memory({ initial: 33, maximum: 65536 });
+    await init({ memory });
     return replay(10_000, 1);
   });
   assert.equal(replayed.rounds, 10_000);

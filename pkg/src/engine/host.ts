@@ -129,7 +129,7 @@ export class Host {
 
 /** Starts a worker and has it load. */
 async function load(options: LoadOptions): Promise<Live> {
-  const { device = 'auto', capacity, kvCache, precompile, onProgress, signal } = options;
+  const { device = 'auto', capacity, threads, kvCache, precompile, onProgress, signal } = options;
   signal?.throwIfAborted();
   let connection: Connection | undefined;
   let target: Posted<SourceMessage> | undefined;
@@ -145,6 +145,7 @@ async function load(options: LoadOptions): Promise<Live> {
       draft: draft?.message,
       device,
       capacity,
+      threads,
       kvCache,
       precompile,
       alive,

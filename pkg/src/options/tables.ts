@@ -135,6 +135,7 @@ export const LOAD: Table<LoadOptions> = {
   draft: elsewhere,
   device: oneOf(['auto', 'webgpu', 'cpu'], 'device-unknown'),
   capacity: whole(2, MOST),
+  threads: whole(1, 64),
   kvCache: oneOf(['f32', 'f16'], 'kv-cache-unknown'),
   precompile: flag,
   cache: such(

@@ -33,6 +33,12 @@ export interface LoadOptions {
   /** Positions of the KV cache: the longest prompt and answer together, in tokens. */
   capacity?: number | undefined;
   /**
+   * Threads that the CPU computes on, at most 64. The same text comes out whatever their number. Pages that are not cross-origin
+   * isolated have one; by default the others have as many as there are cores, up to 8 and without the page's own where there
+   * are more than two. `info.threads` says how many there are.
+   */
+  threads?: number | undefined;
+  /**
    * Numbers of the KV caches; `f32` by default. `f16` halves their memory and rounds what they hold, so that another text may
    * come out than with `f32`; drafting changes nothing about it, as always.
    */
@@ -123,6 +129,8 @@ export interface EngineInfo {
    * of activations; empty on the CPU.
    */
   kernels: Record<string, string>;
+  /** Threads that the CPU computes on; 0 on WebGPU. */
+  threads: number;
   /** Why `auto` did not take WebGPU. */
   fallback?: string | undefined;
   /** What to know about how the target's file was understood: a sentence for each thing that it leaves out. */

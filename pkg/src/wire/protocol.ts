@@ -49,6 +49,7 @@ export interface Operations {
       draft?: SourceMessage | undefined;
       device: Device;
       capacity?: number | undefined;
+      threads?: number | undefined;
       kvCache?: KvCache | undefined;
       precompile?: boolean | undefined;
       /** The lock that the worker holds for as long as it lives. */

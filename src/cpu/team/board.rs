@@ -2,7 +2,8 @@
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::pauses::{AWAKE, Bed, look_again, wait_again};
 
 /// In [`Board::state`]: how many helpers are at the job.
 const INSIDE: u32 = 0xff;
@@ -10,12 +11,6 @@ const INSIDE: u32 = 0xff;
 const OPEN: u32 = 0x100;
 /// In [`Board::state`]: the rest counts the jobs, so that a helper knows one that it has seen.
 const NUMBER: u32 = 0x200;
-
-/// How often somebody who waits looks again before he lets others run between two looks: some 10 us, about what a pass of
-/// one row does between two jobs.
-const PATIENCE: u32 = 200;
-/// How often a helper looks before it falls asleep: some 100 us, more than what longer passes do between two jobs.
-const AWAKE: u32 = 400;
 
 /// What there is to do.
 #[derive(Clone, Copy)]
@@ -34,11 +29,10 @@ pub(super) struct Board {
     job: UnsafeCell<Job>,
     /// A part has panicked.
     panicked: AtomicBool,
-    dismissed: AtomicBool,
     /// Helpers that sleep, or are about to.
     sleepers: AtomicU32,
-    bed: Mutex<()>,
-    alarm: Condvar,
+    /// Where they sleep.
+    pub bed: Bed,
 }
 
 // SAFETY: `job` is written and read as it says, and what it points to may be called by any thread.
@@ -46,22 +40,18 @@ unsafe impl Sync for Board {}
 // SAFETY: likewise.
 unsafe impl Send for Board {}
 
-impl Default for Board {
-    fn default() -> Self {
+impl Board {
+    pub const fn new() -> Self {
         Self {
             state: AtomicU32::new(0),
             next: AtomicUsize::new(0),
             job: UnsafeCell::new(Job { parts: 0, work: &|_, _| {} }),
             panicked: AtomicBool::new(false),
-            dismissed: AtomicBool::new(false),
             sleepers: AtomicU32::new(0),
-            bed: Mutex::new(()),
-            alarm: Condvar::new(),
+            bed: Bed::new(),
         }
     }
-}
 
-impl Board {
     /// Has the parts done by the caller, who is member 0, and by those helpers who come. One caller at a time.
     pub fn run(&self, parts: usize, work: &(dyn Fn(usize, usize) + Sync)) {
         // SAFETY: only the lifetime changes. `Closing` waits for all who could call it, however this function ends.
@@ -74,7 +64,7 @@ impl Board {
         self.state.store(number.wrapping_add(NUMBER) | OPEN, Ordering::SeqCst);
         let closing = Closing(self);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
-            self.wake();
+            self.bed.wake(&self.state);
         }
         self.take_parts(0);
         drop(closing);
@@ -95,33 +85,34 @@ impl Board {
         }
     }
 
-    /// What a helper does until it is dismissed.
-    pub fn help(&self, member: usize) {
-        let mut seen = 0;
+    /// What a helper does until nothing has come for a while: it had better sleep then. `seen` is how things were at its
+    /// last job; 0 at first.
+    pub fn help(&self, member: usize, seen: &mut u32) {
         let mut looks = 0;
-        while !self.dismissed.load(Ordering::Relaxed) {
+        while looks < AWAKE {
             let state = self.state.load(Ordering::Acquire);
-            if Self::is_new(state, seen) {
-                if self.enter(state) {
-                    seen = state & !INSIDE;
-                    looks = 0;
-                    let parts = std::panic::AssertUnwindSafe(|| self.take_parts(member));
-                    if std::panic::catch_unwind(parts).is_err() {
-                        self.panicked.store(true, Ordering::Relaxed);
-                    }
-                    self.state.fetch_sub(1, Ordering::Release);
-                }
-            } else if looks < AWAKE {
+            if !Self::is_new(state, *seen) {
                 look_again(&mut looks);
-            } else {
+            } else if self.enter(state) {
+                *seen = state;
                 looks = 0;
-                self.sleep(seen);
+                let parts = std::panic::AssertUnwindSafe(|| self.take_parts(member));
+                if std::panic::catch_unwind(parts).is_err() {
+                    self.panicked.store(true, Ordering::Relaxed);
+                }
+                self.leave();
             }
         }
     }
 
+    /// Says that a helper has panicked, where that cannot be caught: it never leaves.
+    #[cfg(target_arch = "wasm32")]
+    pub fn fall(&self) {
+        self.panicked.store(true, Ordering::Release);
+    }
+
     fn is_new(state: u32, seen: u32) -> bool {
-        state & OPEN != 0 && state & !INSIDE != seen
+        state & OPEN != 0 && (state ^ seen) & !INSIDE != 0
     }
 
     /// Whether it came in while the job was still open.
@@ -129,53 +120,45 @@ impl Board {
         self.state.compare_exchange_weak(state, state + 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// Sleeps until there is a job that was not `seen`.
-    fn sleep(&self, seen: u32) {
-        let mut bed = self.lock_bed();
+    fn leave(&self) {
+        self.state.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Tells the caller that a helper goes to sleep, which must not if there is a job that was not `seen`: look after this.
+    /// Whoever pins one up later sees the sleeper, and wakes it.
+    pub fn lie_down(&self) {
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        // Whoever opens the board after this look sees a sleeper, and has to wait for the bed to wake it.
-        while !Self::is_new(self.state.load(Ordering::SeqCst), seen) && !self.dismissed.load(Ordering::SeqCst)
-        {
-            bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
-        }
+    }
+
+    /// The same when it is up again.
+    pub fn get_up(&self) {
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
     }
 
-    fn wake(&self) {
-        drop(self.lock_bed());
-        self.alarm.notify_all();
+    /// How things are; whether there is a job that was not `seen`.
+    pub fn look(&self, seen: u32) -> (u32, bool) {
+        let state = self.state.load(Ordering::SeqCst);
+        (state, Self::is_new(state, seen))
     }
 
-    fn lock_bed(&self) -> MutexGuard<'_, ()> {
-        self.bed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sends the helpers home.
-    pub fn dismiss(&self) {
-        self.dismissed.store(true, Ordering::SeqCst);
-        self.wake();
+    /// What changes with every job.
+    #[cfg(target_arch = "wasm32")]
+    pub fn state(&self) -> &AtomicU32 {
+        &self.state
     }
 }
 
-fn look_again(looks: &mut u32) {
-    if *looks < PATIENCE {
-        std::hint::spin_loop();
-    } else {
-        std::thread::yield_now();
-    }
-    *looks = looks.saturating_add(1);
-}
-
-/// Lets nobody in any more when it is dropped, and waits for those who are inside.
+/// Lets nobody in any more when it is dropped, and waits for those who are inside; in the browser not for who has panicked,
+/// which is the end of all.
 struct Closing<'a>(&'a Board);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        let state = &self.0.state;
+        let Board { state, panicked, .. } = self.0;
         let mut looks = 0;
         let mut inside = state.fetch_and(!OPEN, Ordering::Acquire) & INSIDE;
-        while inside != 0 {
-            look_again(&mut looks);
+        while inside != 0 && !(cfg!(target_arch = "wasm32") && panicked.load(Ordering::Acquire)) {
+            wait_again(&mut looks);
             inside = state.load(Ordering::Acquire) & INSIDE;
         }
     }

@@ -4,16 +4,27 @@
 //! next one awake, for a while, and then asleep. Whoever is free takes the next part, so that a helper that the machine
 //! does not run costs nothing. Which thread computes a part changes nothing about its result.
 
-#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "in the browser nobody helps"))]
 mod board;
+#[cfg(target_arch = "wasm32")]
+mod heap;
+#[cfg(not(target_arch = "wasm32"))]
+mod pauses;
 mod shared;
 #[cfg(not(target_arch = "wasm32"))]
 mod threads;
+#[cfg(target_arch = "wasm32")]
+mod worker_pauses;
+#[cfg(target_arch = "wasm32")]
+mod workers;
 
 use std::sync::{Arc, Mutex, TryLockError};
 
-use board::Board;
+use helpers::Helpers;
 pub use shared::Shared;
+#[cfg(not(target_arch = "wasm32"))]
+use threads as helpers;
+#[cfg(target_arch = "wasm32")]
+use {worker_pauses as pauses, workers as helpers};
 
 /// Most threads of a team.
 pub const MOST: usize = 64;
@@ -31,11 +42,9 @@ pub fn default_threads() -> usize {
 pub struct Team(Arc<Members>);
 
 struct Members {
-    board: Arc<Board>,
+    helpers: Helpers,
     /// Held by whoever has the helpers: the others work alone meanwhile.
     turn: Mutex<()>,
-    #[cfg(not(target_arch = "wasm32"))]
-    helpers: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Team {
@@ -44,28 +53,16 @@ impl Team {
         Self::new(1)
     }
 
-    /// Threads, the caller among them. Where the system gives fewer than were asked for, there are fewer.
+    /// Threads, the caller among them. Where the system gives fewer than were asked for, there are fewer; in the browser
+    /// all but the caller must be there already, and this is called once.
     pub fn new(threads: usize) -> Self {
-        let board = Arc::<Board>::default();
-        #[cfg(not(target_arch = "wasm32"))]
-        let helpers =
-            (1..threads.min(MOST)).map_while(|member| threads::spawn(&board, member).ok()).collect();
-        #[cfg(target_arch = "wasm32")]
-        let _ = threads;
-        Self(Arc::new(Members {
-            board,
-            turn: Mutex::new(()),
-            #[cfg(not(target_arch = "wasm32"))]
-            helpers,
-        }))
+        let helpers = Helpers::hire(threads.clamp(1, MOST) - 1);
+        Self(Arc::new(Members { helpers, turn: Mutex::new(()) }))
     }
 
     /// How many threads it has, the caller among them.
     pub fn threads(&self) -> usize {
-        #[cfg(not(target_arch = "wasm32"))]
-        return self.0.helpers.len() + 1;
-        #[cfg(target_arch = "wasm32")]
-        1
+        self.0.helpers.count() + 1
     }
 
     /// Calls `work(part, member)` once for each part below `parts`. `member`, below [`threads`](Self::threads), is who does
@@ -81,7 +78,7 @@ impl Team {
             Err(TryLockError::WouldBlock) => None,
         };
         match turn {
-            Some(_turn) if parts > 1 && self.threads() > 1 => self.0.board.run(parts, work),
+            Some(_turn) if parts > 1 && self.threads() > 1 => self.0.helpers.board().run(parts, work),
             _ => (0..parts).for_each(|part| work(part, 0)),
         }
     }
@@ -90,17 +87,6 @@ impl Team {
 impl std::fmt::Debug for Team {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Team({})", self.threads())
-    }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-impl Drop for Members {
-    fn drop(&mut self) {
-        self.board.dismiss();
-        for helper in self.helpers.drain(..) {
-            // A helper catches the panics of its parts, so it has none of its own.
-            let _ = helper.join();
-        }
     }
 }
 

@@ -28,6 +28,8 @@ const TOLD: f64 = 4.0;
 const STEPS: f64 = 8.0;
 /// The steps of rounded timestamps.
 const ROUNDED: f64 = 0.1;
+/// What a round takes at least, however little of it the clock sees: those of browsers step by a tenth of a millisecond.
+const LEAST: f64 = 1e-3;
 
 /// An average that follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -163,6 +165,7 @@ impl Costs {
 
     /// Adds a round; says its time in plain rounds, without what chance made of it, once those are known.
     pub(super) fn add(&mut self, sample: Sample, latency: f64) -> Option<f64> {
+        let sample = Sample { interval: sample.interval.max(LEAST), ..sample };
         let Sample { source, length, interval, alone, .. } = sample;
         let known = self.plain.count >= WARM_UP;
         let expected = self.ms(source, length) + if alone { self.alone(latency) } else { 0.0 };

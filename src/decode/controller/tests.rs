@@ -120,6 +120,23 @@ fn nothing_is_paused_where_nobody_drafts() {
 }
 
 #[test]
+fn rounds_that_are_too_short_for_the_clock_leave_sound_costs() {
+    let mut controller = restarted();
+    for _ in 0..2 {
+        for _ in 0..20 {
+            round(&mut controller, &MOMENT, |_, _| 0.0, || true);
+        }
+        controller.restart(true, true);
+    }
+    // The device tells of its work now and then.
+    for work in [0.03, 0.0, 0.07] {
+        let sample = Sample { source: Source::Plain, length: 0, interval: 0.1, work, alone: false };
+        controller.observe(sample, 1, &[], 0.0);
+    }
+    assert!(controller.costs.is_sound());
+}
+
+#[test]
 fn knowledge_survives_as_text_and_nonsense_is_refused() {
     let mut before = restarted();
     let ms = |_: Source, gamma: usize| 10.0 + gamma as f64;

@@ -11,7 +11,7 @@ export interface Report {
   date: string;
   version: string;
   browser: string;
-  engine: Pick<EngineInfo, 'device' | 'adapter' | 'software' | 'variant' | 'selfTest'>;
+  engine: Pick<EngineInfo, 'device' | 'adapter' | 'software' | 'threads' | 'variant' | 'selfTest'>;
   target: EngineInfo['target'];
   draft: EngineInfo['draft'];
   extent: Extent;
@@ -31,11 +31,11 @@ export type Circumstances = Pick<
 
 /** The figures with what they were taken on. */
 export function reportOf(info: EngineInfo, circumstances: Circumstances): Report {
-  const { version, device, adapter, software, variant, selfTest, target, draft } = info;
+  const { version, device, adapter, software, threads, variant, selfTest, target, draft } = info;
   return {
     ...circumstances,
     version,
-    engine: { device, adapter, software, variant, selfTest },
+    engine: { device, adapter, software, threads, variant, selfTest },
     target,
     draft,
   };
@@ -43,9 +43,10 @@ export function reportOf(info: EngineInfo, circumstances: Circumstances): Report
 
 /** What the engine runs on, in a line. */
 export function machineOf({ engine }: Pick<Report, 'engine'>): string {
-  const { device, adapter, software, variant } = engine;
+  const { device, adapter, software, threads, variant } = engine;
   const kind = device === 'cpu' ? 'CPU' : software ? 'WebGPU in software' : 'WebGPU';
-  return [kind, adapter, variant].filter(Boolean).join(' · ');
+  const team = threads > 1 && `${threads} threads`;
+  return [kind, adapter, team, variant].filter(Boolean).join(' · ');
 }
 
 /** What `memory()` tells, by names for people. */

@@ -42,6 +42,7 @@ function facts(info: EngineInfo, memory: MemoryInfo | undefined): HTMLElement[] 
   const rows: [string, string | undefined][] = [
     ['Runs on', info.device === 'webgpu' ? 'WebGPU' : 'CPU'],
     ['Adapter', info.adapter],
+    ['Threads', info.threads > 0 ? `${info.threads}` : undefined],
     ['Kind', info.device === 'webgpu' ? (info.software ? 'software' : 'hardware') : undefined],
     ['Kernels', info.variant],
     ['Self-test', selfTest(info)],

@@ -12,6 +12,7 @@ interface Scope {
   addEventListener(type: 'fetch', listener: (event: Fetching) => void): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
   skipWaiting(): Promise<void>;
+  readonly crossOriginIsolated: boolean;
   readonly clients: { claim(): Promise<void> };
   readonly registration: { readonly scope: string };
 }
@@ -36,7 +37,13 @@ const LIVE = 'models.json';
 
 const scope = globalThis as unknown as Scope;
 const root = scope.registration.scope;
-const kept = new Set(FILES.map(file => new URL(file, root).href));
+/** What only pages load that may share memory with workers; where this is one, so are its pages. */
+const SHARED = 'paceline_threads';
+const kept = new Set(
+  FILES.filter(file => !file.includes(SHARED) || scope.crossOriginIsolated).map(
+    file => new URL(file, root).href,
+  ),
+);
 
 scope.addEventListener('install', event => event.waitUntil(fill()));
 scope.addEventListener('activate', event => event.waitUntil(takeOver()));

@@ -26,6 +26,7 @@ pub struct Page {
 #[derive(Deserialize)]
 struct Info {
     adapter: String,
+    threads: usize,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +55,10 @@ impl Runs {
     /// Adds those of a page.
     pub fn add(&mut self, page: Page) {
         if let Some(info) = page.info {
-            self.adapter = info.adapter;
+            self.adapter = match info.threads {
+                0 | 1 => info.adapter,
+                threads => format!("{}, {threads} threads", info.adapter),
+            };
         }
         self.samples.extend(page.runs.iter().map(|run| {
             let cores = (run.cpu_ms > 0.0 && run.wall_ms > 0.0).then(|| run.cpu_ms / run.wall_ms);
@@ -68,16 +72,20 @@ impl Runs {
     }
 }
 
-/// The built package on `device`.
-pub fn paceline(project: &Project, task: &Task, device: &str, runs: usize) -> Result<Page> {
+/// The built package on `device`, with as many threads as it chooses or so many.
+pub fn paceline(
+    project: &Project,
+    task: &Task,
+    device: &str,
+    threads: Option<usize>,
+    runs: usize,
+) -> Result<Page> {
     let (script, package) = (project.path("benches/browser/paceline.mjs"), project.path("pkg/dist"));
     say(&format!("the package in headless Chromium, {device}"));
     let runs = runs.to_string();
-    measure(
-        project,
-        task,
-        cmd!(project.sh, "node {script} --package {package} --device {device} --runs {runs}"),
-    )
+    let cmd = cmd!(project.sh, "node {script} --package {package} --device {device} --runs {runs}");
+    let threads = threads.map(|threads| ["--threads".into(), threads.to_string()]);
+    measure(project, task, cmd.args(threads.into_iter().flatten()))
 }
 
 /// wllama, installed in `package`.

@@ -112,6 +112,7 @@ impl Claim {
 /// What follows from the rows.
 pub fn claims(
     cpu: Option<&Row>,
+    team: Option<&Row>,
     peer: Option<&Row>,
     gpu: Option<&Row>,
     verify: Option<&Verify>,
@@ -124,6 +125,10 @@ pub fn claims(
     if let Some(Verify { decode_ms, four_ms }) = verify {
         let value = four_ms / decode_ms;
         claims.push(Claim { what: "webgpu verify(4) / decode", value, bound: "<= 2.5", holds: value <= 2.5 });
+    }
+    if let (Some(cpu), Some(team)) = (cpu, team) {
+        let value = team.decode_tokens_per_second / cpu.decode_tokens_per_second;
+        claims.push(Claim::at_least("cpu decode in the browser / one thread's", value, ">= 1.7", 1.7));
     }
     if let (Some(cpu), Some(peer)) = (cpu, peer) {
         let decode = cpu.decode_tokens_per_second / peer.decode_tokens_per_second;
@@ -167,14 +172,14 @@ mod tests {
     #[test]
     fn claims_are_judged_by_their_bounds() {
         let verify = Verify { decode_ms: 10.0, four_ms: 25.0 };
-        let claims =
-            claims(Some(&row(15.0, 18.0)), Some(&row(14.0, 19.0)), Some(&row(3.0, 1.0)), Some(&verify));
-        assert_eq!(claims.iter().map(|c| c.holds).collect::<Vec<_>>(), [true, true, true, false]);
-        assert!(claims[3].line().contains("does not hold"));
+        let (cpu, team, peer, gpu) = (row(15.0, 18.0), row(26.0, 30.0), row(14.0, 19.0), row(3.0, 1.0));
+        let claims = claims(Some(&cpu), Some(&team), Some(&peer), Some(&gpu), Some(&verify));
+        assert_eq!(claims.iter().map(|c| c.holds).collect::<Vec<_>>(), [true, true, true, true, false]);
+        assert!(claims[4].line().contains("does not hold"));
     }
 
     #[test]
     fn nothing_is_claimed_without_figures() {
-        assert!(claims(Some(&row(1.0, 1.0)), None, None, None).is_empty());
+        assert!(claims(Some(&row(1.0, 1.0)), None, None, None, None).is_empty());
     }
 }

@@ -81,21 +81,24 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     }
     // In turns, so that a change of load meets all of them.
     let mut ours = browser::Runs::new("browser, cpu, 1 thread");
+    let mut team = browser::Runs::new("browser, cpu");
     let mut theirs = browser::Runs::new(peers::NAME);
     for _ in 0..task.rounds {
-        ours.add(browser::paceline(project, &task, "cpu", 1)?);
+        ours.add(browser::paceline(project, &task, "cpu", Some(1), 1)?);
+        team.add(browser::paceline(project, &task, "cpu", None, 1)?);
         if let Some(package) = &wllama {
             theirs.add(browser::wllama(project, &task, package)?);
         }
     }
-    let gpu = browser::paceline(project, &task, "webgpu", task.rounds)?;
+    let gpu = browser::paceline(project, &task, "webgpu", None, task.rounds)?;
     let verify = gpu.verify;
     let mut on_gpu = browser::Runs::new("browser, webgpu");
     on_gpu.add(gpu);
 
-    let (ours, theirs, on_gpu) = (ours.row(), theirs.row(), on_gpu.row());
-    let claims = figures::claims(ours.as_ref(), theirs.as_ref(), on_gpu.as_ref(), verify.as_ref());
-    rows.extend([ours, on_gpu, theirs].into_iter().flatten());
+    let (ours, team, theirs, on_gpu) = (ours.row(), team.row(), theirs.row(), on_gpu.row());
+    let claims =
+        figures::claims(ours.as_ref(), team.as_ref(), theirs.as_ref(), on_gpu.as_ref(), verify.as_ref());
+    rows.extend([ours, team, on_gpu, theirs].into_iter().flatten());
     let report = Report { before, after: Machine::look(), tokens: task.tokens, rows, claims };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

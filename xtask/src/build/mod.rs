@@ -1,5 +1,6 @@
 //! `cargo xtask build`: Rust to wasm, wasm to the npm package, the package to the page.
 
+mod memory;
 mod sizes;
 mod wasm;
 
@@ -42,8 +43,13 @@ const INPUTS: [&str; 10] = [
 /// What lies among the inputs and is none.
 const OUTPUTS: [&str; 4] = ["dist", "wasm", "node_modules", "tests"];
 /// What is there once the build is done.
-const RESULTS: [&str; 4] =
-    ["pkg/dist/index.js", "pkg/dist/paceline_bg.wasm", "www/dist/index.html", "www/dist/models/draft.gguf"];
+const RESULTS: [&str; 5] = [
+    "pkg/dist/index.js",
+    "pkg/dist/paceline_bg.wasm",
+    "pkg/dist/paceline_threads_bg.wasm",
+    "www/dist/index.html",
+    "www/dist/models/draft.gguf",
+];
 /// The draft that the page offers.
 const DRAFT: &str = "models/SmolLM2-135M-Instruct.draft.gguf";
 

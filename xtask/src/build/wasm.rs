@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use xshell::cmd;
 
+use super::memory;
 use crate::fingerprint::{self, Stamp};
 use crate::project::Project;
 use crate::setup::{self, TARGET};
@@ -35,6 +36,7 @@ pub fn build(project: &Project, dev: bool, force: bool) -> Result<()> {
     if !dev {
         optimize(project, &out)?;
     }
+    twice(&out)?;
     stamp.write(&from)
 }
 
@@ -44,16 +46,19 @@ pub fn build_with_rigs(project: &Project) -> Result<()> {
     let features = ["--features", "rigs"];
     let compiled =
         compile(project, "the engine with its test rigs, for the browser", "wasm", "wasm", &features)?;
-    glue(project, &compiled, &project.target().join(RIGS))
+    let out = project.target().join(RIGS);
+    glue(project, &compiled, &out)?;
+    twice(&out)
 }
 
 /// Compiles the engine for the browser: the path of the wasm.
 fn compile(project: &Project, what: &str, profile: &str, folder: &str, features: &[&str]) -> Result<PathBuf> {
     let toolchain = setup::wasm_toolchain()
         .with_context(|| format!("no compiler here builds for {TARGET}; run `cargo xtask setup`"))?;
+    let flags = memory::FLAGS;
     let compile = cmd!(
         project.sh,
-        "cargo build --lib --profile {profile} --no-default-features {features...} --target {TARGET} --locked"
+        "cargo rustc --lib --profile {profile} --no-default-features {features...} --target {TARGET} --locked -- {flags...}"
     );
     // They would replace the flags of .cargo/config.toml.
     let compile = compile.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -68,10 +73,23 @@ fn glue(project: &Project, compiled: &Path, out: &Path) -> Result<()> {
     if out.exists() {
         fs::remove_dir_all(out).with_context(|| format!("emptying {}", out.display()))?;
     }
+    let mut wasm = fs::read(compiled).with_context(|| format!("reading {}", compiled.display()))?;
+    memory::align_nothing(&mut wasm)?;
+    let aligned = compiled.with_file_name("aligned.wasm");
+    fs::write(&aligned, wasm).with_context(|| format!("writing {}", aligned.display()))?;
     run(
         "its JavaScript glue and types",
-        cmd!(project.sh, "{bindgen} --target web --out-dir {out} --out-name {NAME} {compiled}"),
+        cmd!(project.sh, "{bindgen} --target web --out-dir {out} --out-name {NAME} {aligned}"),
     )
+}
+
+/// Writes the engine a second time: once its memory is shared, and once, as most pages want it, not.
+fn twice(out: &Path) -> Result<()> {
+    let path = out.join(format!("{NAME}_bg.wasm"));
+    let shared = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    fs::write(out.join(format!("{NAME}_threads_bg.wasm")), &shared)
+        .context("writing the engine for threads")?;
+    fs::write(&path, memory::unshared(shared)?).with_context(|| format!("writing {}", path.display()))
 }
 
 fn optimize(project: &Project, out: &Path) -> Result<()> {

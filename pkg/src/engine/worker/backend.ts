@@ -22,6 +22,7 @@ export type Tuning = Record<string, unknown>;
 export interface BackendLoadOptions {
   device: Device;
   capacity: number | undefined;
+  threads: number;
   kvCache: KvCache | undefined;
   precompile: boolean | undefined;
   /** What an earlier engine on this adapter found out (see `tuning.ts`). */
@@ -68,6 +69,8 @@ export interface Backend {
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<BackendEngine>;
+  /** Threads that it can compute on. */
+  readonly threads: number;
   /** Bytes of the module's memory. */
   memory(): number;
   /** What the module panicked with. */

@@ -9,10 +9,12 @@ import { holdWhileAlive } from '../../wire/alive.js';
 import { answering, type Handlers } from '../../wire/answering.js';
 import { crashMessage, toMessage, type ErrorMessage } from '../../wire/errors.js';
 import type { Operations, Reply, Request, SessionId, SourceMessage } from '../../wire/protocol.js';
+import { findAdapter, whyNot } from './adapter.js';
 import type { Backend, BackendEngine, SequenceMemory } from './backend.js';
 import { loadFiles } from './files.js';
+import { threadsHere } from './helpers.js';
 import { Sequence } from './sequence.js';
-import { adapterName, recall, remember } from './tuning.js';
+import { recall, remember } from './tuning.js';
 
 /** What is remembered where there is no adapter is remembered for this one. */
 const CPU = 'cpu';
@@ -20,11 +22,11 @@ const CPU = 'cpu';
 /**
  * Makes the function that takes the page's messages.
  *
- * @param backend - the wasm module, once it is there
+ * @param backend - the wasm module, once it is there: made at the first call, for so many threads at most
  * @param post - sends a message to the page
  */
 export function serve(
-  backend: () => Promise<Backend>,
+  backend: (threads: number) => Promise<Backend>,
   post: (reply: Reply) => void,
 ): (request: Request) => void {
   const sequences = new Map<SessionId, Sequence>();
@@ -45,21 +47,25 @@ export function serve(
   const loaded = (): BackendEngine => sequence(0).engine;
 
   const handlers: Handlers<Operations> = {
-    async load({ target, draft, device, capacity, kvCache, precompile, alive }, tell, signal) {
+    async load(request, tell, signal) {
+      const { target, draft, capacity, kvCache, precompile, alive } = request;
       await holdWhileAlive(alive);
-      const adapter = device === 'cpu' ? undefined : await adapterName();
-      const machine = adapter ?? CPU;
+      const finding = request.device === 'cpu' ? undefined : findAdapter();
+      const most = threadsHere(request.threads);
+      // Which module it is has to be known before it can say so itself.
+      const fallback = request.device === 'auto' && most > 1 ? whyNot(await finding) : undefined;
+      const device = fallback === undefined ? request.device : 'cpu';
+      const starting = backend(device === 'cpu' ? most : 1);
+      // Whoever needs it is told of an error.
+      starting.catch(() => {});
+      const machine = (await finding)?.name ?? CPU;
       const tuning = await recall(machine);
       const loadOn = (device: Device) =>
         loadFiles({ target, draft }, tell, signal, async (target, draft, onProgress) => {
-          wasm = await backend();
-          return wasm.load(
-            target,
-            draft,
-            { device, capacity, kvCache, precompile, tuning },
-            onProgress,
-            signal,
-          );
+          wasm = await starting;
+          const { threads } = wasm;
+          const options = { device, capacity, threads, kvCache, precompile, tuning };
+          return wasm.load(target, draft, options, onProgress, signal);
         });
       const { result: engine, notStored, gpuFailure } = await onAnyDevice(device, [target, draft], loadOn);
       sequences.set(0, new Sequence(engine));
@@ -67,6 +73,7 @@ export function serve(
       const info: EngineInfo = {
         ...found,
         ...(notStored !== undefined && { notStored }),
+        ...(fallback !== undefined && { fallback }),
         ...(found.device === 'webgpu' && { selfTest: 'passed' as const }),
         ...(gpuFailure && { fallback: gpuFailure.message }),
         ...(gpuFailure?.code === 'gpu-self-test' && { selfTest: 'failed' as const }),

@@ -9,26 +9,6 @@ import type { Tuning } from './backend.js';
 const DATABASE = 'paceline';
 const STORE = 'tuning';
 
-interface AdapterInfo {
-  vendor: string;
-  architecture: string;
-  device: string;
-  description: string;
-}
-
-/** What a browser tells of its adapter, such as `nvidia ampere`; `undefined` where there is no WebGPU. */
-export async function adapterName(): Promise<string | undefined> {
-  const { navigator } = globalThis as {
-    navigator?: { gpu?: { requestAdapter(): Promise<{ info: AdapterInfo } | null> } };
-  };
-  const info = (await navigator?.gpu?.requestAdapter().catch(() => null))?.info;
-  if (!info) {
-    return undefined;
-  }
-  const { vendor, architecture, device, description } = info;
-  return [vendor, architecture, device, description].filter(part => part !== '').join(' ') || 'unknown';
-}
-
 /** What was remembered for `adapter`. */
 export async function recall(adapter: string): Promise<Tuning | undefined> {
   const tuning = await inStore('readonly', store => store.get(adapter));
