@@ -36,7 +36,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Inspect(inspect::Args),
-    Generate(generate::Args),
+    Generate(Box<generate::Args>),
     Prune(prune::Args),
     #[cfg(feature = "learn")]
     Collect(collect::Args),
