@@ -41,7 +41,7 @@ enum Command {
     #[cfg(feature = "learn")]
     Collect(collect::Args),
     #[cfg(feature = "learn")]
-    Distill(distill::Args),
+    Distill(Box<distill::Args>),
     #[cfg(feature = "learn")]
     Eval(eval::Args),
     #[cfg(feature = "learn")]
