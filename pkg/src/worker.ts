@@ -13,7 +13,7 @@ import type { Reply, Request } from './wire/protocol.js';
 
 const post = (reply: Reply) => self.postMessage(reply);
 
-/** Pages of 64 KiB: what the module is linked for (`xtask/src/build/wasm.rs`). */
+/** Pages of 64 KiB: what the module is linked for (`xtask/src/build/memory.rs`). */
 const PAGES = { initial: 33, maximum: 65536 };
 
 /** Starts the module, on several threads where that works. */

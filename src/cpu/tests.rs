@@ -253,16 +253,7 @@ fn attention_matches(kv_cache: CacheType) {
         Attention { softcap: Some(0.5), scale: 1.5, ..usual(3, 3, 20) },
     ] {
         let Attention { heads, kv_heads, head_dim: dim, .. } = attention;
-        let config = Config {
-            family: FAMILIES[0],
-            width: heads * dim,
-            vocab: 8,
-            head_vocab: 8,
-            context: 64,
-            rms_eps: 1e-5,
-            tied: true,
-            plan: Plan::uniform(2, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
-        };
+        let config = config_of(attention, 2);
         let kv_width = kv_heads * dim;
         let mut cache = Cache::new(&config, CONTEXT).of_type(kv_cache);
         cache.reserve(CONTEXT).expect("memory");
@@ -297,6 +288,21 @@ fn attention_matches(kv_cache: CacheType) {
     }
 }
 
+/// A model of so many layers with that attention.
+fn config_of(attention: Attention, layers: usize) -> Config {
+    let dim = attention.head_dim;
+    Config {
+        family: FAMILIES[0],
+        width: attention.heads * dim,
+        vocab: 8,
+        head_vocab: 8,
+        context: 64,
+        rms_eps: 1e-5,
+        tied: true,
+        plan: Plan::uniform(layers, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
+    }
+}
+
 /// Positions that are kept elsewhere, among others, are seen in their order, bit for bit.
 #[test]
 fn attention_gathers_a_path() {
@@ -311,16 +317,7 @@ fn attention_gathers_a_path() {
         (Attention { window: Some(36), softcap: Some(2.0), ..usual(2, 2, 8) }, CacheType::F32),
     ] {
         let Attention { heads, kv_heads, head_dim: dim, .. } = attention;
-        let config = Config {
-            family: FAMILIES[0],
-            width: heads * dim,
-            vocab: 8,
-            head_vocab: 8,
-            context: 64,
-            rms_eps: 1e-5,
-            tied: true,
-            plan: Plan::uniform(1, Layer::new(attention, 8), Rope::new(RopeStyle::Halves, dim, 1e4)),
-        };
+        let config = config_of(attention, 1);
         let (kv_width, shared) = (kv_heads * dim, heads / kv_heads);
         for fork in [1, 7, 8, 50, 60, 64, 130] {
             for path in PATHS {

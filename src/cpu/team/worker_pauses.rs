@@ -12,6 +12,7 @@ const PATIENCE: u32 = 50_000;
 const REST: f64 = 0.05;
 /// How often a helper looks before it sleeps: some 100 us, more than what passes do between two jobs.
 pub(super) const AWAKE: u32 = 100_000;
+
 /// Between two looks of a helper.
 pub(super) fn look_again(looks: &mut u32) {
     std::hint::spin_loop();
